@@ -1,0 +1,1 @@
+"""One folder a vocabulary; ONNX is the one in the middle."""

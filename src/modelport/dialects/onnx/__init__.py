@@ -1,0 +1,1 @@
+"""The exchange vocabulary: the builder of ONNX graphs."""

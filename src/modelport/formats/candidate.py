@@ -1,0 +1,46 @@
+"""A file on its way to a format: its bytes, and its container parsed once for all that ask."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelport.wire.source import FileSource
+
+if TYPE_CHECKING:
+    from modelport.wire.hdf5 import HDF5File
+    from modelport.wire.zip import ZipArchive
+
+HEAD_BYTES = 4096
+
+
+class Candidate:
+    """An opened file; containers are parsed on first use and shared by all formats that look.
+
+    ``side_files`` is a folder outside the model's own that companion files may lie in, or None.
+    """
+
+    def __init__(self, path: Path, side_files: Path | None = None) -> None:
+        self.path = path
+        self.source = FileSource(path)
+        self.side_files = side_files
+
+    @cached_property
+    def head(self) -> bytes:
+        """The first bytes of the file, at most ``HEAD_BYTES``."""
+        return self.source.read_at(0, min(HEAD_BYTES, self.source.size))
+
+    @cached_property
+    def zip(self) -> ZipArchive:
+        """The file as a zip archive; MalformedFile where it breaks the rules of zip."""
+        from modelport.wire.zip import ZipArchive
+
+        return ZipArchive(self.source)
+
+    @cached_property
+    def hdf5(self) -> HDF5File:
+        """The file as HDF5; MalformedFile where it breaks the rules of HDF5."""
+        from modelport.wire.hdf5 import HDF5File
+
+        return HDF5File(self.source)

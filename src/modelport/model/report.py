@@ -1,0 +1,75 @@
+"""The report of a conversion: everything that differs between source and target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from modelport.model.component import Component
+
+
+class Kind(StrEnum):
+    """How something differs."""
+
+    REARRANGED = "rearranged"
+    APPROXIMATED = "approximated"
+    DROPPED = "dropped"
+    INVENTED = "invented"
+    FOREIGN = "foreign"
+
+
+PLAIN_WORDS = {
+    Kind.REARRANGED: "same values, new layout",
+    Kind.APPROXIMATED: "approximated",
+    Kind.DROPPED: "dropped",
+    Kind.INVENTED: "assumed",
+    Kind.FOREIGN: "unsupported",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference between source and target.
+
+    ``where`` names the layer, tensor or key; ``error`` bounds the numeric difference where there
+    is one (absolute, in the units of the value).
+    """
+
+    kind: Kind
+    component: Component
+    where: str
+    why: str
+    error: float | None = None
+
+
+@dataclass(slots=True)
+class Report:
+    """The changes of one conversion, each once, in the order they were met."""
+
+    changes: list[Change] = field(default_factory=list)
+    kept: dict[Component, str] = field(default_factory=dict)
+    verification: dict[str, Any] = field(default_factory=dict)
+
+    def add(
+        self,
+        kind: Kind,
+        component: Component,
+        where: str,
+        why: str,
+        error: float | None = None,
+    ) -> None:
+        """Note one difference; the same one twice is noted once."""
+        change = Change(kind, component, where, why, error)
+        if change not in self.changes:
+            self.changes.append(change)
+
+    @property
+    def lossless(self) -> bool:
+        """Whether nothing was dropped, approximated or unsupported."""
+        lossy = (Kind.DROPPED, Kind.APPROXIMATED, Kind.FOREIGN)
+        return not any(change.kind in lossy for change in self.changes)
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter(self.changes)

@@ -1,0 +1,1 @@
+"""One file an optimizer: slot names and hyperparameters in each framework."""

@@ -1,0 +1,1 @@
+"""Run both sides and compare; prove the weights."""

@@ -1,0 +1,1 @@
+"""How bytes are cut: byte sources, containers and wire formats. No meaning here."""

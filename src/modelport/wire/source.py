@@ -1,0 +1,146 @@
+"""Byte sources: the one way modelport reads a file (a size, and reads at an offset).
+
+Everything above asks for ranges; nothing reopens a path, so a source can later be remote.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from modelport.errors import MalformedFile, UnreadableFile
+
+
+class ByteSource(Protocol):
+    """A run of bytes with a name, a size and reads at an offset."""
+
+    @property
+    def name(self) -> str:
+        """What error messages call it: a path, or ``path!member``."""
+
+    @property
+    def size(self) -> int:
+        """The length in bytes."""
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Exactly ``length`` bytes from ``offset``.
+
+        Raises:
+            MalformedFile: the range leaves the source (checked before anything is allocated).
+        """
+
+
+def check_range(source: ByteSource, offset: int, length: int) -> None:
+    """Raise MalformedFile unless ``offset`` and ``length`` lie inside the source."""
+    if offset < 0 or length < 0 or offset + length > source.size:
+        raise MalformedFile(
+            source.name,
+            offset=offset,
+            expected=f"{length:,} bytes",
+            found=f"the end of the file at byte {source.size:,}",
+        )
+
+
+class BytesSource:
+    """Bytes that are in memory already."""
+
+    def __init__(self, data: bytes | bytearray | memoryview, name: str = "bytes") -> None:
+        self.name = name
+        self._data = memoryview(data)
+        self.size = len(self._data)
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Exactly ``length`` bytes from ``offset``; MalformedFile past the end."""
+        check_range(self, offset, length)
+        return bytes(self._data[offset : offset + length])
+
+
+class FileSource:
+    """A regular file, opened once and read by position.
+
+    ``bytes_read`` counts what was asked for, so that a test can prove a header read no payload.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.name = str(path)
+        self.bytes_read = 0
+        try:
+            self._fd = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        except OSError as error:
+            raise UnreadableFile(self.name, _reason(error)) from error
+        status = os.fstat(self._fd)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(self._fd)
+            raise UnreadableFile(self.name, "not a regular file")
+        self.size = status.st_size
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Exactly ``length`` bytes from ``offset``; MalformedFile past the end."""
+        check_range(self, offset, length)
+        self.bytes_read += length
+        pieces: list[bytes] = []
+        while length > 0:
+            piece = os.pread(self._fd, length, offset)
+            if not piece:
+                raise MalformedFile(
+                    self.name, offset=offset, expected=f"{length:,} bytes", found="end of file"
+                )
+            pieces.append(piece)
+            offset += len(piece)
+            length -= len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def fileno(self) -> int:
+        """The open descriptor, for readers that map the file."""
+        return self._fd
+
+    def close(self) -> None:
+        """Close the descriptor; reading afterwards fails."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> FileSource:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_fd"):
+            self.close()
+
+
+class SliceSource:
+    """A window of another source, such as a stored zip member."""
+
+    def __init__(self, parent: ByteSource, offset: int, length: int, name: str) -> None:
+        check_range(parent, offset, length)
+        self.name = name
+        self.size = length
+        self.parent = parent
+        self.offset = offset
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Exactly ``length`` bytes from ``offset``; MalformedFile past the end."""
+        check_range(self, offset, length)
+        return self.parent.read_at(self.offset + offset, length)
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, IsADirectoryError):
+        return "a folder, not a file"
+    if isinstance(error, PermissionError):
+        return "permission denied"
+    return error.strerror or str(error)
