@@ -1,0 +1,181 @@
+"""One call of a Keras layer as its lowering sees it, and the registry of lowerings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from typing import Any, Literal, TypeAlias
+
+from modelport.dialects.onnx import ops
+from modelport.dialects.onnx.builder import Builder
+from modelport.dialects.onnx.edge import Edge
+from modelport.errors import ConversionError
+from modelport.model.dtype import DTYPES, FLOAT32, DType
+from modelport.model.expression import Expression, source
+from modelport.model.graph import Graph
+from modelport.model.tensor import Tensor
+
+FAMILIES = ("core",)
+"""The modules of this folder that hold lowerings, imported when the first one is needed."""
+
+Masks: TypeAlias = Literal["pass", "stop", "own"]
+"""What becomes of the first input's mask: passed on, dropped, or set by the lowering itself."""
+
+Lower: TypeAlias = Callable[["Layer"], Edge | Sequence[Edge]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lowering:
+    """How a layer class becomes ONNX."""
+
+    function: Lower
+    mask: Masks
+
+
+_LOWERINGS: dict[str, Lowering] = {}
+
+
+def lowers(*op_types: str, mask: Masks = "stop") -> Callable[[Lower], Lower]:
+    """Register a function as the lowering of the Keras 3 classes of those names."""
+
+    def register(function: Lower) -> Lower:
+        for op_type in op_types:
+            _LOWERINGS[op_type] = Lowering(function, mask)
+        return function
+
+    return register
+
+
+def lowerings() -> Mapping[str, Lowering]:
+    """Every lowering, by the name of its Keras 3 class."""
+    for family in FAMILIES:
+        import_module(f"modelport.dialects.keras.{family}")
+    return _LOWERINGS
+
+
+@dataclass(slots=True)
+class Layer:
+    """One call of a layer in canonical form (see ``upgrade``).
+
+    ``config`` is a complete Keras 3 config. ``inputs`` are the tensors of the call, flat;
+    ``args`` and ``kwargs`` are the call as written, with edges in place of tensors. ``tensors``
+    maps a role, the path of a variable below the layer (``kernel``, ``cell/kernel``), to its
+    tensor. ``prefix`` is the path from the outermost layer to this one, ending in ``/``, for
+    layers inside wrappers. ``graph`` is the inner graph of a nested model.
+    """
+
+    b: Builder
+    op_type: str
+    name: str
+    config: Mapping[str, Any]
+    inputs: list[Edge]
+    tensors: Mapping[str, Tensor]
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    graph: Graph | None = None
+    prefix: str = ""
+
+    @property
+    def x(self) -> Edge:
+        """The first (often the only) input."""
+        return self.inputs[0]
+
+    @property
+    def mask(self) -> Edge | None:
+        """The mask of the first input: boolean, (batch, time)."""
+        return self.inputs[0].mask if self.inputs else None
+
+    @property
+    def dtype(self) -> DType:
+        """The dtype the layer computes in."""
+        return compute_dtype(self.config.get("dtype"))
+
+    def has(self, role: str) -> bool:
+        """Whether the layer has that weight."""
+        return self.prefix + role in self.tensors
+
+    def expression(self, role: str) -> Expression:
+        """The data of a weight, to be rearranged.
+
+        Raises:
+            ConversionError: the file has no such weight.
+        """
+        tensor = self.tensors.get(self.prefix + role)
+        if tensor is None:
+            raise self.error(f"the file holds no weight {self.prefix + role!r} for it")
+        return source(tensor)
+
+    def weight(self, role: str, rearranged: Expression | None = None, suffix: str = "") -> Edge:
+        """A weight as an edge in the compute dtype, rearranged if an expression is given.
+
+        ``suffix`` tells apart several edges made of one weight.
+        """
+        data = self.expression(role) if rearranged is None else rearranged
+        edge = self.b.weight(f"{self.where}/{self.prefix}{role}{suffix}", data, self.prefix + role)
+        return ops.cast(self.b, edge, self.dtype) if edge.dtype.kind == "float" else edge
+
+    @property
+    def where(self) -> str:
+        """The path of names to the layer, without call numbers."""
+        return "/".join(step.name for step in self.b.steps)
+
+    def error(self, why: str) -> ConversionError:
+        """The error that says why this layer cannot become ONNX."""
+        return ConversionError(f"layer {self.where!r} ({self.op_type})", why)
+
+    def inner(self, layer: Mapping[str, Any], path: str, inputs: Sequence[Edge]) -> Layer:
+        """The layer or cell in a wrapper's config, on inputs of the wrapper's choice.
+
+        ``layer`` is its serialised form ``{"class_name", "config"}``; ``path`` is where its
+        weights are below this layer (``cell``, ``forward_layer``).
+        """
+        config = layer.get("config", {})
+        return Layer(
+            self.b,
+            layer["class_name"],
+            config.get("name", path),
+            config,
+            list(inputs),
+            self.tensors,
+            args=tuple(inputs),
+            graph=self.graph if layer["class_name"] in ("Functional", "Sequential") else None,
+            prefix=f"{self.prefix}{path}/",
+        )
+
+
+def call(layer: Layer) -> list[Edge]:
+    """Lower one call: inputs cast to the layer's dtype, masks handed on as Keras does.
+
+    Raises:
+        ConversionError: no lowering for the class, or the lowering found that ONNX cannot hold it.
+    """
+    lowering = lowerings().get(layer.op_type)
+    if lowering is None:
+        raise layer.error("modelport knows no ONNX form of this layer (custom code?)")
+    layer.inputs = [_autocast(layer, edge) for edge in layer.inputs]
+    mask = layer.mask
+    result = lowering.function(layer)
+    edges = [result] if isinstance(result, Edge) else list(result)
+    if lowering.mask == "own":
+        return edges
+    wanted = mask if lowering.mask == "pass" else None
+    return [edge if edge.mask is wanted else replace(edge, mask=wanted) for edge in edges]
+
+
+def _autocast(layer: Layer, edge: Edge) -> Edge:
+    if (
+        edge.dtype.kind != "float"
+        or edge.dtype == layer.dtype
+        or not layer.config.get("autocast", True)
+    ):
+        return edge
+    return ops.cast(layer.b, edge, layer.dtype)
+
+
+def compute_dtype(policy: Any) -> DType:
+    """The dtype a Keras dtype policy computes in (a name, or a serialised ``DTypePolicy``)."""
+    if isinstance(policy, Mapping):
+        policy = policy.get("config", {}).get("name")
+    name = str(policy or "float32").removeprefix("mixed_")
+    return DTYPES.get(name, FLOAT32)

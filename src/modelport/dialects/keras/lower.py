@@ -1,0 +1,92 @@
+"""Keras to ONNX: walk a canonical Keras graph and let every layer write its operators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from modelport.dialects.keras.layer import Layer, call
+from modelport.dialects.onnx.builder import Builder
+from modelport.dialects.onnx.edge import Edge
+from modelport.errors import ConversionError
+from modelport.model.dtype import FLOAT32
+from modelport.model.graph import Graph, Node, Value
+from modelport.model.tensor import Tensor
+
+MODELS = ("Functional", "Sequential")
+"""The canonical classes of models that hold other layers."""
+
+
+def lower(graph: Graph, name: str = "model") -> Graph:
+    """The ONNX graph of a canonical Keras graph; weights are rearrangements of its tensors.
+
+    Raises:
+        ConversionError: a layer that ONNX cannot hold, by name and reason.
+    """
+    b = Builder(name)
+    inputs = [_input(b, value) for value in graph.inputs]
+    for edge, value in zip(lower_graph(b, graph, inputs), graph.outputs, strict=True):
+        b.output(layer_name(value.name), edge)
+    return b.finish()
+
+
+def lower_graph(b: Builder, graph: Graph, inputs: Sequence[Edge]) -> list[Edge]:
+    """Lower the nodes of a graph over given inputs; returns the edges of its outputs."""
+    edges = {value.name: edge for value, edge in zip(graph.inputs, inputs, strict=True)}
+    for node in graph.nodes:
+        if node.op_type == "InputLayer":
+            continue
+        with b.scope(node.scope[-1]):
+            results = lower_node(b, node, edges, graph.tensors)
+        edges.update(zip(node.outputs, results, strict=False))
+    return [edges[value.name] for value in graph.outputs]
+
+
+def lower_node(
+    b: Builder, node: Node, edges: Mapping[str, Edge], tensors: Mapping[str, Tensor]
+) -> list[Edge]:
+    """Lower one call of a layer within its scope."""
+    missing = [name for name in node.inputs if name not in edges]
+    if missing:
+        raise ConversionError(f"layer {node.name!r}", f"its input {missing[0]!r} is never computed")
+    inputs = [edges[name] for name in node.inputs]
+    inner = node.attributes.get("graph")
+    if node.op_type in MODELS and isinstance(inner, Graph):
+        return lower_graph(b, inner, inputs)
+    written = node.attributes.get("call") or {}
+    layer = Layer(
+        b,
+        node.op_type,
+        node.scope[-1].name,
+        node.attributes["config"],
+        inputs,
+        {role: tensors[name] for role, name in node.parameters.items()},
+        args=_filled(written.get("args", [{"tensor": i} for i in range(len(inputs))]), inputs),
+        kwargs=_filled(written.get("kwargs", {}), inputs),
+        graph=inner if isinstance(inner, Graph) else None,
+    )
+    return call(layer)
+
+
+def layer_name(value: str) -> str:
+    """The layer in a value name ``layer:call:output``."""
+    return value.rsplit(":", 2)[0]
+
+
+def _input(b: Builder, value: Value) -> Edge:
+    if value.shape is None:
+        raise ConversionError(
+            f"input {layer_name(value.name)!r}",
+            "the file states no input shape (a model that was never built)",
+        )
+    return b.input(layer_name(value.name), value.dtype or FLOAT32, value.shape)
+
+
+def _filled(written: Any, inputs: Sequence[Edge]) -> Any:
+    if isinstance(written, Mapping):
+        if set(written) == {"tensor"}:
+            return inputs[written["tensor"]]
+        return {key: _filled(item, inputs) for key, item in written.items()}
+    if isinstance(written, list | tuple):
+        return [_filled(item, inputs) for item in written]
+    return written

@@ -1,0 +1,53 @@
+"""What a lowering sees of a value: its dtype and shape, and the ONNX values that carry it.
+
+A vocabulary that keeps channels last meets ONNX, which keeps them first. So every edge may exist
+in two layouts, its own and a *twin*, and each is only computed when somebody asks for it. A chain
+of convolutions then stays channels-first throughout, with one Transpose at its ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from modelport.model.dtype import DType
+from modelport.model.graph import Dim
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """The same elements in another layout.
+
+    Axis i of the ONNX value ``name`` is axis ``permutation[i]`` of ``dims``; ``dims`` is the
+    edge's own shape, or, where ``flat``, its shape before all axes but the first were flattened
+    (the twin is flattened too, but in its own order).
+    """
+
+    name: str
+    permutation: tuple[int, ...]
+    dims: tuple[Dim, ...]
+    flat: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Edge:
+    """A value on its way through a lowering; make one with the functions of this room.
+
+    ``name`` is the ONNX value in the edge's own layout, None until it is asked for. ``mask`` is
+    the boolean edge of shape (batch, time) that a masking vocabulary attached to it.
+    """
+
+    name: str | None
+    dtype: DType
+    shape: tuple[Dim, ...]
+    twin: Twin | None = None
+    mask: Edge | None = field(default=None, repr=False)
+
+    @property
+    def rank(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def prefers_twin(self) -> bool:
+        """Whether only the twin has been computed so far."""
+        return self.name is None

@@ -1,0 +1,170 @@
+"""Moving edges between a channels-last vocabulary and ONNX' channels-first operators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from modelport.dialects.onnx.builder import Builder
+from modelport.dialects.onnx.edge import Edge, Twin
+from modelport.model.dtype import DType
+from modelport.model.expression import Expression
+from modelport.model.graph import Dim
+
+
+def first(rank: int) -> tuple[int, ...]:
+    """The permutation from channels-last to channels-first: ``(0, rank-1, 1, ..., rank-2)``."""
+    return (0, rank - 1, *range(1, rank - 1))
+
+
+def inverse(permutation: Sequence[int]) -> tuple[int, ...]:
+    """The permutation that undoes ``permutation``."""
+    return tuple(permutation.index(axis) for axis in range(len(permutation)))
+
+
+def channels_first(b: Builder, edge: Edge) -> str:
+    """The ONNX value that holds a channels-last edge channels-first; transposed only if need be."""
+    order = first(edge.rank)
+    twin = edge.twin
+    if twin is not None and not twin.flat and twin.permutation == order:
+        return twin.name
+    if edge.rank <= 2:
+        return b.name(edge)
+    name = b.node("Transpose", [b.name(edge)], perm=list(order))[0]
+    edge.twin = Twin(name, order, edge.shape)
+    return name
+
+
+def from_channels_first(name: str, dtype: DType, shape: Sequence[Dim]) -> Edge:
+    """The channels-last edge of a value that is channels-first; ``shape`` is channels-last."""
+    if len(shape) <= 2:
+        return Edge(name, dtype, tuple(shape))
+    return Edge(None, dtype, tuple(shape), Twin(name, first(len(shape)), tuple(shape)))
+
+
+def own_layout(b: Builder, edge: Edge) -> str:
+    """Emit what brings the twin of an edge into the edge's own layout (used by ``b.name``)."""
+    twin = edge.twin
+    if twin is None:
+        raise ValueError("an edge needs a name or a twin")
+    source = twin.name
+    if twin.flat:
+        order = [twin.dims[axis] for axis in twin.permutation]
+        source = b.node("Reshape", [source, _extents(b, order)])[0]
+    source = b.node("Transpose", [source], perm=list(inverse(twin.permutation)))[0]
+    if twin.flat:
+        source = b.node("Flatten", [source], axis=1)[0]
+    return source
+
+
+def _extents(b: Builder, dims: Sequence[Dim]) -> str:
+    fixed = [extent if isinstance(extent, int) else -1 for extent in dims]
+    # 0 copies the batch extent, which leaves -1 free for one more unknown.
+    fixed[0] = 0
+    return b.name(b.constant(fixed))
+
+
+def flatten(b: Builder, edge: Edge) -> Edge:
+    """All axes but the first in one; a twin is flattened in its own order and remembered."""
+    flat: Dim = 1
+    for extent in edge.shape[1:]:
+        flat = flat * extent if isinstance(flat, int) and isinstance(extent, int) else None
+    shape = (edge.shape[0], flat)
+    known = all(isinstance(extent, int) for extent in edge.shape[1:])
+    if edge.twin is not None and edge.prefers_twin and not edge.twin.flat and known:
+        name = b.node("Flatten", [edge.twin.name], axis=1)[0]
+        return Edge(None, edge.dtype, shape, Twin(name, edge.twin.permutation, edge.shape, True))
+    return Edge(b.node("Flatten", [b.name(edge)], axis=1)[0], edge.dtype, shape)
+
+
+def regroup_rows(kernel: Expression, twin: Twin) -> Expression:
+    """Reorder the rows of a dense kernel ``(features, units)`` to a flat twin's order."""
+    extents = [extent for extent in twin.dims[1:] if isinstance(extent, int)]
+    units = kernel.shape[1:]
+    order = [axis - 1 for axis in twin.permutation[1:]]
+    spread = kernel.reshape(*extents, *units)
+    moved = spread.transpose(*order, *range(len(order), len(order) + len(units)))
+    return moved.reshape(*kernel.shape)
+
+
+def unary(b: Builder, op_type: str, edge: Edge, dtype: DType | None = None, **given: Any) -> Edge:
+    """An elementwise operator of one tensor (and attributes), in whichever layout there is."""
+    wanted = dtype or edge.dtype
+    if edge.prefers_twin and edge.twin is not None:
+        twin = edge.twin
+        name = b.node(op_type, [twin.name], **given)[0]
+        moved = Twin(name, twin.permutation, twin.dims, twin.flat)
+        return Edge(None, wanted, edge.shape, moved, edge.mask)
+    return Edge(b.node(op_type, [b.name(edge)], **given)[0], wanted, edge.shape, None, edge.mask)
+
+
+def elementwise(
+    b: Builder, op_type: str, edges: Sequence[Edge], dtype: DType | None = None, **given: Any
+) -> Edge:
+    """A broadcasting operator of several tensors, channels-first where one input already is.
+
+    Inputs of lower rank are aligned at the last axis of the edges' own layout, as numpy does.
+    """
+    wanted = dtype or edges[0].dtype
+    shape = broadcast([edge.shape for edge in edges])
+    lead = next((e for e in edges if e.prefers_twin and e.rank == len(shape) and e.twin), None)
+    if lead is None or lead.twin is None:
+        name = b.node(op_type, [b.name(edge) for edge in edges], **given)[0]
+        return Edge(name, wanted, shape)
+    twin = lead.twin
+    names = [_in_layout(b, edge, twin) for edge in edges]
+    if twin.flat or any(name is None for name in names):
+        if all(_same_flat(edge, twin) for edge in edges):
+            names = [edge.twin.name for edge in edges if edge.twin]
+        else:
+            name = b.node(op_type, [b.name(edge) for edge in edges], **given)[0]
+            return Edge(name, wanted, shape)
+    dims = twin.dims if twin.flat else shape
+    name = b.node(op_type, [name for name in names if name is not None], **given)[0]
+    return Edge(None, wanted, shape, Twin(name, twin.permutation, dims, twin.flat))
+
+
+def _same_flat(edge: Edge, twin: Twin) -> bool:
+    other = edge.twin
+    return (
+        other is not None
+        and other.flat == twin.flat
+        and other.permutation == twin.permutation
+        and other.dims == twin.dims
+    )
+
+
+def _in_layout(b: Builder, edge: Edge, twin: Twin) -> str | None:
+    """The edge in the layout of ``twin`` (not flat), or None where that needs its own layout."""
+    if twin.flat:
+        return None
+    rank = len(twin.permutation)
+    own = edge.twin
+    if own is not None and not own.flat and own.permutation == twin.permutation:
+        return own.name
+    if edge.rank == 0 or all(extent == 1 for extent in edge.shape):
+        return b.name(edge)
+    if edge.rank == rank:
+        name = b.node("Transpose", [b.name(edge)], perm=list(twin.permutation))[0]
+        edge.twin = Twin(name, twin.permutation, edge.shape)
+        return name
+    if edge.rank == 1 and twin.permutation == first(rank):
+        return b.node("Reshape", [b.name(edge), b.name(b.constant([-1] + [1] * (rank - 2)))])[0]
+    return None
+
+
+def broadcast(shapes: Sequence[Sequence[Dim]]) -> tuple[Dim, ...]:
+    """The shape numpy's rules give; an extent is None where two unknown ones meet."""
+    rank = max(len(shape) for shape in shapes)
+    result: list[Dim] = []
+    for axis in range(-rank, 0):
+        extents = [shape[axis] for shape in shapes if len(shape) >= -axis]
+        wide = [extent for extent in extents if extent != 1]
+        fixed = [extent for extent in wide if isinstance(extent, int)]
+        if not wide:
+            result.append(1)
+        elif fixed:
+            result.append(fixed[0])
+        else:
+            result.append(wide[0] if all(extent == wide[0] for extent in wide) else None)
+    return tuple(result)

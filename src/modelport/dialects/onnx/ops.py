@@ -1,0 +1,266 @@
+"""Functions that add one ONNX operator each, over edges, with the shape that results.
+
+Shapes hold integers, names or None; whatever depends on an unknown extent is computed in the graph.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from modelport.dialects.onnx import layout
+from modelport.dialects.onnx.builder import Builder
+from modelport.dialects.onnx.edge import Edge, Twin
+from modelport.model.dtype import BOOL, INT64, DType
+from modelport.model.graph import Dim
+
+Extent = int | Edge
+"""A known extent, or an int64 edge of shape (1,) that holds it."""
+
+ONNX_DTYPES: dict[str, int] = {
+    "float32": 1, "uint8": 2, "int8": 3, "uint16": 4, "int16": 5, "int32": 6, "int64": 7,
+    "string": 8, "bool": 9, "float16": 10, "float64": 11, "uint32": 12, "uint64": 13,
+    "complex64": 14, "complex128": 15, "bfloat16": 16, "float8_e4m3fn": 17,
+    "float8_e4m3fnuz": 18, "float8_e5m2": 19, "float8_e5m2fnuz": 20, "uint4": 21, "int4": 22,
+    "float4_e2m1fn": 23, "float8_e8m0fnu": 24, "uint2": 25, "int2": 26,
+}  # fmt: skip
+"""TensorProto.DataType of the ONNX specification."""
+
+
+def unary(b: Builder, op_type: str, x: Edge, **attributes: Any) -> Edge:
+    """An elementwise operator of one tensor: Relu, Exp, Neg ... (layout kept)."""
+    return layout.unary(b, op_type, x, **attributes)
+
+
+def binary(b: Builder, op_type: str, x: Edge, y: Edge | float | int) -> Edge:
+    """A broadcasting operator of two tensors, or of a tensor and a number of its dtype."""
+    other = y if isinstance(y, Edge) else b.constant(y, x.dtype)
+    compares = op_type in ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual")
+    return layout.elementwise(b, op_type, [x, other], BOOL if compares else None)
+
+
+def add(b: Builder, x: Edge, y: Edge | float | int) -> Edge:
+    """The sum, broadcast."""
+    return binary(b, "Add", x, y)
+
+
+def subtract(b: Builder, x: Edge, y: Edge | float | int) -> Edge:
+    """The difference, broadcast."""
+    return binary(b, "Sub", x, y)
+
+
+def multiply(b: Builder, x: Edge, y: Edge | float | int) -> Edge:
+    """The product, broadcast."""
+    return binary(b, "Mul", x, y)
+
+
+def divide(b: Builder, x: Edge, y: Edge | float | int) -> Edge:
+    """The quotient, broadcast."""
+    return binary(b, "Div", x, y)
+
+
+def where(b: Builder, condition: Edge, x: Edge, y: Edge) -> Edge:
+    """``x`` where ``condition`` holds, else ``y``, broadcast."""
+    return layout.elementwise(b, "Where", [condition, x, y], x.dtype)
+
+
+def cast(b: Builder, x: Edge, dtype: DType) -> Edge:
+    """The values in another dtype; nothing is emitted where it is that already."""
+    if x.dtype == dtype:
+        return x
+    return layout.unary(b, "Cast", x, dtype, to=ONNX_DTYPES[dtype.name])
+
+
+def clip(b: Builder, x: Edge, low: float | None, high: float | None) -> Edge:
+    """Values held between two numbers; None leaves a side open."""
+    if low is not None:
+        x = layout.elementwise(b, "Max", [x, b.constant(low, x.dtype)])
+    if high is not None:
+        x = layout.elementwise(b, "Min", [x, b.constant(high, x.dtype)])
+    return x
+
+
+def matmul(b: Builder, x: Edge, y: Edge) -> Edge:
+    """The matrix product over the last two axes, batched and broadcast before them."""
+    lead = layout.broadcast([x.shape[:-2], y.shape[:-2]]) if x.rank > 2 or y.rank > 2 else ()
+    return b.emit("MatMul", [x, y], x.dtype, (*lead, x.shape[-2], y.shape[-1]))
+
+
+def transpose(b: Builder, x: Edge, permutation: Sequence[int]) -> Edge:
+    """The axes in another order; free where the twin happens to have it."""
+    order = tuple(permutation)
+    if order == tuple(range(x.rank)):
+        return x
+    shape = tuple(x.shape[axis] for axis in order)
+    if x.twin is not None and not x.twin.flat and x.twin.permutation == order:
+        return Edge(x.twin.name, x.dtype, shape)
+    return b.emit("Transpose", [x], x.dtype, shape, perm=list(order))
+
+
+def extent(b: Builder, x: Edge, axis: int) -> Extent:
+    """The extent of an axis: an int where it is known, else an int64 edge of shape (1,)."""
+    known = x.shape[axis]
+    if isinstance(known, int):
+        return known
+    axis %= x.rank
+    return b.emit("Shape", [x], INT64, (1,), start=axis, end=axis + 1)
+
+
+def shape_of(b: Builder, x: Edge) -> Edge:
+    """The whole shape as an int64 edge."""
+    return b.emit("Shape", [x], INT64, (x.rank,))
+
+
+def vector(b: Builder, extents: Sequence[Extent]) -> Edge:
+    """Extents as one int64 edge of shape (n,)."""
+    if all(isinstance(item, int) for item in extents):
+        return b.constant(list(extents), INT64)
+    parts = [item if isinstance(item, Edge) else b.constant([item]) for item in extents]
+    return parts[0] if len(parts) == 1 else concat(b, parts, 0)
+
+
+def reshape(b: Builder, x: Edge, extents: Sequence[Extent | Dim]) -> Edge:
+    """The elements in C order under another shape.
+
+    An extent is an int, an edge of shape (1,), or a name/None, which is kept from the same axis
+    of ``x``; one may be -1 and takes what is left (and gets its number where it can be told).
+    """
+    wanted: list[Extent] = []
+    shape: list[Dim] = []
+    for axis, item in enumerate(extents):
+        if isinstance(item, Edge):
+            wanted.append(item)
+            shape.append(None)
+        elif isinstance(item, int):
+            wanted.append(item)
+            shape.append(item)
+        else:
+            wanted.append(0)
+            shape.append(x.shape[axis] if axis < x.rank else None)
+    if -1 in shape:
+        shape[shape.index(-1)] = _left_over(x.shape, shape)
+    allow_zero = 1 if any(item == 0 for item in shape) else None
+    if allow_zero:
+        wanted = [extent(b, x, i) if w == 0 and shape[i] != 0 else w for i, w in enumerate(wanted)]
+    return b.emit("Reshape", [x, vector(b, wanted)], x.dtype, shape, allowzero=allow_zero)
+
+
+def _left_over(source: Sequence[Dim], target: Sequence[Dim]) -> Dim:
+    left: list[Dim] = list(source)
+    fixed = 1
+    for item in target:
+        if isinstance(item, str) and item in left:
+            left.remove(item)
+        elif isinstance(item, int) and item != -1:
+            fixed *= item
+        elif item != -1:
+            return None
+    numbers = [item for item in left if isinstance(item, int)]
+    if len(numbers) != len(left) or fixed == 0:
+        return left[0] if len(left) == 1 and fixed == 1 else None
+    return math.prod(numbers) // fixed
+
+
+def concat(b: Builder, parts: Sequence[Edge], axis: int) -> Edge:
+    """The parts one after another along an axis; channels-first where all of them are."""
+    axis %= parts[0].rank
+    shape = list(parts[0].shape)
+    extents = [part.shape[axis] for part in parts]
+    known = [item for item in extents if isinstance(item, int)]
+    shape[axis] = sum(known) if len(known) == len(extents) else None
+    twins = [part.twin for part in parts if part.prefers_twin and part.twin]
+    if len(twins) == len(parts) and all(
+        twin.permutation == twins[0].permutation and not twin.flat for twin in twins
+    ):
+        order = twins[0].permutation
+        name = b.node("Concat", [twin.name for twin in twins], axis=order.index(axis))[0]
+        moved = Twin(name, order, tuple(shape))
+        return Edge(None, parts[0].dtype, tuple(shape), moved)
+    return b.emit("Concat", parts, parts[0].dtype, shape, axis=axis)
+
+
+def slice_axis(
+    b: Builder,
+    x: Edge,
+    axis: int,
+    start: int | Edge | None,
+    stop: int | Edge | None,
+    step: int = 1,
+) -> Edge:
+    """Python's ``start:stop:step`` along one axis; edges of shape (1,) for unknown ends."""
+    axis %= x.rank
+    shape = list(x.shape)
+    known = shape[axis]
+    if isinstance(known, int) and not isinstance(start, Edge) and not isinstance(stop, Edge):
+        shape[axis] = len(range(known)[slice(start, stop, step)])
+    else:
+        shape[axis] = None
+    far = (1 << 63) - 1
+    begin = start if start is not None else (0 if step > 0 else far)
+    end = stop if stop is not None else (far if step > 0 else -far)
+    inputs = [x, *(vector(b, [item]) for item in (begin, end, axis, step))]
+    return b.emit("Slice", inputs, x.dtype, shape)
+
+
+def unsqueeze(b: Builder, x: Edge, *axes: int) -> Edge:
+    """New axes of extent 1 at the given positions of the result."""
+    rank = x.rank + len(axes)
+    places = sorted(axis % rank for axis in axes)
+    shape = list(x.shape)
+    for place in places:
+        shape.insert(place, 1)
+    return b.emit("Unsqueeze", [x, b.constant(places, INT64)], x.dtype, shape)
+
+
+def squeeze(b: Builder, x: Edge, *axes: int) -> Edge:
+    """Without the given axes of extent 1."""
+    gone = sorted(axis % x.rank for axis in axes)
+    shape = [item for axis, item in enumerate(x.shape) if axis not in gone]
+    return b.emit("Squeeze", [x, b.constant(gone, INT64)], x.dtype, shape)
+
+
+def reduce(
+    b: Builder, op_type: str, x: Edge, axes: Sequence[int] | None, keepdims: bool = False
+) -> Edge:
+    """ReduceSum, ReduceMean, ReduceMax ... over axes (None: all); the twin is used where it is."""
+    gone = sorted(axis % x.rank for axis in axes) if axes is not None else list(range(x.rank))
+    keep = int(keepdims)
+    if keepdims:
+        shape: list[Dim] = [1 if axis in gone else item for axis, item in enumerate(x.shape)]
+    else:
+        shape = [item for axis, item in enumerate(x.shape) if axis not in gone]
+    twin = x.twin
+    if x.prefers_twin and twin is not None and not twin.flat:
+        places = b.constant(sorted(twin.permutation.index(axis) for axis in gone), INT64)
+        name = b.node(op_type, [twin.name, b.name(places)], keepdims=keep)[0]
+        if keepdims:
+            moved = Twin(name, twin.permutation, tuple(shape))
+            return Edge(None, x.dtype, tuple(shape), moved)
+        left = [axis for axis in twin.permutation if axis not in gone]
+        if left == sorted(left):
+            return Edge(name, x.dtype, tuple(shape))
+        order = [left.index(axis) for axis in sorted(left)]
+        return b.emit("Transpose", [Edge(name, x.dtype, tuple(shape))], x.dtype, shape, perm=order)
+    return b.emit(op_type, [x, b.constant(gone, INT64)], x.dtype, shape, keepdims=keep)
+
+
+def gather(b: Builder, x: Edge, indices: Edge, axis: int = 0) -> Edge:
+    """Entries of ``x`` along an axis, by index."""
+    axis %= x.rank
+    shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
+    return b.emit("Gather", [x, indices], x.dtype, shape, axis=axis)
+
+
+def expand(b: Builder, x: Edge, extents: Sequence[Extent]) -> Edge:
+    """``x`` broadcast to a shape."""
+    shape = [item if isinstance(item, int) else None for item in extents]
+    return b.emit("Expand", [x, vector(b, extents)], x.dtype, layout.broadcast([x.shape, shape]))
+
+
+def softmax(b: Builder, x: Edge, axis: int = -1) -> Edge:
+    """exp(x) over its sum along one axis (layout kept)."""
+    axis %= x.rank
+    if x.prefers_twin and x.twin is not None and not x.twin.flat:
+        return layout.unary(b, "Softmax", x, axis=x.twin.permutation.index(axis))
+    return b.emit("Softmax", [x], x.dtype, x.shape, axis=axis)
