@@ -16,7 +16,22 @@ from modelport.model.expression import Expression, source
 from modelport.model.graph import Graph
 from modelport.model.tensor import Tensor
 
-FAMILIES = ("core",)
+FAMILIES = (
+    "core",
+    "activation_layers",
+    "convolution",
+    "pooling",
+    "normalization",
+    "merging",
+    "reshaping",
+    "regularization",
+    "recurrent",
+    "wrappers",
+    "attention",
+    "preprocessing",
+    "operations",
+    "tf_ops",
+)
 """The modules of this folder that hold lowerings, imported when the first one is needed."""
 
 Masks: TypeAlias = Literal["pass", "stop", "own"]

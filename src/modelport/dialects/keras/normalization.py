@@ -1,0 +1,1 @@
+"""Normalisation layers: batch, layer, group, RMS, unit, spectral."""

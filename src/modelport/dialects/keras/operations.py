@@ -1,0 +1,1 @@
+"""keras.ops operations inside functional graphs."""

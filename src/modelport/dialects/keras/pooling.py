@@ -1,0 +1,1 @@
+"""Pooling: maximum and average, global and adaptive."""

@@ -1,0 +1,1 @@
+"""Preprocessing layers that are deterministic at inference."""

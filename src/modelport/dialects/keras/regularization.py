@@ -1,0 +1,1 @@
+"""Regularisation layers: no effect at inference, kept in the graph where ONNX can."""

@@ -1,0 +1,1 @@
+"""Layers that move elements: reshape, permute, crop, pad, repeat, up-sample."""

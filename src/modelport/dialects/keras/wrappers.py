@@ -1,0 +1,1 @@
+"""Wrappers: Bidirectional, TimeDistributed; Masking."""
