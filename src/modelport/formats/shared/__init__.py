@@ -1,0 +1,1 @@
+"""What several formats read the same way."""
