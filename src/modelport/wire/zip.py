@@ -12,7 +12,14 @@ from dataclasses import dataclass
 
 from modelport.errors import LimitExceeded, MalformedFile
 from modelport.wire.source import ByteSource, SliceSource, check_range
-from modelport.wire.zip_records import DEFLATED, Member, broken, locate, read_directory
+from modelport.wire.zip_records import (
+    DEFLATED,
+    Member,
+    broken,
+    locate,
+    read_comment,
+    read_directory,
+)
 
 __all__ = ["Limits", "Member", "ZipArchive"]
 
@@ -56,6 +63,7 @@ class ZipArchive:
         _check_growth(source, listed, limits)
         located = [locate(source, member, stop) for member in listed]
         _check_gaps(source, located, stop)
+        self.comment = read_comment(source)
         self.members = {member.name: member for member in located}
         self._twins = _check_names(source, located)
         self._kept: tuple[str, bytes] = ("", b"")
@@ -82,16 +90,19 @@ class ZipArchive:
             return InflatedSource(self, member)
         return SliceSource(self.source, member.offset, member.size, self._label(name))
 
-    def open_checked(self, name: str, *, exact_case: bool = False) -> ByteSource:
+    def open_checked(
+        self, name: str, *, exact_case: bool = False
+    ) -> CheckedSource | InflatedSource:
         """As ``open``, but a stored member's CRC is checked too.
 
         Read from front to back it is checked on the way; any other order reads the member once
         more.
         """
-        opened = self.open(name, exact_case=exact_case)
-        if isinstance(opened, SliceSource):
-            return CheckedSource(opened, self.members[name].crc)
-        return opened
+        member = self.member(name, exact_case=exact_case)
+        if member.method == DEFLATED:
+            return InflatedSource(self, member)
+        window = SliceSource(self.source, member.offset, member.size, self._label(name))
+        return CheckedSource(window, member.crc)
 
     def read(self, name: str, limit: int, *, exact_case: bool = False) -> bytes:
         """All bytes of a member, checked against its CRC.

@@ -83,6 +83,12 @@ def find_directory(source: ByteSource) -> Directory:
     return found
 
 
+def read_comment(source: ByteSource) -> bytes:
+    """The archive's comment, empty in most."""
+    at, _ = _find_end(source)
+    return source.read_at(at + _END.size, source.size - at - _END.size)
+
+
 def _find_end(source: ByteSource) -> tuple[int, tuple[int, ...]]:
     tail_size = min(source.size, _END.size + _MAX_COMMENT)
     tail = source.read_at(source.size - tail_size, tail_size)

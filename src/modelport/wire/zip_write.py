@@ -53,6 +53,12 @@ class ZipWriter:
         if written != size:
             raise ValueError(f"{name!r} has {written:,} bytes, announced were {size:,}")
 
+    def set_comment(self, comment: bytes) -> None:
+        """Set the archive's comment, at most 65,535 bytes; ValueError where it is longer."""
+        if len(comment) > zipfile.ZIP_MAX_COMMENT:
+            raise ValueError(f"a zip comment of {len(comment):,} bytes is too long")
+        self._zip.comment = comment
+
     def close(self) -> None:
         """Write the directory."""
         self._zip.close()
