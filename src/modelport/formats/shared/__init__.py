@@ -1,1 +1,1 @@
-"""What several formats read the same way."""
+"""What several formats read or write in the same way."""
