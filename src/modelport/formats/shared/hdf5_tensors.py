@@ -41,9 +41,7 @@ def tensor_data(dataset: HDF5Dataset, view: str | None = None) -> TensorData:
     named = element.name in DTYPES and element.numeric
     if dataset.dense_offset is not None and (named or wanted) and not element.big_endian:
         dtype = wanted or DTYPES[element.name]
-        return FileSlice(
-            dataset.source, dataset.dense_offset, dataset.nbytes, dtype, dataset.shape
-        )
+        return FileSlice(dataset.source, dataset.dense_offset, dataset.nbytes, dtype, dataset.shape)
     return HDF5Data(dataset, wanted)
 
 

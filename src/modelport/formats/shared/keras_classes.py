@@ -5,7 +5,12 @@ Collected from the sources of Keras 1.1 to 2.2, tf_keras 2.21 and Keras 3.15.
 
 from __future__ import annotations
 
-LAYERS = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+LAYERS = _words(
     """
     Activation ActivityRegularization Adadelta Adagrad Adam Adamax AdaptiveAveragePooling1D
     AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D
@@ -41,11 +46,11 @@ LAYERS = frozenset(
     TFOpLambda TensorFlowOpLayer TextVectorization ThresholdedReLU TimeDistributed
     TimeDistributedDense TorchModuleWrapper UnitNormalization UpSampling1D UpSampling2D
     UpSampling3D WideDeepModel ZeroPadding1D ZeroPadding2D ZeroPadding3D
-    """.split()
+    """
 )
 """Layers and models."""
 
-OPERATIONS = frozenset(
+OPERATIONS = _words(
     """
     Abs Absolute AdaptiveAveragePool AdaptiveMaxPool Add AffineTransform All AllClose Amax
     Amin Angle Any Append Arange Arccos Arccosh Arcsin Arcsinh Arctan Arctan2 Arctanh Argmax
@@ -80,11 +85,11 @@ OPERATIONS = frozenset(
     TakeAlongAxis Tan Tanh TanhShrink Tensordot Threshold Tile TopK Trace Transpose
     Trapezoid Tril Triu TrueDivide Trunc Unfold Unique UnravelIndex Unstack Vander Var Vdot
     VectorizedMap View ViewAsComplex ViewAsReal Vsplit Vstack Where WhileLoop ZerosLike
-    """.split()
+    """
 )
 """Operations of ``keras.ops`` inside a functional model."""
 
-OBJECTS = frozenset(
+OBJECTS = _words(
     """
     AWQConfig AWQDTypePolicy AbsMaxQuantizer ActivityRegularizer CompileLossContainer
     Constant Constraint Cross DTypePolicy DTypePolicyMap EigenvalueRegularizer Feature
@@ -98,22 +103,22 @@ OBJECTS = frozenset(
     TruncatedNormal UnitNorm VarianceScaling WeightRegularizer Zeros ZerosV2 __bytes__
     __ellipsis__ __keras_tensor__ __numpy__ __slice__ __tensor__ __tuple__ __typespec__
     dtype
-    """.split()
+    """
 )
 """Initializers, regularizers, constraints, policies and plain values."""
 
-OPTIMIZERS = frozenset(
+OPTIMIZERS = _words(
     """
     Adadelta Adafactor Adagrad Adam AdamW Adamax CosineDecay CosineDecayRestarts
     ExponentialDecay Ftrl InverseTimeDecay Lamb LinearCosineDecay Lion LossScaleOptimizer
     LossScaleOptimizerV1 LossScaleOptimizerV3 MultiOptimizer Muon Nadam
     NoisyLinearCosineDecay PiecewiseConstantDecay PolynomialDecay RMSprop SGD
     ScheduleFreeAdamW
-    """.split()
+    """
 )
 """Optimizers and learning rate schedules."""
 
-LOSSES_AND_METRICS = frozenset(
+LOSSES_AND_METRICS = _words(
     """
     AUC AUCCurve AUCSummationMethod Accuracy BinaryAccuracy BinaryCrossentropy
     BinaryFocalCrossentropy BinaryIoU CTC CategoricalAccuracy CategoricalCrossentropy
@@ -128,21 +133,21 @@ LOSSES_AND_METRICS = frozenset(
     SparseCategoricalCrossentropy SparseTopKCategoricalAccuracy SpecificityAtSensitivity
     SquaredHinge Sum SumOverBatchSize SumOverBatchSizeMetricWrapper TopKCategoricalAccuracy
     TrueNegatives TruePositives Tversky
-    """.split()
+    """
 )
 """Losses and metrics."""
 
-ACTIVATIONS = frozenset(
+ACTIVATIONS = _words(
     """
     celu crelu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish
     hard_tanh leaky_relu leakyrelu linear log_sigmoid log_softmax mish relu relu6 selu
     sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparse_sigmoid sparsemax
     squareplus swish tanh tanh_shrink threshold
-    """.split()
+    """
 )
 """Activation functions by name."""
 
-FUNCTIONS = frozenset(
+FUNCTIONS = _words(
     """
     BCE KLD MAE MAPE MSE MSLE acc accuracy bce binary_accuracy binary_crossentropy
     binary_focal_crossentropy categorical_accuracy categorical_crossentropy
@@ -154,7 +159,7 @@ FUNCTIONS = frozenset(
     mean_squared_logarithmic_error mse msle pearson_correlation poisson precision recall
     sparse_categorical_accuracy sparse_categorical_crossentropy
     sparse_top_k_categorical_accuracy squared_hinge top_k_categorical_accuracy tversky
-    """.split()
+    """
 )
 """Loss and metric functions by name."""
 

@@ -17,7 +17,7 @@ from modelport.formats.shared.keras_classes import (
 from modelport.model.model import Finding, Level
 
 _ACTIVATION_KEYS = ("activation", "recurrent_activation", "inner_activation")
-_VOCABULARY = ("StringLookup", "IntegerLookup", "TextVectorization", "Hashing")
+_VOCABULARY = ("StringLookup", "IntegerLookup", "TextVectorization")
 _FILE_READERS = ("TFSMLayer",)
 
 
@@ -60,8 +60,11 @@ def _object(where: str, value: dict[str, Any]) -> list[Finding]:
         if isinstance(value.get(key), str) and value[key] not in ACTIVATIONS | CLASSES
     ]
     class_name = value.get("class_name")
-    if any("enable_unsafe_deserialization" in str(value.get(key)) for key in ("config", "name")
-           if isinstance(value.get(key), str)):
+    if any(
+        "enable_unsafe_deserialization" in str(value.get(key))
+        for key in ("config", "name")
+        if isinstance(value.get(key), str)
+    ):
         found.append(
             Finding("KER-006", Level.DANGEROUS, "the config turns safe loading off", where)
         )
@@ -87,7 +90,9 @@ def _lambda(where: str, config: Any) -> Finding:
     kinds = [config.get(key) for key in ("function_type", "output_shape_type", "mask_type")]
     function = config.get("function")
     if isinstance(function, str) and kinds[0] == "function" and "lambda" not in kinds:
-        return Finding("KER-009", Level.NEEDS_CODE, f"Lambda calls the function {function!r}", where)
+        return Finding(
+            "KER-009", Level.NEEDS_CODE, f"Lambda calls the function {function!r}", where
+        )
     if isinstance(function, dict) and function.get("class_name") == "function":
         # The function itself is judged where it stands.
         return Finding("KER-009", Level.NEEDS_CODE, "Lambda calls a function by name", where)
@@ -117,10 +122,17 @@ def _class(where: str, class_name: str, value: dict[str, Any]) -> list[Finding]:
     found = []
     package, _, name = class_name.rpartition(">")
     known = name in CLASSES if package in ("", "keras", "keras.src") else name in OPTIMIZERS
-    if not known or (package not in ("", "keras", "Custom")) or (top and not _of_keras(module)
-                                                                and top != "builtins"):
+    if (
+        not known
+        or (package not in ("", "keras", "Custom"))
+        or (top and not _of_keras(module) and top != "builtins")
+    ):
         found.append(Finding("KER-007", Level.NEEDS_CODE, f"the class {class_name}", where))
-    if name in _VOCABULARY and isinstance(config, dict) and isinstance(config.get("vocabulary"), str):
+    if (
+        name in _VOCABULARY
+        and isinstance(config, dict)
+        and isinstance(config.get("vocabulary"), str)
+    ):
         what = f"{name} reads the file {config['vocabulary']!r}"
         found.append(Finding("KER-005", Level.DANGEROUS, what, where))
     if name in _FILE_READERS:

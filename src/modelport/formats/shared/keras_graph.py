@@ -12,7 +12,6 @@ from modelport.formats.shared.keras_values import (
     input_type,
     layer_name,
     layers_of,
-    stated_dtype,
     stated_shape,
 )
 from modelport.model.graph import Graph, Node, Scope, TensorType, Value
@@ -125,7 +124,7 @@ def _inner_graph(entry: dict[str, Any], where: str, scope: tuple[Scope, ...]) ->
     """The graph of a nested model, or of the model inside a wrapper such as TimeDistributed."""
     if is_model(entry):
         return model_graph(entry, where, scope)
-    inner = _config_of(entry).get("layer")
+    inner: Any = _config_of(entry).get("layer")
     if is_model(inner):
         inner_scope = Scope(layer_name(inner, 1), inner["class_name"], 0)
         return model_graph(inner, where, (*scope, inner_scope))
@@ -178,9 +177,7 @@ def _connect(graph: Graph, layers: list[Layer], config: dict[str, Any]) -> None:
     inputs, outputs = references(config["input_layers"]), references(config["output_layers"])
     used: dict[str, list[Reference]] = {layer.name: [] for layer in layers}
     for layer in layers:
-        layer.calls = [
-            parse_call(node, by_name) for node in layer.entry.get("inbound_nodes") or []
-        ]
+        layer.calls = [parse_call(node, by_name) for node in layer.entry.get("inbound_nodes") or []]
         layer.calls = layer.calls or [Call()]
     for reference in [
         *inputs,
@@ -237,8 +234,10 @@ def _value_name(reference: Reference, by_name: dict[str, Layer]) -> str:
     layer = by_name[reference.layer]
     call = reference.node - layer.first_call
     if not 0 <= call < len(layer.calls):
-        raise ValueError(f"call {reference.node} of layer {layer.name!r}, which is called "
-                         f"{len(layer.calls)} times")
+        raise ValueError(
+            f"call {reference.node} of layer {layer.name!r}, which is called "
+            f"{len(layer.calls)} times"
+        )
     return f"{layer.name}:{call}:{reference.output}"
 
 

@@ -143,7 +143,9 @@ def _owner(weight: str, homes: dict[str, _Home]) -> str | None:
     Keras 1 joins layer and weight by an underscore (``dense_1_W``).
     """
     inside = [name for name in homes if f"/{name}/" in f"/{weight}"]
-    inside = inside or [name for name in homes if weight.startswith(f"{name}_") and "/" not in weight]
+    inside = inside or [
+        name for name in homes if weight.startswith(f"{name}_") and "/" not in weight
+    ]
     plain = [name for name in inside if "graph" not in homes[name].nodes[0].attributes]
     return max(plain or inside, key=len, default=None)
 

@@ -61,7 +61,9 @@ def _batch_size(model: Model) -> int | None:
     """The fixed first extent of the inputs, where the file states one."""
     shapes = [value.shape for value in model.graph.inputs]
     first = {shape[0] for shape in shapes if shape}
-    return next((size for size in first if isinstance(size, int)), None) if len(first) == 1 else None
+    return (
+        next((size for size in first if isinstance(size, int)), None) if len(first) == 1 else None
+    )
 
 
 def describe_training(model: Model, config: Any, where: str) -> None:

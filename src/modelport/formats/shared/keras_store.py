@@ -30,6 +30,15 @@ class Branch:
             found.update(group.tensors(f"{path}{name}/"))
         return found
 
+    def stated_names(self, path: str = "") -> dict[str, str]:
+        """The names that objects state, by their paths: what their paths do not tell."""
+        found = {}
+        for step, group in self.groups.items():
+            if step == "vars" and group.name is not None:
+                found[path.rstrip("/")] = group.name
+            found.update(group.stated_names(f"{path}{step}/"))
+        return found
+
 
 def read_store(files: list[HDF5File]) -> Branch:
     """The tree of a ``.weights.h5``, which may come in several files.
@@ -167,3 +176,9 @@ def _shared(root: Branch, name: str, node: Node) -> Branch | None:
                 return group
             waiting.append(group)
     return None
+
+
+def state_below(root: Branch, name: str) -> dict[str, Tensor]:
+    """The variables of an optimizer or of metrics, by path (``optimizer/vars/0``)."""
+    group = root.groups.get(name)
+    return {} if group is None else group.tensors(f"{name}/")

@@ -42,7 +42,11 @@ def snake_case(class_name: str) -> str:
 def layers_of(entry: dict[str, Any]) -> list[dict[str, Any]] | None:
     """The layers of a model's entry, or None where the entry is no model with stated layers."""
     config = entry.get("config")
-    if isinstance(config, list) and entry.get("class_name") in ("Sequential", "Functional", "Model"):
+    if isinstance(config, list) and entry.get("class_name") in (
+        "Sequential",
+        "Functional",
+        "Model",
+    ):
         return [_entry(layer) for layer in config]
     if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
         return None

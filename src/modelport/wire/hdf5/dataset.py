@@ -15,6 +15,7 @@ from modelport.wire.hdf5.layout import (
     Chunked,
     Compact,
     Contiguous,
+    Layout,
     Virtual,
     parse_filters,
     parse_layout,
@@ -59,13 +60,23 @@ class HDF5Dataset:
             shape = parse_shape(header.first(DATASPACE) or b"")
             self.shape = (0,) if shape is None else shape
             self.element = parse_element(header.first(DATATYPE) or b"")
-            self.layout = parse_layout(header.first(LAYOUT) or b"")
-            filters = header.first(FILTERS)
-            self.filters = () if filters is None else parse_filters(filters)
+            self._read_storage(header)
             self._fill = _fill_value(header.first(FILL), self.element.size)
         if isinstance(self.layout, Virtual):
             raise UnsafeFile(self.source.name, "a virtual dataset (values in other files)", path)
         self._check_size()
+
+    def _read_storage(self, header: ObjectHeader) -> None:
+        """Where the values lie; what cannot be read only matters when values are asked for."""
+        self.unreadable = ""
+        self.layout: Layout = Contiguous(None, None)
+        self.filters: tuple[int, ...] = ()
+        filters = header.first(FILTERS)
+        try:
+            self.layout = parse_layout(header.first(LAYOUT) or b"")
+            self.filters = () if filters is None else parse_filters(filters)
+        except NotImplementedError as error:
+            self.unreadable = str(error)
 
     @property
     def nbytes(self) -> int:
@@ -75,7 +86,7 @@ class HDF5Dataset:
     @property
     def dense_offset(self) -> int | None:
         """Where the values lie in one run of the source, or None where they do not."""
-        if isinstance(self.layout, Contiguous) and not self.filters:
+        if isinstance(self.layout, Contiguous) and not self.filters and not self.unreadable:
             return self.layout.address
         return None
 
@@ -97,8 +108,11 @@ class HDF5Dataset:
             UnsupportedFeature: lists of variable length.
             MalformedFile: the stored bytes do not fit what is declared.
         """
+        unreadable = self.unreadable
         if self.element.what in ("variable-length list", "reference"):
-            raise UnsupportedFeature(self.source.name, f"{self.element.what} in {self.path}")
+            unreadable = self.element.what
+        if unreadable:
+            raise UnsupportedFeature(self.source.name, f"{unreadable} in {self.path}")
         with guarded(self.source, f"values of {self.path}", self.address):
             stored = self._stored(box)
             if self.element.name in ("string", "vlen"):
@@ -130,6 +144,7 @@ class HDF5Dataset:
             )
         if declared > FREE_DECLARED:
             stored = sum(chunk.length for chunk in self.chunks.values())
+            stored = self.source.size if self.unreadable else stored
             if declared > MOST_RATIO * stored:
                 raise LimitExceeded(
                     self.source.name,
