@@ -64,6 +64,9 @@ def modern_layer(
         if not is_model(name, config) and name not in ("InputLayer", "TensorFlowOpLayer"):
             history.foreign(where, f"the class {class_name!r} is no part of Keras")
         return class_name, dict(config)
+    if name == "Lambda":
+        history.foreign(where, "a Lambda holds Python code, which is kept and never run")
+        return name, dict(config)
     strange = _strange(name, renamed)
     if strange is not None:
         history.foreign(where, f"{name} with {strange} has no counterpart in Keras 3")
@@ -100,7 +103,7 @@ def _canonical(name: str, config: Config, history: History, where: str, depth: i
             known[key] = _value(name, key, value, history, where, depth)
         elif key not in keras2.IGNORED and value not in (None, False, [], {}):
             history.dropped(where, f"{name} of Keras 3 has no argument {key!r} (= {value!r})")
-    if history.era < Era.KERAS3 and known.get("dtype") not in _FLOATS:
+    if history.era < Era.KERAS3 and name != "InputLayer" and known.get("dtype") not in _FLOATS:
         # Keras 1 and 2 gave the dtype of the input there.
         known.pop("dtype", None)
     window_lists(name, known, history, where)

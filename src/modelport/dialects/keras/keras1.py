@@ -18,6 +18,8 @@ CLASSES = {
     "Deconvolution2D": "Conv2DTranspose",
     "AtrousConvolution1D": "Conv1D",
     "AtrousConvolution2D": "Conv2D",
+    # A Dense works on the last axis of any rank today.
+    "TimeDistributedDense": "Dense",
     "AtrousConv1D": "Conv1D",
     "AtrousConv2D": "Conv2D",
     "SeparableConvolution2D": "SeparableConv2D",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from modelport.dialects.keras.era import Era, History
+from modelport.dialects.keras.objects import modern_dtype
 
 Config: TypeAlias = dict[str, Any]
 
@@ -73,6 +74,24 @@ def _era_defaults(name: str, config: Config, history: History) -> None:
         config.setdefault("momentum", 0.99)
 
 
+def _input_layer(config: Config) -> None:
+    shape = config.get("batch_shape", config.get("batch_input_shape"))
+    if shape is None:
+        inner = config.get("shape", config.get("input_shape"))
+        if isinstance(inner, list | tuple):
+            shape = [config.get("batch_size"), *inner]
+    if isinstance(shape, Mapping):
+        shape = shape.get("items")  # tf_keras serialises shapes as objects
+    config["batch_shape"] = list(shape) if isinstance(shape, list | tuple) else None
+    dtype = config.pop("input_dtype", None) or config.get("dtype")
+    config["dtype"] = modern_dtype(dtype)
+    for key in ("sparse", "ragged", "optional"):
+        if key in config:
+            config[key] = bool(config[key])
+    if not config.get("ragged"):
+        config.pop("ragged", None)
+
+
 def _leaky_relu(config: Config) -> None:
     if "alpha" in config:
         config["negative_slope"] = config.pop("alpha")
@@ -108,6 +127,7 @@ def _category_encoding(config: Config) -> None:
 
 
 _SPECIAL: dict[str, Callable[[Config], None]] = {
+    "InputLayer": _input_layer,
     "LeakyReLU": _leaky_relu,
     "ReLU": _relu,
     "BatchNormalization": _batch_normalization,
