@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from modelport.model.tensor import Tensor as Tensor
     from modelport.verify.agreement import Agreement as Agreement
 
-from modelport.version import VERSION as __version__
+from modelport.version import VERSION
+
+__version__ = VERSION
 
 _HOMES = {
     "Agreement": "modelport.verify.agreement",
