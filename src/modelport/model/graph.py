@@ -72,9 +72,7 @@ class UnknownType:
     encoded: bytes
 
 
-ValueType: TypeAlias = (
-    TensorType | SequenceType | OptionalType | MapType | OpaqueType | UnknownType
-)
+ValueType: TypeAlias = TensorType | SequenceType | OptionalType | MapType | OpaqueType | UnknownType
 
 
 @dataclass(slots=True)
@@ -205,9 +203,10 @@ class Node:
     ``domain`` says whose vocabulary ``op_type`` is: ``ai.onnx`` (stored as ``""`` is normalised to
     it), ``keras``, ``aten``, ``torch.nn``, ``tensorflow``, ``cntk``, or a custom one.
     ``inputs`` and ``outputs`` are names of values; an empty name is an absent optional input.
-    ``attributes`` hold plain Python values, ``Tensor``, ``Graph`` (the same Graph object in two
-    nodes is one model called twice), ``SparseTensor``, a value type, ``Reference`` or lists of them. ``parameters`` maps a role (``kernel``) to a
-    name in ``graph.tensors``, in the order of the file; it is empty for ``ai.onnx``.
+    ``attributes`` hold plain Python values, ``Tensor``, ``SparseTensor``, ``Graph`` (the same Graph
+    object in two nodes is one model called twice), a value type, ``Reference``, or lists of them.
+    ``parameters`` maps a role (``kernel``) to a name in ``graph.tensors``, in the order of the
+    file; it is empty for ``ai.onnx``. ``unknown`` are fields of the file that nobody here knows.
     """
 
     domain: str

@@ -44,7 +44,17 @@ class Walker:
         LimitExceeded: nesting, fields or bytes over the limits above.
     """
 
-    __slots__ = ("_base", "_bytes", "_data", "_depth", "_fields", "_reach", "_step", "_valid", "source")
+    __slots__ = (
+        "_base",
+        "_bytes",
+        "_data",
+        "_depth",
+        "_fields",
+        "_reach",
+        "_step",
+        "_valid",
+        "source",
+    )
 
     def __init__(self, source: ByteSource, depth: int = 0) -> None:
         self.source = source
@@ -150,9 +160,7 @@ class Walker:
         if wire == FIXED64:
             return 8
         found = "a group" if wire in (3, 4) else f"wire type {wire}"
-        raise MalformedFile(
-            self.source.name, offset=at, expected="a protobuf field", found=found
-        )
+        raise MalformedFile(self.source.name, offset=at, expected="a protobuf field", found=found)
 
     def _varint(self, data: bytes, index: int, base: int | None = None) -> tuple[int, int]:
         value = 0
