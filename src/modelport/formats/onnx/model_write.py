@@ -132,14 +132,13 @@ def _training_config(training: TrainingConfig) -> dict[str, Any]:
         "dialect": training.dialect,
         "loss": training.loss,
         "metrics": training.metrics,
-        "config": training.config,
     }
     if training.optimizer is not None:
         stated["optimizer"] = {
             "name": training.optimizer.name,
             "hyperparameters": training.optimizer.hyperparameters,
         }
-    return stated
+    return {**stated, "config": training.config}
 
 
 def _function(function: Function, external: ExternalData | None) -> Message:
@@ -180,12 +179,8 @@ def _training(info: TrainingInfo, external: ExternalData | None) -> Message:
 
 
 def _report(model: Model, report: Report) -> None:
-    """Note the components that the file has no place for."""
-    absent = {
-        Component.OPTIMIZER_STATE: "ONNX has no place for the state of an optimizer",
-        Component.TRAINING_DATA: "ONNX holds no training data",
-        Component.PYTHON_OBJECTS: "ONNX holds no Python objects",
-    }
-    for component, why in absent.items():
-        if component in model.components:
-            report.add(Kind.DROPPED, component, "", why)
+    """Note what the file has no place for."""
+    for graph in model.graph.subgraphs():
+        for name in graph.attributes:
+            why = "ONNX has no attributes of graphs"
+            report.add(Kind.DROPPED, Component.ARCHITECTURE, f"{graph.name} {name}", why)

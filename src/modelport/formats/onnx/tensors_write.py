@@ -20,6 +20,10 @@ EXTERNAL_FROM = 4096
 """Smaller tensors stay inside: shape inference reads them, and alignment would waste a page."""
 
 
+COPIED_BYTES = 1 << 20
+"""How much is copied at a time from file to file (measured: 1 MB takes a third of 16 MB's time)."""
+
+
 @dataclass(slots=True)
 class ExternalData:
     """The values that go into one file beside the model, in order."""
@@ -107,8 +111,8 @@ def _payload(data: TensorData) -> Payload:
     tensor = Tensor("", data)
     if isinstance(data, TypedField):
         return Payload(tensor.nbytes, lambda: iter((data.stored(),)))
-    if isinstance(data, FileSlice) and data.length == 0:
-        return Payload(0, lambda: iter(()))
+    if isinstance(data, FileSlice):
+        return Payload(data.length, lambda: tensor.pieces(COPIED_BYTES))
     return Payload(tensor.nbytes, tensor.pieces)
 
 
