@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from corpus import SHARED, corpus
+from tests.corpus import SHARED, corpus
 
 from modelport.convert.carry import carry
 from modelport.formats.format import Format

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from samples import SAMPLE_IDS, SAMPLES
+from tests.samples import SAMPLE_IDS, SAMPLES
 
 import modelport
 from modelport.errors import ModelportError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from samples import CORPUS, CORPUS_IDS, FILES, FORMATS, SAMPLE_IDS, SAMPLES
+from tests.samples import CORPUS, CORPUS_IDS, FILES, FORMATS, SAMPLE_IDS, SAMPLES
 
 import modelport
 from modelport.formats.format import Format

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from samples import SAMPLE_IDS, SAMPLES, WRITERS, big_model
+from tests.samples import SAMPLE_IDS, SAMPLES, WRITERS, big_model
 
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from samples import CORPUS, CORPUS_IDS, FORMATS, SAMPLE_IDS, SAMPLES
+from tests.samples import CORPUS, CORPUS_IDS, FORMATS, SAMPLE_IDS, SAMPLES
 
 from modelport.errors import ModelportError
 from modelport.formats.candidate import Candidate

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from samples import WRITERS, big_model
+from tests.samples import WRITERS, big_model
 
 from modelport.formats.format import Format
 from modelport.model.report import Report

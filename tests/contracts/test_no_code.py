@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from samples import CORPUS, FILES, SAMPLES
+from tests.samples import CORPUS, FILES, SAMPLES
 
 # The child opens one file after another under an audit hook and prints every event that a file
 # must not cause: code compiled or run, a process, a socket, a path other than its own folder's.

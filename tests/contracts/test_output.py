@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from samples import FILES, WRITERS
+from tests.samples import FILES, WRITERS
 
 import modelport
 from modelport.errors import ConversionError, OutputExists, UnreadableFile

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from samples import SAMPLES, WRITERS
+from tests.samples import SAMPLES, WRITERS
 
 import modelport
 from modelport.convert.carry import canonical, carry
