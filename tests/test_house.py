@@ -78,7 +78,9 @@ def test_a_dialect_imports_no_other_but_onnx(dialect: str) -> None:
 
 
 def test_architecture_names_exactly_the_folders_there_are() -> None:
-    block = re.search(r"```\nsrc/modelport/\n(.*?)```", (ROOT / "ARCHITECTURE.md").read_text(), re.S)
+    block = re.search(
+        r"```\nsrc/modelport/\n(.*?)```", (ROOT / "ARCHITECTURE.md").read_text(), re.S
+    )
     assert block is not None
     named = set(re.findall(r"^  ([a-z_0-9]+)/", block.group(1), re.M))
     there = {p.name for p in SOURCE.iterdir() if p.is_dir() and p.name != "__pycache__"}
