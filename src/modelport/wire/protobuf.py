@@ -74,9 +74,9 @@ class Walker:
 
     def fields(self, start: int, end: int) -> Iterator[Field]:
         """The fields of the message from ``start`` to ``end``."""
+        if self._depth >= MAX_DEPTH:
+            self._exceeded("protobuf nesting depth", MAX_DEPTH, self._depth + 1)
         self._depth += 1
-        if self._depth > MAX_DEPTH:
-            self._exceeded("protobuf nesting depth", MAX_DEPTH, self._depth)
         try:
             yield from self._walk(start, end)
         finally:

@@ -55,7 +55,9 @@ def read_tensor(reading: Reading, start: int, end: int) -> Tensor:
     dtype = DTYPE_OF[header.code]
     if math.prod(max(extent, 1) for extent in shape) >> 60:
         reading.malformed(start, "a shape of less than 2^60 elements", str(list(shape)))
-    if header.external:
+    if not header.code:
+        data: TensorData = _undefined(reading, header, dtype, shape)
+    elif header.external:
         data = _external(reading, header, dtype, shape)
     elif header.segment is not None:
         first, last = header.segment
@@ -201,6 +203,13 @@ def _inside(
         values = dtype.nbytes(count) if dtype.bits in (2, 4) else count
         _check(reading, header, values <= header.length <= 10 * values, dtype, shape)
     return TypedField(source, header.start, header.end, header.typed, dtype, shape)
+
+
+def _undefined(reading: Reading, header: _Header, dtype: DType, shape: tuple[int, ...]) -> Withheld:
+    """The data of a tensor that states no type; it must have none."""
+    _check(reading, header, not (header.raw or header.typed or header.external), dtype, shape)
+    why = UnsupportedFeature(reading.walker.source.name, f"tensor {header.name!r} of no data type")
+    return Withheld(dtype, shape, why)
 
 
 def _check(

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from modelport.errors import ConversionError
 from modelport.formats.onnx.schema import CODE_OF
-from modelport.formats.onnx.tensor_data import Segment, Strings, TypedField
+from modelport.formats.onnx.tensor_data import Segment, Strings, TypedField, Withheld
 from modelport.model.graph import SparseTensor
 from modelport.model.tensor import FileSlice, Tensor, TensorData
 from modelport.wire.protobuf_write import Message, Payload
@@ -120,7 +120,7 @@ def _strings(name: str, data: TensorData) -> list[bytes] | None:
     """The values of a tensor of strings; None for a tensor of numbers."""
     if isinstance(data, Strings):
         return data.stored()
-    if data.dtype.kind not in ("string", "other") or isinstance(data, FileSlice):
+    if data.dtype.kind not in ("string", "other") or isinstance(data, Withheld):
         return None
     values = list(_encoded(Tensor(name, data)))
     if not values and data.dtype.kind == "other":
