@@ -151,7 +151,9 @@ def check(
         want = np.asarray(want)
         assert want.shape == got.shape, f"output {i}"
         scale = max(1.0, float(np.max(np.abs(want)))) if want.size else 1.0
-        np.testing.assert_allclose(got / scale, want / scale, atol=tolerance, rtol=0, err_msg=f"output {i}")
+        np.testing.assert_allclose(
+            got / scale, want / scale, atol=tolerance, rtol=0, err_msg=f"output {i}"
+        )
     return data
 
 
