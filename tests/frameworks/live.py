@@ -24,7 +24,7 @@ def roles(layer: Any, prefix: str = "") -> dict[str, Any]:
     for variable in [*layer._trainable_variables, *layer._non_trainable_variables]:
         found[prefix + variable.name] = variable
     for name, value in vars(layer).items():
-        if isinstance(value, keras.Model) or name.startswith("_") and name != "_layers":
+        if isinstance(value, keras.Model) or (name.startswith("_") and name != "_layers"):
             continue
         if isinstance(value, keras.layers.Layer):
             found.update(roles(value, f"{prefix}{name}/"))

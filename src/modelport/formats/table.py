@@ -29,7 +29,7 @@ def container(candidate: Candidate) -> str:
         return "hdf5"
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return "zip"
-    if len(head) > 8 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
+    if head[8:10] == b'{"' or (head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32):
         return "json"
     return "protobuf"
 

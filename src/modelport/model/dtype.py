@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class DType:
     """A data type.
 
-    ``bits`` is the width of one element (4-bit types are packed two a byte, low nibble first);
-    0 for types whose elements have no fixed width (``string``, ``object``).
+    ``bits`` is the width of one element; types under 8 bits are packed, the first element in the
+    lowest bits. It is 0 for types whose elements have no fixed width (``string``, ``object``).
     """
 
     name: str
@@ -50,6 +50,8 @@ _ML_DTYPES = {
     "float8_e5m2": "float8_e5m2",
     "float8_e5m2fnuz": "float8_e5m2fnuz",
     "float8_e8m0fnu": "float8_e8m0fnu",
+    "float6_e2m3fn": "float6_e2m3fn",
+    "float6_e3m2fn": "float6_e3m2fn",
     "float4_e2m1fn": "float4_e2m1fn",
     "int4": "int4",
     "uint4": "uint4",
@@ -71,6 +73,8 @@ FLOAT8_E4M3FNUZ = DType("float8_e4m3fnuz", 8, "float")
 FLOAT8_E5M2 = DType("float8_e5m2", 8, "float")
 FLOAT8_E5M2FNUZ = DType("float8_e5m2fnuz", 8, "float")
 FLOAT8_E8M0FNU = DType("float8_e8m0fnu", 8, "float")
+FLOAT6_E2M3FN = DType("float6_e2m3fn", 6, "float")
+FLOAT6_E3M2FN = DType("float6_e3m2fn", 6, "float")
 FLOAT4_E2M1FN = DType("float4_e2m1fn", 4, "float")
 COMPLEX64, COMPLEX128 = DType("complex64", 64, "complex"), DType("complex128", 128, "complex")
 STRING = DType("string", 0, "string")

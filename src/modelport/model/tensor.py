@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from modelport.errors import MalformedFile
+from modelport.errors import LimitExceeded, MalformedFile
 from modelport.model.dtype import DType, from_numpy
 from modelport.wire.source import ByteSource
 
@@ -103,6 +103,7 @@ class FileSlice:
 
     Raises:
         MalformedFile: the declared shape takes other than ``length`` bytes.
+        LimitExceeded: extents that no array can have, even where one of them is 0.
     """
 
     __slots__ = ("dtype", "offset", "shape", "source")
@@ -110,6 +111,9 @@ class FileSlice:
     def __init__(
         self, source: ByteSource, offset: int, length: int, dtype: DType, shape: tuple[int, ...]
     ) -> None:
+        if math.prod(extent for extent in shape if extent) * max(dtype.bits, 8) >> 66:
+            extent = max(shape)
+            raise LimitExceeded(source.name, resource="extent", limit=1 << 62, actual=extent)
         needed = dtype.nbytes(math.prod(shape))
         if needed != length:
             raise MalformedFile(

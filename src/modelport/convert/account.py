@@ -1,0 +1,81 @@
+"""Accounting for a conversion: what every tensor became, and what the target cannot hold."""
+
+from __future__ import annotations
+
+from modelport.formats.format import Format
+from modelport.model.component import Component, Holds
+from modelport.model.expression import (
+    Expression,
+    Fill,
+    Source,
+    is_exact,
+    leaves,
+    sources,
+)
+from modelport.model.model import Model
+from modelport.model.report import Kind, Report
+from modelport.model.tensor import Tensor
+
+CARRIED_WITH = {
+    Component.ARCHITECTURE: "layers and connections",
+    Component.LOSS: "loss and metrics",
+    Component.OPTIMIZER: "optimizer and its settings",
+    Component.OPTIMIZER_STATE: "step count and slots, needed to go on training",
+    Component.HYPERPARAMETERS: "hyperparameters",
+    Component.SIGNATURE: "names and shapes of inputs and outputs",
+    Component.TRAINING_DATA: "training data in the file",
+    Component.METADATA: "metadata",
+    Component.PYTHON_OBJECTS: "Python objects",
+}
+
+
+def account_for(source: Model, carried: Model, target: Format, report: Report) -> None:
+    """Put what became of every tensor and component of ``source`` into the report."""
+    for tensor in carried.tensors.values():
+        _account_for_tensor(tensor, report)
+    for name in unused(source, carried):
+        why = "the target model has no use for this tensor"
+        report.add(Kind.DROPPED, Component.WEIGHTS, name, why)
+    for component in sorted(source.components):
+        if target.holds[component] is Holds.NEVER:
+            why = f"{target.name} cannot hold it ({CARRIED_WITH.get(component, component)})"
+            report.add(Kind.DROPPED, component, str(component), why)
+    report.kept = {component: _kept(component, source, target, report) for component in Component}
+
+
+def unused(source: Model, carried: Model) -> list[str]:
+    """The names of the source's weights that no tensor of the carried model is made of."""
+    used: set[int] = set()
+    for tensor in carried.tensors.values():
+        used.add(id(tensor))
+        if isinstance(tensor.data, Expression):
+            used.update(id(part) for part in sources(tensor.data))
+    return [name for name, tensor in source.tensors.items() if id(tensor) not in used]
+
+
+def _account_for_tensor(tensor: Tensor, report: Report) -> None:
+    data = tensor.data
+    if not isinstance(data, Expression):
+        return
+    origin = ", ".join(part.name for part in sources(data)) or "nothing in the source"
+    if not is_exact(data):
+        report.add(Kind.APPROXIMATED, Component.WEIGHTS, tensor.name, f"computed from {origin}")
+    elif any(isinstance(leaf, Fill) for leaf in leaves(data)):
+        fills = {leaf.value for leaf in leaves(data) if isinstance(leaf, Fill)}
+        values = ", ".join(str(value) for value in sorted(fills))
+        why = f"the target demands it, the source never had it (filled with {values})"
+        report.add(Kind.INVENTED, Component.WEIGHTS, tensor.name, why)
+    elif not isinstance(data, Source):
+        report.add(Kind.REARRANGED, Component.WEIGHTS, tensor.name, f"from {origin}")
+    elif data.tensor.name != tensor.name:
+        report.add(Kind.REARRANGED, Component.WEIGHTS, tensor.name, f"was called {origin}")
+
+
+def _kept(component: Component, source: Model, target: Format, report: Report) -> str:
+    if component not in source.components:
+        return "absent"
+    if target.holds[component] is Holds.NEVER:
+        return "none"
+    lossy = (Kind.DROPPED, Kind.APPROXIMATED, Kind.FOREIGN)
+    changes = [change for change in report if change.component is component]
+    return "part" if any(change.kind in lossy for change in changes) else "all"

@@ -1,0 +1,103 @@
+"""Carrying a model to another format: the one place that knows which way a conversion takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from modelport.convert.account import account_for
+from modelport.errors import ConversionError
+from modelport.formats.format import Format
+from modelport.model.component import Component, Holds
+from modelport.model.graph import Graph
+from modelport.model.model import Model, Producer
+from modelport.model.report import Report
+from modelport.model.signature import Signature
+from modelport.version import VERSION
+
+NO_ARCHITECTURE = (
+    "the file holds weights but no architecture, so no model can be made of it; "
+    "convert it to a format of weights alone (safetensors, npz, keras-weights-h5), "
+    "or convert the file that holds the whole model"
+)
+
+
+def carry(model: Model, target: Format, report: Report) -> Model:
+    """The model as ``target`` holds it, with everything that differs in ``report``.
+
+    No value is read: rearranged weights are expressions over the tensors of ``model``.
+
+    Raises:
+        ConversionError: the target cannot hold the model; names the layer and the reason.
+    """
+    if target.write is None:
+        raise ConversionError("", f"modelport reads {target.name}, but does not write it")
+    if target.holds[Component.ARCHITECTURE] is Holds.NEVER:
+        carried = _weights_alone(model, target, report)
+    elif model.dialect is None:
+        raise ConversionError(model.path, NO_ARCHITECTURE, report.changes)
+    elif model.dialect == target.dialect == "keras":
+        carried = canonical(model, report)
+    elif model.dialect == target.dialect:
+        carried = replace(model)
+    elif model.dialect == "keras" and target.dialect == "ai.onnx":
+        carried = _keras_to_onnx(model, report)
+    else:
+        why = f"modelport has no way yet from {model.format} to {target.name}"
+        raise ConversionError(model.path, why, report.changes)
+    carried = replace(carried, format=target.name)
+    account_for(model, carried, target, report)
+    return carried
+
+
+def canonical(model: Model, report: Report) -> Model:
+    """A Keras model of any era in the words of Keras 3, with its training state told apart."""
+    from modelport.dialects.keras.training import upgrade_training
+    from modelport.dialects.keras.upgrade import upgrade
+
+    upgraded = upgrade(model, report)
+    return upgrade_training(model, upgraded, report)
+
+
+def _keras_to_onnx(model: Model, report: Report) -> Model:
+    from modelport.dialects.keras.lower import lower
+    from modelport.dialects.onnx.builder import IR_VERSION, OPSET
+
+    upgraded = canonical(model, report)
+    graph = lower(upgraded.graph, upgraded.graph.name or "model")
+    domains = {node.domain for inner in graph.subgraphs() for node in inner.nodes}
+    return replace(
+        upgraded,
+        producer=Producer("modelport", VERSION),
+        dialect="ai.onnx",
+        kind="graph",
+        graph=graph,
+        signature=Signature(graph.inputs, graph.outputs),
+        opsets={"ai.onnx": OPSET} | dict.fromkeys(sorted(domains - {"ai.onnx"}), 1),
+        functions={},
+        metadata={**model.metadata, **_origin(model)},
+        extras={"ir_version": IR_VERSION},
+    )
+
+
+def _origin(model: Model) -> dict[str, str]:
+    stated = {
+        "source_format": model.format,
+        "source_producer": model.producer.name,
+        "source_version": model.producer.version,
+    }
+    return {f"modelport.{key}": value for key, value in stated.items() if value}
+
+
+def _weights_alone(model: Model, target: Format, report: Report) -> Model:
+    if not model.tensors:
+        raise ConversionError(model.path, "the file holds no weights", report.changes)
+    if model.dialect == target.dialect == "keras":
+        return replace(canonical(model, report))
+    graph = Graph(model.graph.name, tensors=dict(model.tensors))
+    return Model(
+        target.name,
+        model.path,
+        producer=model.producer,
+        graph=graph,
+        metadata=model.metadata,
+    )

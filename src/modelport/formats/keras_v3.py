@@ -1,0 +1,129 @@
+"""The ``.keras`` archive: config, metadata and a tree of variables in a zip file.
+
+Written by Keras 3, and by Keras 2.12 and newer inside TensorFlow (tf_keras). There is no
+specification; the layout is that of ``keras/src/saving/saving_lib.py``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from modelport.errors import MalformedFile
+from modelport.formats.candidate import Candidate
+from modelport.formats.format import Format
+from modelport.formats.shared.keras_model import describe, describe_training, producer
+from modelport.formats.shared.keras_store import place_store, read_store, state_below
+from modelport.formats.shared.keras_training import optimizer_state
+from modelport.model.component import Component, Holds
+from modelport.model.model import Model
+from modelport.wire.hdf5 import HDF5File
+from modelport.wire.json import parse
+from modelport.wire.zip import ZipArchive
+
+_CONFIG, _METADATA, _SHARDS = "config.json", "metadata.json", "model.weights.json"
+_MOST_JSON = 64 << 20
+
+
+def match(candidate: Candidate) -> bool:
+    """Whether the file is a zip archive with the config and metadata of Keras."""
+    members = candidate.zip.members
+    return _CONFIG in members and _METADATA in members
+
+
+def read(candidate: Candidate) -> Model:
+    """Everything the archive holds; weights stay where they are until asked for."""
+    archive, where = candidate.zip, candidate.source.name
+    model = Model("keras-v3", where, candidate.source.size)
+    model.metadata = _metadata(archive, where)
+    model.producer = producer(model.metadata.get("keras_version"))
+    model.format_version = model.producer.version
+    entry = _json(archive, _CONFIG, where)
+    describe(model, entry, f"{where}!{_CONFIG}")
+    describe_training(model, entry.get("compile_config"), f"{where}!{_CONFIG}")
+    _read_weights(model, archive)
+    used = {_CONFIG, _METADATA, _SHARDS, *_stores(archive)}
+    model.extras["members"] = {
+        name: member.size for name, member in archive.members.items() if name not in used
+    }
+    if model.extras["members"]:
+        model.metadata["other_members"] = sorted(model.extras["members"])
+    model.evidence[Component.METADATA] = _METADATA
+    return model
+
+
+def _json(archive: ZipArchive, name: str, where: str) -> dict[str, Any]:
+    found = parse(archive.read(name, _MOST_JSON), f"{where}!{name}", nonfinite=True)
+    if not isinstance(found, dict):
+        raise MalformedFile(
+            f"{where}!{name}", expected="a JSON object", found=json.dumps(found)[:80]
+        )
+    return found
+
+
+def _metadata(archive: ZipArchive, where: str) -> dict[str, Any]:
+    return dict(_json(archive, _METADATA, where))
+
+
+def _stores(archive: ZipArchive) -> list[str]:
+    """The members that hold variables: one, or several where the weights were sharded."""
+    return [
+        name
+        for name in archive.members
+        if "/" not in name and name.startswith("model") and name.endswith(".h5")
+    ]
+
+
+def _read_weights(model: Model, archive: ZipArchive) -> None:
+    root = read_store([HDF5File(archive.open(name)) for name in _stores(archive)])
+    left = place_store(model.graph, root)
+    if left and model.dialect is not None:
+        model.extras["weights_without_layer"] = [item.name for item in left]
+    if model.dialect is None:
+        model.extras["names"] = root.stated_names()
+    model.extras["metric_state"] = state_below(root, "metrics")
+    model.optimizer_state = optimizer_state(state_below(root, "optimizer"))
+    if model.tensors:
+        model.evidence[Component.WEIGHTS] = ", ".join(_stores(archive))
+    if model.optimizer_state is not None:
+        model.evidence[Component.OPTIMIZER_STATE] = "/optimizer"
+
+
+_SAMPLE = "keras-v3/gru_rmsprop.keras"
+
+FORMAT = Format(
+    name="keras-v3",
+    title="Keras archive",
+    framework="Keras",
+    status="alive",
+    specification="https://keras.io/api/models/model_saving_apis/model_saving_and_loading/",
+    extensions=(".keras",),
+    holds={
+        Component.ARCHITECTURE: Holds.MAY,
+        Component.WEIGHTS: Holds.MAY,
+        Component.LOSS: Holds.MAY,
+        Component.OPTIMIZER: Holds.MAY,
+        Component.OPTIMIZER_STATE: Holds.MAY,
+        Component.HYPERPARAMETERS: Holds.MAY,
+        Component.SIGNATURE: Holds.MAY,
+        Component.TRAINING_DATA: Holds.NEVER,
+        Component.METADATA: Holds.ALWAYS,
+        Component.PYTHON_OBJECTS: Holds.NEVER,
+    },
+    samples=dict.fromkeys(
+        (
+            Component.ARCHITECTURE,
+            Component.WEIGHTS,
+            Component.LOSS,
+            Component.OPTIMIZER,
+            Component.OPTIMIZER_STATE,
+            Component.HYPERPARAMETERS,
+            Component.SIGNATURE,
+            Component.METADATA,
+        ),
+        _SAMPLE,
+    ),
+    match=match,
+    read=read,
+    dialect="keras",
+)

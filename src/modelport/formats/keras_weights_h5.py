@@ -1,0 +1,113 @@
+"""Keras weights in HDF5, without the architecture: ``save_weights``.
+
+Up to Keras 2 (and in Keras 3 for names without ``.weights``) one group a layer; in Keras 3
+(``*.weights.h5``) the tree of objects, which may hold the optimizer's state too. There is no
+specification; the layouts are those of ``legacy_h5_format.py`` and ``saving_lib.py`` of Keras.
+"""
+
+from __future__ import annotations
+
+from modelport.formats.candidate import Candidate
+from modelport.formats.format import Format
+from modelport.formats.shared.hdf5_tensors import tensor
+from modelport.formats.shared.hdf5_values import dataset_of, plain
+from modelport.formats.shared.keras_h5_weights import place_weights, read_layer_weights
+from modelport.formats.shared.keras_layout import is_by_layer, is_numbered, is_weights
+from modelport.formats.shared.keras_model import producer
+from modelport.formats.shared.keras_store import read_store, state_below, weights
+from modelport.formats.shared.keras_training import optimizer_state
+from modelport.model.component import Component, Holds
+from modelport.model.model import Model
+from modelport.wire.hdf5 import HDF5File
+
+
+def match(candidate: Candidate) -> bool:
+    """Whether the file is HDF5 in one of the layouts of Keras weights."""
+    return is_weights(candidate.hdf5)
+
+
+def read(candidate: Candidate) -> Model:
+    """The weights under the file's own names; ``extras`` keeps which belong to one layer."""
+    file = candidate.hdf5
+    model = Model("keras-weights-h5", candidate.source.name, candidate.source.size)
+    model.metadata = {name: plain(value) for name, value in file.attributes().items()}
+    for name in ("layer_names", *(key for key in model.metadata if key.startswith("layer_names"))):
+        model.metadata.pop(name, None)
+    model.producer = producer(model.metadata.get("keras_version"), model.metadata.get("backend"))
+    model.format_version = model.producer.version
+    if is_by_layer(file):
+        _by_layer(model, file)
+    elif is_numbered(file):
+        _numbered(model, file)
+    else:
+        _store(model, file)
+    if model.tensors:
+        model.evidence[Component.WEIGHTS] = "one group a layer" if is_by_layer(file) else "groups"
+    if model.metadata:
+        model.evidence[Component.METADATA] = "root attributes"
+    return model
+
+
+def _by_layer(model: Model, file: HDF5File) -> None:
+    layers = read_layer_weights(file, "/")
+    place_weights(model.graph, layers)
+    model.extras["layers"] = {
+        layer.layer: [item.name for item in layer.tensors] for layer in layers
+    }
+    own = tuple(f"/{layer.layer}/" for layer in layers)
+    foreign = [path for path in file.datasets() if not path.startswith(own)]
+    model.dataset = dataset_of(file, foreign) if own else None
+    if model.dataset is not None:
+        model.evidence[Component.TRAINING_DATA] = "datasets outside the layers"
+
+
+def _numbered(model: Model, file: HDF5File) -> None:
+    """Keras before 1.0: ``layer_3/param_0``."""
+    layers: dict[str, list[str]] = {}
+    for path in file.datasets():
+        name = path[1:]
+        model.graph.tensors[name] = tensor(file, path, name)
+        layers.setdefault(name.split("/")[0], []).append(name)
+    model.extras["layers"] = layers
+
+
+def _store(model: Model, file: HDF5File) -> None:
+    root = read_store([file])
+    for item in weights(root):
+        model.graph.tensors[item.name] = item
+    model.extras["names"] = root.stated_names()
+    model.optimizer_state = optimizer_state(state_below(root, "optimizer"))
+    if model.optimizer_state is not None:
+        model.evidence[Component.OPTIMIZER_STATE] = "/optimizer"
+
+
+_SAMPLE = "keras-weights-h5/gru_rmsprop.weights.h5"
+
+FORMAT = Format(
+    name="keras-weights-h5",
+    title="Keras HDF5 weights",
+    framework="Keras",
+    status="alive",
+    specification="https://keras.io/api/models/model_saving_apis/weights_saving_and_loading/",
+    extensions=(".weights.h5", ".h5", ".hdf5"),
+    holds={
+        Component.ARCHITECTURE: Holds.NEVER,
+        Component.WEIGHTS: Holds.ALWAYS,
+        Component.LOSS: Holds.NEVER,
+        Component.OPTIMIZER: Holds.NEVER,
+        Component.OPTIMIZER_STATE: Holds.MAY,
+        Component.HYPERPARAMETERS: Holds.NEVER,
+        Component.SIGNATURE: Holds.NEVER,
+        Component.TRAINING_DATA: Holds.MAY,
+        Component.METADATA: Holds.MAY,
+        Component.PYTHON_OBJECTS: Holds.NEVER,
+    },
+    samples={
+        Component.WEIGHTS: _SAMPLE,
+        Component.OPTIMIZER_STATE: _SAMPLE,
+        Component.TRAINING_DATA: "keras-weights-h5/with_data.h5",
+        Component.METADATA: "keras-weights-h5/cnn_adam.h5",
+    },
+    match=match,
+    read=read,
+)

@@ -1,0 +1,334 @@
+"""npz: numpy arrays by name, each a .npy file in a zip archive.
+
+Written by ``numpy.savez`` and ``savez_compressed``, and by JAX, Chainer and many scripts for
+weights as well as for training data. Specification:
+https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html. Holds weights or training
+data: an archive counts as training data where every name is made of words for examples alone
+(``x_train``, ``y0``, ``inputs``, ``test_labels``), and as weights otherwise, since names such as
+``arr_0`` tell nothing.
+
+numpy has no name for bfloat16 and float8. As numpy does itself they are stored as raw elements
+(``|V2``, ``|V1``), so that ``numpy.load(...)[name].view(ml_dtypes.bfloat16)`` restores them. A
+two-byte raw element is read as bfloat16, the only such type numpy users have; which float8 a
+one-byte one is stands in the archive's comment.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
+
+from modelport.errors import ConversionError, MalformedFile, ModelportError, UnsupportedFeature
+from modelport.formats.candidate import Candidate
+from modelport.formats.format import Format
+from modelport.formats.shared.weights_only import fitting, report_left_out
+from modelport.model.component import Component, Holds
+from modelport.model.dataset import Dataset
+from modelport.model.dtype import DTYPES, OBJECT, STRING, DType
+from modelport.model.expression import source as leaf
+from modelport.model.model import Finding, Level, Model
+from modelport.model.report import Kind, Report
+from modelport.model.tensor import Box, FileSlice, Tensor, TensorData
+from modelport.wire.json import parse
+from modelport.wire.npy import NpyHeader, read_header, write_header
+from modelport.wire.source import ByteSource
+from modelport.wire.zip import ZipArchive
+from modelport.wire.zip_records import is_contained
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from modelport.wire.output import Output
+    from modelport.wire.zip_write import ZipWriter
+
+TITLE = "npz"
+ALIGNMENT = 64  # numpy pads the .npy header to this, so that the values can be mapped
+_SUFFIX = ".npy"
+_NOTE = "modelport"
+
+_TYPES = {
+    "b1": "bool",
+    "?": "bool",
+    "i1": "int8",
+    "i2": "int16",
+    "i4": "int32",
+    "i8": "int64",
+    "u1": "uint8",
+    "u2": "uint16",
+    "u4": "uint32",
+    "u8": "uint64",
+    "f1": "float8_e5m2",  # what numpy writes for the one float8 that claims to be a float
+    "f2": "float16",
+    "f4": "float32",
+    "f8": "float64",
+    "c8": "complex64",
+    "c16": "complex128",
+    "V2": "bfloat16",
+}
+_RAW = (
+    "float8_e4m3fn",
+    "float8_e4m3fnuz",
+    "float8_e5m2",
+    "float8_e5m2fnuz",
+    "float8_e8m0fnu",
+)
+_CODES = {name: code for code, name in _TYPES.items() if code != "?"} | dict.fromkeys(_RAW, "V1")
+_DESCR = re.compile(r"[<>|=]?(?P<code>[a-zA-Z?]\d*)(?P<unit>\[[^\]]*\])?")
+_WORD = re.compile(r"[A-Za-z]+")
+_DATA_WORDS = {
+    *("x", "y", "xs", "ys", "bx", "by", "id", "ids", "data", "dataset", "batch", "loss", "losses"),
+    *("input", "inputs", "output", "outputs", "feature", "features", "label", "labels"),
+    *("target", "targets", "image", "images", "sample", "samples", "example", "examples"),
+    *("token", "tokens", "sequence", "sequences", "train", "training", "test", "testing"),
+    *("val", "valid", "validation", "dev", "eval"),
+}
+
+
+def match(candidate: Candidate) -> bool:
+    """Whether the file is a zip archive of .npy members alone."""
+    names = candidate.zip.members
+    return bool(names) and all(name.endswith(_SUFFIX) for name in names)
+
+
+def read(candidate: Candidate) -> Model:
+    """The arrays, lazily, as weights or as training data."""
+    model = Model(format=FORMAT.name, path=str(candidate.path), bytes=candidate.source.size)
+    tensors = read_arrays(candidate.zip, model.findings)
+    if is_training_data(tensors):
+        extents = {tensor.shape[:1] for tensor in tensors.values()}
+        records = next(iter(extents))[0] if len(extents) == 1 and () not in extents else None
+        model.dataset = Dataset(records, tensors)
+        model.evidence[Component.TRAINING_DATA] = "arrays whose names speak of examples"
+    else:
+        model.graph.tensors.update(tensors)
+        model.evidence[Component.WEIGHTS] = "named arrays; no architecture"
+    return model
+
+
+def is_training_data(tensors: dict[str, Tensor]) -> bool:
+    """Whether every name is made of words for examples alone, such as ``x_train`` or ``y0``."""
+    words = [[word.lower() for word in _WORD.findall(name)] for name in tensors]
+    return all(found and _DATA_WORDS.issuperset(found) for found in words)
+
+
+def read_arrays(archive: ZipArchive, findings: list[Finding]) -> dict[str, Tensor]:
+    """Every array of an archive by its name without ``.npy``; only the headers are read."""
+    noted = _noted_dtypes(archive)
+    tensors = {}
+    for member in archive.members:
+        name = member.removesuffix(_SUFFIX)
+        source = archive.open_checked(member, exact_case=True)
+        header = read_header(source.head, source.name)
+        if _has_objects(header.descr):
+            what = f"array {name!r} holds Python objects (a pickle)"
+            findings.append(Finding("NPZ-001", Level.NEEDS_CODE, what, member))
+        tensors[name] = Tensor(name, _data(source, header, noted.get(name)))
+    return tensors
+
+
+def _has_objects(descr: Any) -> bool:
+    if isinstance(descr, str):
+        return descr.lstrip("|<>=").startswith("O")
+    return any(_has_objects(part) for part in descr if isinstance(part, str | list | tuple))
+
+
+def _noted_dtypes(archive: ZipArchive) -> dict[str, str]:
+    """The dtypes of raw elements that modelport noted in the archive's comment, by array."""
+    try:
+        note = parse(archive.comment, archive.source.name)
+    except ModelportError:  # somebody else's comment, which says nothing about dtypes
+        return {}
+    noted = note.get(_NOTE) if isinstance(note, dict) else None
+    if not isinstance(noted, dict):
+        return {}
+    return {name: found for name, found in noted.items() if found in _RAW}
+
+
+def _data(source: ByteSource, header: NpyHeader, noted: str | None) -> TensorData:
+    descr = header.descr
+    match = _DESCR.fullmatch(descr) if isinstance(descr, str) else None
+    code = match["code"] if match else ""
+    if code[:1] in ("S", "U") and code[1:].strip("0"):
+        return _text(source, header, int(code[1:]) * (4 if code[0] == "U" else 1))
+    if noted is not None and code == "V1":
+        found = DTYPES[noted]
+    elif code in _TYPES:
+        found = DTYPES[_TYPES[code]]
+    else:
+        return Unreadable(source.name, header.shape, f"numpy type {descr!r}"[:100])
+    return _numbers(source, header, found, big=descr[:1] == ">" and found.bits > 8)
+
+
+def _numbers(source: ByteSource, header: NpyHeader, dtype: DType, *, big: bool) -> TensorData:
+    """Plain values: a file slice, swapped and transposed as it is read where needed."""
+    shape = header.shape[::-1] if header.fortran_order else header.shape
+    length = source.size - header.start
+    data: TensorData = FileSlice(source, header.start, length, dtype, shape)
+    if big:
+        data = Computed(data, "swap")
+    if header.fortran_order and len(shape) > 1:
+        data = Computed(data, "transpose")
+    return data
+
+
+def _text(source: ByteSource, header: NpyHeader, width: int) -> TensorData:
+    needed, stored = width * math.prod(header.shape), source.size - header.start
+    if needed != stored:
+        raise MalformedFile(
+            source.name,
+            offset=header.start,
+            expected=f"{needed:,} bytes for {header.descr} {list(header.shape)}",
+            found=f"{stored:,} bytes",
+        )
+    return Text(source, header)
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """Values that are stored in another byte order (``swap``) or axis order (``transpose``)."""
+
+    stored: TensorData
+    how: str
+
+    @property
+    def dtype(self) -> DType:
+        """The type of one element."""
+        return self.stored.dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The extent of each axis."""
+        return self.stored.shape if self.how == "swap" else self.stored.shape[::-1]
+
+    def read_box(self, box: Box) -> NDArray[Any]:
+        """The values inside ``box``."""
+        if self.how == "swap":
+            return self.stored.read_box(box).byteswap()
+        return leaf(Tensor("", self.stored)).transpose().read_box(box)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Fixed-width strings: ``S`` gives bytes, ``U`` gives str, without the padding zeros."""
+
+    source: ByteSource
+    header: NpyHeader
+    dtype: DType = STRING
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The extent of each axis."""
+        return self.header.shape
+
+    def read_box(self, box: Box) -> NDArray[Any]:
+        """The values inside ``box``; the whole array is read."""
+        import numpy as np
+
+        start = self.header.start
+        raw = self.source.read_at(start, self.source.size - start)
+        order: Literal["F", "C"] = "F" if self.header.fortran_order else "C"
+        whole = np.frombuffer(raw, self.header.descr) if raw else np.empty(0, object)
+        try:
+            values = whole.reshape(self.shape, order=order).astype(object)
+        except ValueError as error:  # a code point beyond Unicode
+            raise MalformedFile(
+                self.source.name, offset=start, expected="text", found=str(error)
+            ) from error
+        return values[tuple(slice(begin, stop) for begin, stop in box)]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An array whose type modelport lists but does not read, such as Python objects."""
+
+    name: str
+    shape: tuple[int, ...]
+    what: str
+    dtype: DType = OBJECT
+
+    def read_box(self, box: Box) -> NDArray[Any]:
+        """Raises UnsupportedFeature, naming the type."""
+        raise UnsupportedFeature(self.name, self.what)
+
+
+def write(model: Model, output: Output, report: Report) -> None:
+    """Write the weights as ``numpy.savez`` would; everything else is reported as dropped."""
+    from modelport.wire.zip_write import ZipWriter
+
+    report_left_out(model, {Component.WEIGHTS}, TITLE, report)
+    tensors = fitting(model, {**_CODES, STRING.name: "U"}, TITLE, report)
+    noted: dict[str, str] = {}
+    with ZipWriter(output.path, alignment=ALIGNMENT) as writer:
+        for name, tensor in tensors.items():
+            stored = _member_name(name, report)
+            if tensor.dtype.name in _RAW:
+                noted[stored] = tensor.dtype.name
+            if tensor.dtype is STRING:
+                _write_text(writer, stored, tensor, report)
+                continue
+            code = _CODES[tensor.dtype.name]
+            order = "|" if code in ("b1", "i1", "u1", "V1", "V2") else "<"
+            header = write_header(order + code, tensor.shape)
+            pieces = chain([header], tensor.pieces())
+            writer.add(stored + _SUFFIX, pieces, len(header) + tensor.nbytes)
+        if noted:
+            _note(writer, noted)
+
+
+def _note(writer: ZipWriter, noted: dict[str, str]) -> None:
+    try:
+        writer.set_comment(json.dumps({_NOTE: noted}, separators=(",", ":")).encode())
+    except ValueError as error:
+        raise ConversionError(TITLE, f"too many float8 arrays to note their types: {error}") from (
+            error
+        )
+
+
+def _member_name(name: str, report: Report) -> str:
+    """The name, or, where no zip archive may have such a member, the name with % escapes."""
+    parts = name.split("/")
+    if is_contained(name) and "\\" not in name and not {"", ".", ".."}.intersection(parts):
+        return name
+    stored = quote(name, safe="").replace(".", "%2E")
+    why = f"no zip archive may have such a name; stored as {stored}"
+    report.add(Kind.REARRANGED, Component.WEIGHTS, name, why)
+    return stored
+
+
+def _write_text(writer: ZipWriter, name: str, tensor: Tensor, report: Report) -> None:
+    """Strings, as the fixed-width type of numpy that holds them all."""
+    import numpy as np
+
+    values = tensor.numpy()
+    kinds = {type(value) for value in values.flat}
+    fixed = values.astype("S" if kinds == {bytes} else "U") if kinds in ({str}, {bytes}) else None
+    if fixed is None or not np.array_equal(fixed.astype(object), values):
+        why = "numpy has no fixed width for these strings (zeros at an end, or mixed kinds)"
+        report.add(Kind.DROPPED, Component.WEIGHTS, tensor.name, why)
+        return
+    header = write_header(fixed.dtype.str, tensor.shape)
+    writer.add(name + _SUFFIX, [header, fixed.tobytes()], len(header) + fixed.nbytes)
+
+
+FORMAT = Format(
+    name="npz",
+    title="numpy archive",
+    framework="numpy",
+    status="alive",
+    specification="https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html",
+    extensions=(".npz",),
+    holds=dict.fromkeys(Component, Holds.NEVER)
+    | {Component.WEIGHTS: Holds.MAY, Component.TRAINING_DATA: Holds.MAY},
+    samples={
+        Component.WEIGHTS: "npz/all_dtypes.npz",
+        Component.TRAINING_DATA: "npz/training_data.npz",
+    },
+    match=match,
+    read=read,
+    write=write,
+)

@@ -1,0 +1,1 @@
+"""What several formats read or write in the same way."""

@@ -1,0 +1,36 @@
+"""How the HDF5 layouts of Keras are told apart; exactly one of them, or plain data, fits a file."""
+
+from __future__ import annotations
+
+import re
+
+from modelport.wire.hdf5 import HDF5File
+
+
+def is_full_model(file: HDF5File) -> bool:
+    """A full model of Keras 1 to 3: the architecture as an attribute of the root."""
+    return "model_config" in file.attributes()
+
+
+def is_weights(file: HDF5File) -> bool:
+    """Weights alone, in the layout of layers, of numbered layers (Keras 0), or of objects."""
+    return not is_full_model(file) and (is_by_layer(file) or is_numbered(file) or is_store(file))
+
+
+def is_by_layer(file: HDF5File) -> bool:
+    """``layer_names`` at the root, maybe split (Keras 1 to 3, ``save_weights`` to HDF5)."""
+    attributes = file.attributes()
+    return "layer_names" in attributes or "layer_names0" in attributes
+
+
+def is_numbered(file: HDF5File) -> bool:
+    """``nb_layers`` at the root and groups ``layer_0``, ``layer_1`` (before Keras 1.0)."""
+    return "nb_layers" in file.attributes() and file.kind("/layer_0") == "group"
+
+
+def is_store(file: HDF5File) -> bool:
+    """The object tree of Keras 3: every dataset lies in a group ``vars``."""
+    datasets = file.datasets()
+    return file.kind("/vars") == "group" and all(
+        re.split(r"[/\\]", path)[-2] == "vars" for path in datasets
+    )

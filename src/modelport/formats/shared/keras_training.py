@@ -1,0 +1,64 @@
+"""How a Keras model was trained: its compile config and the state of its optimizer."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from modelport.model.tensor import Tensor
+from modelport.model.training import Optimizer, OptimizerState, TrainingConfig
+
+_STEP = re.compile(r"(^|/)(iterations?|iter)(_\d+)?(:0)?$")
+
+
+def training_config(config: Any) -> TrainingConfig | None:
+    """``training_config`` (HDF5) or ``compile_config`` (``.keras``) in the file's own words.
+
+    None where the model was not compiled.
+    """
+    if not isinstance(config, dict) or not config:
+        return None
+    stated = config.get("optimizer_config", config.get("optimizer"))
+    return TrainingConfig(
+        dialect="keras",
+        loss=config.get("loss"),
+        metrics=config.get("metrics"),
+        optimizer=_optimizer(stated),
+        config=config,
+    )
+
+
+def _optimizer(stated: Any) -> Optimizer | None:
+    if isinstance(stated, str):
+        return Optimizer(stated)
+    if not isinstance(stated, dict) or not isinstance(stated.get("class_name"), str):
+        return None
+    config = stated.get("config")
+    return Optimizer(stated["class_name"], config if isinstance(config, dict) else {})
+
+
+def optimizer_state(tensors: dict[str, Tensor]) -> OptimizerState | None:
+    """The state whose tensors these are; None where there are none.
+
+    The step is the count of iterations: by its name, or variable 0 of a Keras 3 store. Only that
+    one number is read.
+    """
+    if not tensors:
+        return None
+    found = next((item for name, item in tensors.items() if _STEP.search(name)), None)
+    first = tensors.get("optimizer/vars/0")
+    if found is None and first is not None and first.dtype.kind in ("int", "uint"):
+        found = first
+    step = None
+    if found is not None and found.size == 1 and found.dtype.kind in ("int", "uint", "float"):
+        value = float(found.numpy().reshape(-1)[0])
+        step = int(value) if value == value and abs(value) < 1 << 53 else None
+    return OptimizerState(step=step, tensors=tensors)
+
+
+def learning_rate(training: TrainingConfig | None) -> Any:
+    """The learning rate that the optimizer's config states (``lr`` up to Keras 2.2), or None."""
+    if training is None or training.optimizer is None:
+        return None
+    settings = training.optimizer.hyperparameters
+    return settings.get("learning_rate", settings.get("lr"))

@@ -1,0 +1,77 @@
+"""Keras 3: runs ``.keras`` and ``.h5`` files, safe mode on, nothing custom."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BACKENDS = ("tensorflow", "torch", "jax")
+
+
+def run(
+    path: Path, inputs: Sequence[tuple[str, NDArray[Any]]], layers: Sequence[str]
+) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    """The outputs (inference mode) and the outputs of the named layers' first calls."""
+    backend = next((name for name in BACKENDS if find_spec(name)), None)
+    if backend is not None:
+        os.environ.setdefault("KERAS_BACKEND", backend)
+    import keras
+
+    model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    return predict(keras, model, inputs, layers)
+
+
+def predict(
+    framework: Any, model: Any, inputs: Sequence[tuple[str, NDArray[Any]]], layers: Sequence[str]
+) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    """Call a loaded model of Keras 2 or 3; inputs by name where all names are the model's."""
+    arrays = ordered(model, inputs)
+    fed = arrays[0] if len(arrays) == 1 else arrays
+    found = flat(model(fed, training=False))
+    names = [str(name) for name in getattr(model, "output_names", [])]
+    if len(names) != len(found):
+        names = [f"output_{i}" for i in range(len(found))]
+    outputs = dict(zip(unique(names), found, strict=True))
+    if not layers:
+        return outputs, {}
+    inner = [model.get_layer(name) for name in layers]
+    probe = framework.Model(model.inputs, [flat_tensors(layer.output)[0] for layer in inner])
+    seen = flat(probe(fed, training=False))
+    return outputs, dict(zip(layers, seen, strict=True))
+
+
+def ordered(model: Any, inputs: Sequence[tuple[str, NDArray[Any]]]) -> list[NDArray[Any]]:
+    """The arrays in the order of the model's inputs."""
+    names = [str(tensor.name).split(":")[0] for tensor in model.inputs]
+    given = dict(inputs)
+    if set(names) == set(given):
+        return [given[name] for name in names]
+    return [array for _, array in inputs]
+
+
+def flat(value: Any) -> list[NDArray[Any]]:
+    """Every tensor of a nested result, as arrays, in order."""
+    return [np.asarray(item) for item in flat_tensors(value)]
+
+
+def flat_tensors(value: Any) -> list[Any]:
+    """Every tensor of a nested result, in order."""
+    if isinstance(value, dict):
+        return [item for part in value.values() for item in flat_tensors(part)]
+    if isinstance(value, list | tuple):
+        return [item for part in value for item in flat_tensors(part)]
+    return [value]
+
+
+def unique(names: Sequence[str]) -> list[str]:
+    """The names, numbered where one comes again."""
+    return [
+        name if name not in names[:i] else f"{name}_{names[:i].count(name)}"
+        for i, name in enumerate(names)
+    ]

@@ -1,0 +1,114 @@
+"""The outcome of running two models on the same inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelport.runtimes.runtime import Run
+
+TOLERANCE = 1e-4
+"""How far outputs may lie apart, relative to the scale (largest magnitude) of the output."""
+
+
+class Status(StrEnum):
+    """What is known about the two sides."""
+
+    AGREED = "agreed"
+    DISAGREED = "disagreed"
+    WEIGHTS_ONLY = "weights-only"
+    NOT_RUN = "not-run"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputDifference:
+    """How far one output lies apart; ``max_rel_error`` is relative to the output's scale."""
+
+    name: str
+    shape: list[int]
+    max_abs_error: float
+    max_rel_error: float
+    agree: bool
+
+
+@dataclass(slots=True)
+class Agreement:
+    """What a verification found.
+
+    ``weights_exact`` is True where every tensor of B is a pure rearrangement of tensors of A and
+    none of A's is left over, False where not, None where that cannot be told.
+    """
+
+    status: Status
+    reason: str = ""
+    outputs: list[OutputDifference] = field(default_factory=list)
+    runtimes: dict[str, str | None] = field(default_factory=lambda: {"a": None, "b": None})
+    tolerance: float = TOLERANCE
+    samples: int = 0
+    seed: int = 0
+    weights_exact: bool | None = None
+    unused_source_tensors: list[str] = field(default_factory=list)
+    first_difference: str | None = None
+
+    @property
+    def agree(self) -> bool:
+        """Whether both sides ran and agree, or, where none could run, the weights are exact."""
+        if self.status is Status.WEIGHTS_ONLY:
+            return self.weights_exact is True
+        return self.status is Status.AGREED
+
+    @property
+    def max_abs_error(self) -> float | None:
+        """The largest absolute difference of any output; None where nothing ran."""
+        return max((o.max_abs_error for o in self.outputs), default=None)
+
+    @property
+    def max_rel_error(self) -> float | None:
+        """The largest difference relative to an output's scale; None where nothing ran."""
+        return max((o.max_rel_error for o in self.outputs), default=None)
+
+
+def compare_outputs(a: Run, b: Run, tolerance: float = TOLERANCE) -> list[OutputDifference]:
+    """Compare two runs output by output: by name where both name them alike, else in order."""
+    found = dict(zip(b.names, b.outputs, strict=True))
+    by_name = set(a.names) == set(b.names)
+    result: list[OutputDifference] = []
+    for i, (name, expected) in enumerate(zip(a.names, a.outputs, strict=True)):
+        if not by_name and i >= len(b.outputs):
+            result.append(OutputDifference(name, list(expected.shape), np.inf, np.inf, False))
+            continue
+        other = found[name] if by_name else b.outputs[i]
+        result.append(_difference(name, expected, other, tolerance))
+    return result
+
+
+def _difference(name: str, a: NDArray[Any], b: NDArray[Any], tolerance: float) -> OutputDifference:
+    shape = list(a.shape)
+    if a.shape != b.shape:
+        return OutputDifference(name, shape, np.inf, np.inf, False)
+    if a.dtype.kind not in "fciub" or b.dtype.kind not in "fciub":
+        same = bool(np.array_equal(a.astype(str), b.astype(str)))
+        error = 0.0 if same else float("inf")
+        return OutputDifference(name, shape, error, error, same)
+    wide = np.complex128 if a.dtype.kind == "c" else np.float64
+    left, right = a.astype(wide), b.astype(wide)
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(left - right)
+    # Equal infinities and NaN on both sides are agreement.
+    apart[(left == right) | (np.isnan(left) & np.isnan(right))] = 0.0
+    apart[np.isnan(apart)] = np.inf
+    error = float(apart.max(initial=0.0))
+    finite = np.abs(left[np.isfinite(left)])
+    scale = float(finite.max(initial=0.0))
+    relative = error / scale if scale > 0 else error
+    return OutputDifference(name, shape, error, relative, relative <= tolerance)
+
+
+def best_status(differences: Sequence[OutputDifference]) -> Status:
+    """``agreed`` where every output agrees."""
+    return Status.AGREED if all(o.agree for o in differences) else Status.DISAGREED

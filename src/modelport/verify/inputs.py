@@ -1,0 +1,149 @@
+"""Inputs to try a model on: random, of the right kind, the same for the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelport.errors import ConversionError
+from modelport.model.dtype import FLOAT32, DType
+from modelport.model.graph import Graph, Node, Shape, Value
+from modelport.model.model import Model
+
+SAMPLES = 3
+"""How many rows a dynamic batch gets."""
+
+EXTENTS = (16, 32, 64, 128, 224)
+"""What is tried, in turn, for an unknown extent other than the batch."""
+
+PASSING = {
+    "Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Flatten", "Slice",
+    "Concat", "Split", "Dropout", "Expand", "Max", "Min", "Clip",
+}  # fmt: skip
+"""Operators through which an index stays an index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What an input has to be: indices below ``limit``, or values with ``masked`` steps."""
+
+    limit: int | None = None
+    masked: float | None = None
+
+
+def random_inputs(
+    model: Model, graph: Graph | None, *, samples: int = SAMPLES, seed: int = 0, extent: int = 16
+) -> list[tuple[str, NDArray[Any]]]:
+    """An array for each input of the model's signature, in order.
+
+    ``graph`` is the model as ONNX where there is one: it tells which inputs are indices, and of
+    what. The last row of an index or masked input ends in masked steps.
+
+    Raises:
+        ConversionError: the file states no signature, or a shape of unknown rank.
+    """
+    if model.signature is None or not model.signature.inputs:
+        raise ConversionError(model.path, "the file states no inputs, so none can be made up")
+    limits = index_limits(graph) if graph is not None else []
+    masked = _masked_inputs(model)
+    generator = np.random.default_rng(seed)
+    made: list[tuple[str, NDArray[Any]]] = []
+    named: dict[str, int] = {}
+    for i, value in enumerate(model.signature.inputs):
+        shape = _extents(model, value, samples, extent, named)
+        kind = Kind(limits[i] if i < len(limits) else None, masked.get(i))
+        made.append((value.name, _values(generator, value.dtype or FLOAT32, shape, kind)))
+    return made
+
+
+def _extents(
+    model: Model, value: Value, samples: int, extent: int, named: dict[str, int]
+) -> tuple[int, ...]:
+    shape: Shape = value.shape
+    if shape is None:
+        raise ConversionError(model.path, f"the rank of input {value.name!r} is not stated")
+    extents: list[int] = []
+    for axis, dim in enumerate(shape):
+        if isinstance(dim, int):
+            extents.append(dim)
+        else:
+            wanted = samples if axis == 0 else extent
+            extents.append(named.setdefault(dim, wanted) if dim else wanted)
+    return tuple(extents)
+
+
+def _values(
+    generator: np.random.Generator, dtype: DType, shape: tuple[int, ...], kind: Kind
+) -> NDArray[Any]:
+    array: NDArray[Any]
+    if kind.limit is not None:
+        array = generator.integers(0, max(kind.limit, 1), shape).astype(dtype.numpy)
+        if len(shape) > 1 and kind.limit > 1:
+            array[-1, shape[1] // 2 :] = 0
+        return array
+    if dtype.kind == "bool":
+        return generator.integers(0, 2, shape).astype(bool)
+    if dtype.kind in ("int", "uint"):
+        top = 256 if dtype.name == "uint8" else 10
+        return generator.integers(0, top, shape).astype(dtype.numpy)
+    if dtype.kind == "string":
+        words = np.array(["a", "bc", "def", "gh i"], dtype=object)
+        chosen: NDArray[Any] = words[generator.integers(0, len(words), shape)]
+        return chosen
+    array = generator.standard_normal(shape)
+    if dtype.kind == "complex":
+        array = array + 1j * generator.standard_normal(shape)
+    if kind.masked is not None and len(shape) > 2:
+        array[-1, shape[1] // 2 :] = kind.masked
+        array[0, 1:2] = kind.masked
+    return array.astype(dtype.numpy)
+
+
+def _masked_inputs(model: Model) -> dict[int, float]:
+    """The mask value of every input that goes straight into a Masking layer, by position."""
+    positions = {value.name: i for i, value in enumerate(model.graph.inputs)}
+    return {
+        positions[node.inputs[0]]: float(node.attributes["config"].get("mask_value", 0.0))
+        for node in model.graph.nodes
+        if node.domain == "keras" and node.op_type == "Masking" and node.inputs[0] in positions
+    }
+
+
+def index_limits(graph: Graph) -> list[int | None]:
+    """For each input of an ONNX graph, the number of rows it indexes, or None if it is no index."""
+    producers = {name: node for node in graph.nodes for name in node.outputs}
+    limits: dict[str, int] = {}
+    for node in graph.nodes:
+        rows = _rows(node, graph)
+        if rows is not None:
+            for name in _origins(node.inputs[1], producers):
+                limits[name] = min(rows, limits.get(name, rows))
+    return [limits.get(value.name) for value in graph.inputs]
+
+
+def _rows(node: Node, graph: Graph) -> int | None:
+    if node.op_type not in ("Gather", "GatherND", "GatherElements") or len(node.inputs) < 2:
+        return None
+    table = graph.tensors.get(node.inputs[0])
+    if table is None or not table.shape:
+        return None
+    axis = node.attributes.get("axis", 0)
+    return table.shape[int(axis)] if node.op_type == "Gather" else table.shape[0]
+
+
+def _origins(name: str, producers: Mapping[str, Node]) -> Iterator[str]:
+    waiting, seen = [name], set[str]()
+    while waiting:
+        current = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        node = producers.get(current)
+        if node is None:
+            yield current
+        elif node.op_type in PASSING:
+            waiting.extend(node.inputs)

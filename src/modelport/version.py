@@ -1,0 +1,3 @@
+"""The version of modelport."""
+
+VERSION = "0.1.0"
