@@ -59,8 +59,8 @@ class Stated:
         return serialised("keras.optimizers", "LossScaleOptimizer", config)
 
 
-def upgrade_training(native: Model, canonical: Model, report: Report) -> None:
-    """Fill in ``training`` and ``optimizer_state`` of a canonical model from its native one.
+def upgrade_training(native: Model, canonical: Model, report: Report) -> Model:
+    """Fill in ``training`` and ``optimizer_state`` of a canonical model, and return it.
 
     Also notes Keras' order of layers and weights on the canonical graph (``order.annotate``).
     What Keras 3 has no word for is left out and reported; the result always loads.
@@ -71,7 +71,7 @@ def upgrade_training(native: Model, canonical: Model, report: Report) -> None:
     stated = native.training
     if stated is None:
         _no_place_for_state(native, report, "the file states no optimizer")
-        return
+        return canonical
     optimizer = _optimizer(native, stated, report)
     outputs = max(len(canonical.graph.outputs), 1)
     config = _compile_config(stated, optimizer, outputs, report)
@@ -86,6 +86,7 @@ def upgrade_training(native: Model, canonical: Model, report: Report) -> None:
         _no_place_for_state(native, report, "its optimizer is unknown to Keras 3")
     elif native.optimizer_state is not None:
         canonical.optimizer_state = _state(native, canonical, optimizer, report)
+    return canonical
 
 
 def _no_place_for_state(native: Model, report: Report, why: str) -> None:
