@@ -39,6 +39,7 @@ chosen by PYTHONPATH; backend chosen by KERAS_BACKEND):
 Give each version a HOME of its own: old Keras writes a settings file there, and
 that of Keras 1 and that of Keras 2 differ.
 """
+
 import hashlib
 import inspect
 import json
@@ -50,7 +51,7 @@ import h5py
 import numpy as np
 
 BATCH = 3
-BIG = 1000          # inputs with more values a row than this get batch 2
+BIG = 1000  # inputs with more values a row than this get batch 2
 FREE = {1: 7, 2: 24}  # size for an unknown axis, by the number of unknown axes
 
 
@@ -68,8 +69,11 @@ def describe(path):
             backend = text(backend)
         else:
             group = h5["model_weights"]
-            names = [text(n) for layer in group.attrs["layer_names"]
-                     for n in group[layer].attrs["weight_names"]]
+            names = [
+                text(n)
+                for layer in group.attrs["layer_names"]
+                for n in group[layer].attrs["weight_names"]
+            ]
             backend = "tensorflow" if names[0].endswith(":0") else "theano"
     return version, backend, config
 
@@ -125,6 +129,7 @@ def main():
     corpus, out = [a for a in sys.argv[1:] if not a.startswith("--")]
     if "--tf-keras" in flags:
         import tensorflow as tf
+
         keras = tf.keras
         version, load = keras.__version__, keras.models.load_model
         backend, layers = "tensorflow", keras.layers
@@ -132,17 +137,21 @@ def main():
         import keras
         from keras import layers
         from keras.models import load_model as load
+
         version, backend = keras.__version__, keras.backend.backend()
     if backend == "theano":
         import theano
         import theano.ifelse  # Keras 1 uses it without importing it
+
         backend_version = theano.__version__
     else:
         import tensorflow as tf
+
         backend_version = tf.__version__
         if version.startswith("1.1"):
             # Keras 1.1 looks for the conditional operator where TensorFlow 0.11 had it.
             from tensorflow.python.ops import control_flow_ops
+
             tf.python.control_flow_ops = control_flow_ops
 
     for name in sorted(os.listdir(corpus)):
@@ -154,8 +163,9 @@ def main():
         if "Lambda" in json.dumps(config):
             print("%s: refused, holds a Lambda" % name)
             continue
-        strange = sorted(c for c in found if not hasattr(layers, c) and
-                         c not in ("Model", "Sequential"))
+        strange = sorted(
+            c for c in found if not hasattr(layers, c) and c not in ("Model", "Sequential")
+        )
         if strange:
             print("%s: refused, foreign classes %s" % (name, strange))
             continue
@@ -174,22 +184,36 @@ def main():
             inputs = make_inputs(model, config, np.random.RandomState(seed), scale)
             if any(getattr(layer, "stateful", False) for layer in model.layers):
                 model.reset_states()
-            outputs = model.predict(inputs if len(inputs) > 1 else inputs[0],
-                                    batch_size=len(inputs[0]))
+            outputs = model.predict(
+                inputs if len(inputs) > 1 else inputs[0], batch_size=len(inputs[0])
+            )
             outputs = outputs if isinstance(outputs, list) else [outputs]
             if all(abs(y[0] - y[1]).max() > 1e-3 for y in outputs):
                 break  # else everything is saturated and proves little: ask with less
-        meta = {"keras_version": version, "backend": backend, "backend_version": backend_version,
-                "python": platform.python_version(), "numpy": np.__version__,
-                "source": name, "sha256": digest, "loaded_by": how,
-                "learning_phase": 0, "states": "zero"}
+        meta = {
+            "keras_version": version,
+            "backend": backend,
+            "backend_version": backend_version,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "source": name,
+            "sha256": digest,
+            "loaded_by": how,
+            "learning_phase": 0,
+            "states": "zero",
+        }
         arrays = {"x%d" % i: x for i, x in enumerate(inputs)}
         arrays.update(("y%d" % i, np.asarray(y, "float32")) for i, y in enumerate(outputs))
-        np.savez_compressed(os.path.join(out, name + ".npz"),
-                            meta=np.array(json.dumps(meta, sort_keys=True)), **arrays)
+        np.savez_compressed(
+            os.path.join(out, name + ".npz"),
+            meta=np.array(json.dumps(meta, sort_keys=True)),
+            **arrays,
+        )
         for y in outputs:
-            print("%s: %s, mean %.4g, spread %.4g, rows differ by %.3g" % (
-                name, y.shape, y.mean(), y.std(), abs(y[0] - y[1]).max()))
+            print(
+                "%s: %s, mean %.4g, spread %.4g, rows differ by %.3g"
+                % (name, y.shape, y.mean(), y.std(), abs(y[0] - y[1]).max())
+            )
 
 
 main()
