@@ -81,6 +81,7 @@ def _print_changes(changes: list[dict[str, Any]]) -> None:
         if not found:
             continue
         click.echo(f"\n  {click.style(PLAIN_WORDS[kind], bold=True)} ({len(found)})")
+        found.sort(key=lambda change: change["why"].startswith("was called"))
         rows = [[change["where"], change["why"]] for change in found[:SHOWN]]
         if len(found) > SHOWN:
             rows.append([f"… {len(found) - SHOWN} more", "see --json"])

@@ -190,7 +190,17 @@ class Builder:
                 node.inputs, node.outputs = [source], [final]
                 self.graph.nodes.append(node)
         _rename(self.graph, renamed)
+        self._drop_unused_constants()
         return self.graph
+
+    def _drop_unused_constants(self) -> None:
+        used = {
+            name for graph in self.graph.subgraphs() for node in graph.nodes for name in node.inputs
+        }
+        used.update(value.name for graph in self.graph.subgraphs() for value in graph.outputs)
+        for name in self._constants.values():
+            if name not in used:
+                del self.graph.tensors[name]
 
 
 def _rename(graph: Graph, names: dict[str, str]) -> None:
