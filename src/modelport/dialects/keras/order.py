@@ -1,0 +1,182 @@
+"""The order in which Keras 3 lists the layers and weights of a model, and where it stores them.
+
+A functional model is listed by depth (the number of calls between a layer and the outputs), and
+within one depth by when a search from the outputs meets the layer. Names of groups in a ``.keras``
+file and the order of an optimizer's variables follow from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from modelport.dialects.keras.roles import Role, roles
+from modelport.dialects.keras.words import is_model
+from modelport.model.graph import Graph, Node
+from modelport.model.tensor import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """A weight in its place: its canonical name, its tensor, whether training changes it."""
+
+    name: str
+    tensor: Tensor
+    trainable: bool
+
+
+def annotate(graph: Graph, sequential: bool, frozen: bool = False) -> None:
+    """Note on a canonical graph what a writer needs to know of Keras' order.
+
+    ``graph.attributes["layers"]`` becomes the names of the layers in order; every node gets
+    ``stored``: {role: paths in the object tree below the layer} and ``trainable``: {role: bool}.
+    """
+    by_name = layers(graph)
+    order = list(by_name) if sequential else by_depth(graph)
+    if sequential:
+        order = [name for name in order if by_name[name][0].op_type != "InputLayer"]
+    graph.attributes["layers"] = order
+    for nodes in by_name.values():
+        config = nodes[0].attributes.get("config")
+        config = config if isinstance(config, dict) else {}
+        fixed = frozen or config.get("trainable", True) is False
+        found = {role.path: role for role in roles(nodes[0].op_type, config)}
+        stored = {role: _stored(found.get(role), role) for role in nodes[0].parameters}
+        trainable = {
+            role: not fixed and (role not in found or found[role].trainable)
+            for role in nodes[0].parameters
+        }
+        for node in nodes:
+            node.attributes["stored"] = stored
+            node.attributes["trainable"] = trainable
+        _annotate_inner(nodes[0], config, fixed)
+
+
+def _annotate_inner(node: Node, config: dict[str, Any], frozen: bool) -> None:
+    inner = node.attributes.get("graph")
+    if not isinstance(inner, Graph):
+        return
+    class_name = node.op_type
+    if class_name not in ("Sequential", "Functional", "Model"):
+        held = config.get("layer")
+        class_name = held.get("class_name", "") if isinstance(held, dict) else ""
+        held_config = held.get("config") if isinstance(held, dict) else None
+        if is_model(class_name, held_config) and isinstance(held_config, dict):
+            frozen = frozen or held_config.get("trainable", True) is False
+    stated = inner.attributes.get("config")
+    if isinstance(stated, dict) and stated.get("trainable", True) is False:
+        frozen = True
+    annotate(inner, class_name == "Sequential", frozen)
+
+
+def _stored(role: Role | None, path: str) -> list[str]:
+    if role is None:
+        return [path]
+    return [role.stored, role.copy] if role.copy else [role.stored]
+
+
+def layers(graph: Graph) -> dict[str, list[Node]]:
+    """The calls of every layer by its name, in the order of the graph."""
+    found: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        found.setdefault(node.scope[-1].name, []).append(node)
+    return found
+
+
+def weights(graph: Graph) -> Iterator[Weight]:
+    """The weights of an annotated graph in the order of Keras 3's ``model.weights``, each once."""
+    seen: set[int] = set()
+    yield from _weights(graph, seen)
+
+
+def _weights(graph: Graph, seen: set[int]) -> Iterator[Weight]:
+    by_name = layers(graph)
+    for name in graph.attributes["layers"]:
+        node = by_name[name][0]
+        for role, tensor_name in node.parameters.items():
+            tensor = graph.tensors[tensor_name]
+            if id(tensor) not in seen:
+                seen.add(id(tensor))
+                yield Weight(tensor_name, tensor, node.attributes["trainable"][role])
+        inner = node.attributes.get("graph")
+        if isinstance(inner, Graph):
+            yield from _weights(inner, seen)
+
+
+def by_depth(graph: Graph) -> list[str]:
+    """The names of a functional graph's layers in the order of Keras 3's ``model.layers``."""
+    producer = {output: node for node in graph.nodes for output in node.outputs}
+    finished, met = _search(graph, producer)
+    depths = _depths(finished, producer)
+    for value in graph.inputs:
+        node = producer.get(value.name)
+        if node is not None and node.scope[-1].name not in depths:
+            depths[node.scope[-1].name] = 0
+            met[node.scope[-1].name] = -1
+    return sorted(depths, key=lambda name: (-depths[name], met[name]))
+
+
+def _search(graph: Graph, producer: dict[str, Node]) -> tuple[list[Node], dict[str, int]]:
+    """Depth first from the outputs: nodes as they are finished, layers as they are first met."""
+    finished: list[Node] = []
+    met: dict[str, int] = {}
+    done: set[int] = set()
+    stack: list[tuple[Node, Iterator[str]]] = []
+
+    def enter(node: Node | None) -> None:
+        if node is None or id(node) in done:
+            return
+        done.add(id(node))
+        met.setdefault(node.scope[-1].name, len(met))
+        stack.append((node, iter(_arguments(node))))
+
+    for value in graph.outputs:
+        enter(producer.get(value.name))
+        while stack:
+            node, rest = stack[-1]
+            following = next(rest, None)
+            if following is None:
+                finished.append(node)
+                stack.pop()
+            else:
+                enter(producer.get(following))
+    return finished, met
+
+
+def _arguments(node: Node) -> list[str]:
+    """The inputs in the order in which Keras flattens a call: arguments, then keywords by name."""
+    call = node.attributes.get("call")
+    if not isinstance(call, dict):
+        return list(node.inputs)
+    found: list[int] = []
+    _collect(call.get("args", []), found)
+    _collect(call.get("kwargs", {}), found)
+    named = [node.inputs[i] for i in found if i < len(node.inputs)]
+    return named + [name for name in node.inputs if name not in named]
+
+
+def _collect(written: Any, found: list[int]) -> None:
+    if isinstance(written, dict):
+        if set(written) == {"tensor"} and isinstance(written["tensor"], int):
+            found.append(written["tensor"])
+            return
+        for key in sorted(written, key=str):
+            _collect(written[key], found)
+    elif isinstance(written, list | tuple):
+        for item in written:
+            _collect(item, found)
+
+
+def _depths(finished: list[Node], producer: dict[str, Node]) -> dict[str, int]:
+    of_node: dict[int, int] = {}
+    of_layer: dict[str, int] = {}
+    for node in reversed(finished):
+        name = node.scope[-1].name
+        depth = max(of_node.get(id(node), 0), of_layer.get(name, 0))
+        of_layer[name] = depth
+        for value in node.inputs:
+            before = producer.get(value)
+            if before is not None:
+                of_node[id(before)] = max(depth + 1, of_node.get(id(before), 0))
+    return of_layer

@@ -1,0 +1,255 @@
+"""A canonical Keras graph as the JSON config that stock Keras 3 reads in safe mode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from modelport.formats.shared.keras_operations import as_operation
+from modelport.model.component import Component
+from modelport.model.graph import Graph, Node
+from modelport.model.report import Kind, Report
+
+FUNCTIONAL = {
+    "module": "keras.src.models.functional",
+    "class_name": "Functional",
+    "registered_name": "Functional",
+}
+SEQUENTIAL = {"module": "keras", "class_name": "Sequential", "registered_name": None}
+
+OLD_HARD_SIGMOID = "hard_sigmoid_keras2"
+
+
+class Names:
+    """The names of layers as Keras 3 accepts them: without ``/``, each once in its model."""
+
+    def __init__(self, graph: Graph, report: Report) -> None:
+        self._known: dict[str, str] = {}
+        for node in graph.nodes:
+            name = node.scope[-1].name
+            if name in self._known:
+                continue
+            allowed = self._free(name.replace("/", "_"))
+            self._known[name] = allowed
+            if allowed != name:
+                why = f"Keras 3 allows no / in names; the layer is now called {allowed!r}"
+                report.add(Kind.REARRANGED, Component.ARCHITECTURE, name, why)
+
+    def _free(self, name: str) -> str:
+        taken, number, free = set(self._known.values()), 0, name
+        while free in taken:
+            number += 1
+            free = f"{name}_{number}"
+        return free
+
+    def __getitem__(self, name: str) -> str:
+        """The allowed name of the layer ``name``."""
+        return self._known[name]
+
+
+def model_entry(graph: Graph, sequential: bool, report: Report) -> dict[str, Any]:
+    """A model as ``{"module", "class_name", "config", "registered_name", "build_config"}``."""
+    names = Names(graph, report)
+    stated = graph.attributes.get("config")
+    stated = stated if isinstance(stated, dict) else {}
+    config: dict[str, Any] = {
+        "name": (graph.name or "model").replace("/", "_"),
+        "trainable": bool(stated.get("trainable", True)),
+    }
+    if sequential:
+        shape = _input_shape(graph)
+        config["layers"] = [
+            layer_entry(calls[0], names, report) for calls in _listed(graph).values()
+        ]
+        config["build_input_shape"] = shape
+        return {**SEQUENTIAL, "config": config, "build_config": {"input_shape": shape}}
+    config["layers"] = list(_functional_layers(graph, names, report))
+    config["input_layers"] = _references(graph, stated.get("input_layers"), True, names)
+    config["output_layers"] = _references(graph, stated.get("output_layers"), False, names)
+    return {**FUNCTIONAL, "config": config, "build_config": {"input_shape": None}}
+
+
+def _listed(graph: Graph) -> dict[str, list[Node]]:
+    found: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        found.setdefault(node.scope[-1].name, []).append(node)
+    return found
+
+
+def _input_shape(graph: Graph) -> list[int | None] | None:
+    shape = graph.inputs[0].shape if graph.inputs else None
+    return None if shape is None else [_extent(extent) for extent in shape]
+
+
+def _extent(extent: int | str | None) -> int | None:
+    return extent if isinstance(extent, int) else None
+
+
+def _functional_layers(graph: Graph, names: Names, report: Report) -> Iterator[dict[str, Any]]:
+    listed = _listed(graph)
+    order = [name for name in graph.attributes["layers"] if name in listed]
+    order += [name for name in listed if name not in order]
+    for name in order:
+        entry = layer_entry(listed[name][0], names, report)
+        entry["name"] = names[name]
+        entry["inbound_nodes"] = [
+            _inbound(graph, node, names) for node in listed[name] if node.inputs
+        ]
+        yield entry
+
+
+def layer_entry(node: Node, names: Names, report: Report) -> dict[str, Any]:
+    """One layer (or operation) as Keras 3 serialises it."""
+    attributes = node.attributes
+    inner = attributes.get("graph")
+    if isinstance(inner, Graph) and node.op_type in ("Functional", "Sequential", "Model"):
+        entry = model_entry(inner, node.op_type == "Sequential", report)
+        config = attributes.get("config")
+        trainable = config.get("trainable", True) if isinstance(config, dict) else True
+        entry["config"]["trainable"] = entry["config"]["trainable"] and bool(trainable)
+    else:
+        entry = as_operation(node) or _layer(node, inner, report)
+    entry["config"]["name"] = names[node.scope[-1].name]
+    return entry
+
+
+def _layer(node: Node, inner: Any, report: Report) -> dict[str, Any]:
+    config = file_form(node.attributes.get("config", {}))
+    if isinstance(inner, Graph) and isinstance(config.get("layer"), dict):
+        sequential = config["layer"].get("class_name") == "Sequential"
+        config["layer"] = model_entry(inner, sequential, report)
+    return {
+        "module": node.attributes.get("module", "keras.layers"),
+        "class_name": node.op_type,
+        "config": config,
+        "registered_name": node.attributes.get("registered_name"),
+    }
+
+
+def file_form(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A canonical config in the words of a file: inner objects name their modules."""
+    dtype = config.get("dtype")
+    return {key: _value(key, value, dtype) for key, value in config.items()}
+
+
+def _value(key: str, value: Any, dtype: Any) -> Any:
+    if isinstance(value, str) and (key == "activation" or key.endswith("_activation")):
+        return old_hard_sigmoid(dtype) if value == OLD_HARD_SIGMOID else value
+    if isinstance(value, dict) and isinstance(value.get("class_name"), str):
+        return _object(value)
+    if isinstance(value, dict):
+        return {inner: _value(inner, item, dtype) for inner, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_value(key, item, dtype) for item in value]
+    return value
+
+
+def _object(value: Mapping[str, Any]) -> dict[str, Any]:
+    if str(value["class_name"]).startswith("__"):
+        return dict(value)
+    config = value.get("config")
+    return {
+        **value,
+        "module": value.get("module", "keras.layers"),
+        "config": file_form(config) if isinstance(config, Mapping) else config,
+        "registered_name": value.get("registered_name"),
+    }
+
+
+def old_hard_sigmoid(dtype: Any) -> dict[str, Any]:
+    """Keras 1-2's ``clip(0.2 x + 0.5, 0, 1)`` out of stock layers.
+
+    Keras 3's own ``hard_sigmoid`` is ``x / 6 + 0.5``. A Pipeline is a plain layer that works as
+    an activation anywhere, inside recurrent cells too, and whatever the shape.
+    """
+    dtype = dtype if isinstance(dtype, str) else "float32"
+    rescaling = {"name": "rescaling", "dtype": dtype, "scale": 0.2, "offset": 0.5}
+    clipped = {
+        "name": "re_lu",
+        "dtype": dtype,
+        "max_value": 1.0,
+        "negative_slope": 0.0,
+        "threshold": 0.0,
+    }
+    inner = [
+        {"module": "keras.layers", "class_name": name, "config": config, "registered_name": None}
+        for name, config in (("Rescaling", rescaling), ("ReLU", clipped))
+    ]
+    return {
+        "module": "keras.layers",
+        "class_name": "Pipeline",
+        "config": {"name": OLD_HARD_SIGMOID, "layers": inner},
+        "registered_name": None,
+    }
+
+
+def _inbound(graph: Graph, node: Node, names: Names) -> dict[str, Any]:
+    call = node.attributes.get("call") or {}
+    default = [{"tensor": i} for i in range(len(node.inputs))]
+    return {
+        "args": _call_value(call.get("args", default), graph, node, names),
+        "kwargs": _call_value(call.get("kwargs", {}), graph, node, names),
+    }
+
+
+def _call_value(written: Any, graph: Graph, node: Node, names: Names) -> Any:
+    if isinstance(written, Mapping):
+        if set(written) == {"tensor"}:
+            return _tensor(node.inputs[written["tensor"]], graph, names)
+        return {key: _call_value(item, graph, node, names) for key, item in written.items()}
+    if isinstance(written, list | tuple):
+        return [_call_value(item, graph, node, names) for item in written]
+    return written
+
+
+def _tensor(value: str, graph: Graph, names: Names) -> dict[str, Any]:
+    layer, call, output = value.rsplit(":", 2)
+    known = graph.values.get(value) or next((v for v in graph.inputs if v.name == value), None)
+    shape = None if known is None else known.shape
+    # Keras only looks at the history; a shape that nobody stated is left open.
+    return {
+        "class_name": "__keras_tensor__",
+        "config": {
+            "shape": [] if shape is None else [_extent(extent) for extent in shape],
+            "dtype": "float32" if known is None or known.dtype is None else known.dtype.name,
+            "keras_history": [names[layer], int(call), int(output)],
+        },
+    }
+
+
+def _references(graph: Graph, stated: Any, inputs: bool, names: Names) -> Any:
+    """``input_layers`` or ``output_layers``: in the structure that the source states, if nested."""
+    found = [
+        _reference(graph, value.name, names)
+        for value in (graph.inputs if inputs else graph.outputs)
+    ]
+    if isinstance(stated, dict):
+        return _filled(stated, iter(found))
+    if len(found) == 1:
+        return found[0]
+    return _filled(stated, iter(found)) if _is_nested(stated) else found
+
+
+def _is_nested(stated: Any) -> bool:
+    return isinstance(stated, list) and any(
+        isinstance(item, dict) or (isinstance(item, list) and item and isinstance(item[0], list))
+        for item in stated
+    )
+
+
+def _filled(stated: Any, found: Iterator[Any]) -> Any:
+    if isinstance(stated, dict):
+        return {key: _filled(item, found) for key, item in stated.items()}
+    if isinstance(stated, list) and stated and isinstance(stated[0], str):
+        return next(found)
+    return [_filled(item, found) for item in stated]
+
+
+def _reference(graph: Graph, value: str, names: Names) -> list[Any]:
+    layer, call, output = value.rsplit(":", 2)
+    model = any(
+        node.scope[-1].name == layer and node.op_type in ("Functional", "Model")
+        for node in graph.nodes
+    )
+    # Keras 3 counts the call that built a functional model here, though not in inbound_nodes.
+    return [names[layer], int(call) + (1 if model else 0), int(output)]

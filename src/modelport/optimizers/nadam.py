@@ -1,0 +1,43 @@
+"""Adam with Nesterov momentum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from modelport.optimizers.adam import ADAM_SETTINGS
+from modelport.optimizers.rule import Era, Rule, Slot
+
+
+def _differs(settings: Mapping[str, Any], era: Era) -> str | None:
+    if era in (Era.KERAS_1_2, Era.OPTIMIZER_V2):
+        return (
+            "the momentum schedule of the old rule decays with a rate of its own "
+            "(schedule_decay, 0.004 by default), Keras 3's with 1"
+        )
+    return None
+
+
+def u_product(settings: Mapping[str, Any], steps: int, rate: float = 1.0) -> float:
+    """The product of the momenta of the finished steps, which Keras 3 keeps as a scalar.
+
+    ``rate`` is the old rule's ``schedule_decay``; the factor of step i is
+    ``beta_1 * (1 - 0.5 * 0.96 ** (rate * i))``.
+    """
+    product = 1.0
+    for step in range(1, steps + 1):
+        product *= float(settings["beta_1"]) * (1.0 - 0.5 * 0.96 ** (rate * step))
+        if product < 1e-38:  # below float32: the correction by 1 - product is gone
+            return 0.0
+    return product
+
+
+RULE = Rule(
+    "Nadam",
+    {"learning_rate": 0.001, **ADAM_SETTINGS},
+    ((Slot("momentum", "m", "m"), Slot("velocity", "v", "v")),),
+    scalars=("u_product",),
+    differs=_differs,
+    torch="NAdam",
+    obsolete={"schedule_decay": 0.004},
+)
