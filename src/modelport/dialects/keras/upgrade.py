@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelport.dialects.keras import keras1
+from modelport.dialects.keras.branches import begins_with_merge, spread
 from modelport.dialects.keras.configs import is_operation, modern_layer
 from modelport.dialects.keras.defaults import DEFAULTS, complete
 from modelport.dialects.keras.era import Era, History, history
@@ -43,8 +44,11 @@ def upgrade(model: Model, report: Report) -> Model:
     if model.dialect != "keras" or model.extras.get(UPGRADED):
         return model
     past = history(model, report)
+    kind, native = model.kind, model.graph
     try:
-        graph = _Upgrade(past).graph(model.graph)
+        if begins_with_merge(native):
+            kind, native = "functional", spread(native, model.path)
+        graph = _Upgrade(past).graph(native)
     except ModelportError:
         raise
     except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
@@ -56,7 +60,8 @@ def upgrade(model: Model, report: Report) -> Model:
     signature = model.signature and replace(
         model.signature, inputs=list(graph.inputs), outputs=list(graph.outputs)
     )
-    return replace(model, graph=graph, signature=signature, extras={**model.extras, UPGRADED: True})
+    extras = {**model.extras, UPGRADED: True}
+    return replace(model, kind=kind, graph=graph, signature=signature, extras=extras)
 
 
 @dataclass(slots=True)
