@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib import import_module
 from typing import Any, Literal, TypeAlias
 
@@ -66,6 +67,7 @@ def lowers(*op_types: str, mask: Masks = "stop", autocast: bool = True) -> Calla
     return register
 
 
+@cache
 def lowerings() -> Mapping[str, Lowering]:
     """Every lowering, by the name of its Keras 3 class."""
     for family in FAMILIES:
