@@ -36,13 +36,19 @@ from modelport.model.derived import (
 from modelport.model.dtype import DType
 from modelport.model.regroup import (
     Atoms,
+    adjacent,
     axis_groups,
+    between,
     coarsen,
+    core,
     cut_result,
     cut_source,
     lead,
     permute,
+    seam,
+    stretched,
     whole,
+    with_ones,
 )
 from modelport.model.tensor import Tensor
 
@@ -155,27 +161,23 @@ def _as_nodes(base: Expression, atoms: Atoms, shape: tuple[int, ...]) -> Express
     cut = cut_result(atoms, shape)
     if cut is None:
         return _plain(_as_nodes(base, atoms, atoms.ordered), shape)
-    finer, core = cut[0], _core(shape)
+    finer, long = cut[0], core(shape)
     inner = cut_source(finer, base.shape)
-    fits = inner is not None and inner[0].extents == _core(base.shape)
+    fits = inner is not None and inner[0].extents == core(base.shape)
     if (
         inner is not None
         and fits
-        and inner[0].ordered == core
+        and inner[0].ordered == long
         and (base.shape.count(1) == shape.count(1))
     ):
-        return Transpose(base, _with_ones(inner[0].order, base.shape, shape))
-    if finer.ordered == core:
+        return Transpose(base, with_ones(inner[0].order, base.shape, shape))
+    if finer.ordered == long:
         flat = finer.extents + (1,) * shape.count(1)
-        return Transpose(_plain(base, flat), _with_ones(finer.order, flat, shape))
+        return Transpose(_plain(base, flat), with_ones(finer.order, flat, shape))
     if inner is not None and fits:
         middle = inner[0].ordered + (1,) * base.shape.count(1)
-        return Reshape(Transpose(base, _with_ones(inner[0].order, base.shape, middle)), shape)
+        return Reshape(Transpose(base, with_ones(inner[0].order, base.shape, middle)), shape)
     return Reshape(Transpose(_plain(base, atoms.extents), atoms.order), shape)
-
-
-def _core(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(extent for extent in shape if extent != 1)
 
 
 def _plain(child: Expression, shape: tuple[int, ...]) -> Expression:
@@ -184,40 +186,27 @@ def _plain(child: Expression, shape: tuple[int, ...]) -> Expression:
     return child if child.shape == shape else Reshape(child, shape)
 
 
-def _with_ones(
-    order: tuple[int, ...], source: tuple[int, ...], result: tuple[int, ...]
-) -> tuple[int, ...]:
-    """A permutation of the axes longer than 1, widened to all: the ones keep their order."""
-    long = [axis for axis, extent in enumerate(source) if extent != 1]
-    ones = iter([axis for axis, extent in enumerate(source) if extent == 1])
-    places = iter(order)
-    return tuple(next(ones) if extent == 1 else long[next(places)] for extent in result)
-
-
 def _through_concatenate(
     base: Concatenate, atoms: Atoms, shape: tuple[int, ...]
 ) -> Expression | None:
     """The rearrangement of every part instead, where the seams stay on one axis of the result."""
-    rows = math.prod(base.shape[: base.axis])
     right = math.prod(base.shape[base.axis :])
-    cut = cut_result(atoms, shape)
-    seam = cut_source(cut[0], (rows, right)) if cut else None
-    final = cut_result(seam[0], shape) if seam else None
-    if seam is None or final is None or final[0] != seam[0] or not seam[1][1]:
+    found = seam(atoms, base.shape, base.axis, shape)
+    if found is None or found.first == len(found.atoms.extents):
         return None
-    first = seam[1][1][0]
-    axis = next((i for i, group in enumerate(final[1]) if group[:1] == [first]), None)
-    inner = right // seam[0].extents[first]
+    finer, first = found.atoms, found.first
+    axis = next((at for at, group in enumerate(found.groups) if group[:1] == [first]), None)
+    inner = right // finer.extents[first]
     counts = [math.prod(part.shape[base.axis :]) for part in base.children]
     if axis is None or any(count % inner for count in counts):
         return None
     parts = []
     for part, count in zip(base.children, counts, strict=True):
-        extents = list(seam[0].extents)
+        extents = list(finer.extents)
         extents[first] = count // inner
         extent = shape[axis] * count // right
         moved = reshape(part, extents)
-        moved = transpose(moved, seam[0].order)
+        moved = transpose(moved, finer.order)
         parts.append(reshape(moved, (*shape[:axis], extent, *shape[axis + 1 :])))
     return concatenate(parts, axis)
 
@@ -264,21 +253,12 @@ def _take_of_parts(child: Concatenate, axis: int, chosen: range) -> Expression:
     taken, begin = [], 0
     for part in child.children:
         extent = part.shape[axis]
-        inside = _between(chosen, begin, begin + extent)
+        inside = between(chosen, begin, begin + extent)
         if inside:
             shifted = range(inside.start - begin, inside.stop - begin, inside.step)
             taken.append(_take(part, axis, shifted))
         begin += extent
     return concatenate(taken if chosen.step > 0 else taken[::-1], axis)
-
-
-def _between(chosen: range, low: int, high: int) -> range:
-    """Those of the chosen indices that are at least ``low`` and under ``high``."""
-    if chosen.step < 0:
-        return _between(chosen[::-1], low, high)[::-1]
-    first = max(0, -((chosen.start - low) // chosen.step))
-    last = max(0, -((chosen.start - high) // chosen.step))
-    return chosen[first:last]
 
 
 def _take_before_reshape(child: Reshape, axis: int, chosen: range) -> Expression | None:
@@ -367,14 +347,15 @@ def _join_slices(
     if len(different) != 1 or not same(root, root_b):
         return None
     place = different[0]
-    merged = _adjacent(slices_a[place], slices_b[place])
+    merged = adjacent(slices_a[place], slices_b[place])
     if merged is None:
         return None
     base = root
     for at, chosen in enumerate(slices_a):
         base = _take(base, at, merged if at == place else chosen)
     larger = a if a.shape[axis] >= b.shape[axis] else b
-    recipe = _stretched(larger, axis, place, len(merged))
+    inner, atoms = _view(larger)
+    recipe = stretched(atoms, inner.shape, place, len(merged), larger.shape, axis)
     if recipe is None:
         return None
     return reshape(transpose(reshape(base, recipe.extents), recipe.order), shape)
@@ -390,41 +371,6 @@ def _slices(base: Expression) -> tuple[Expression, list[range]]:
     for link in reversed(chain):
         chosen[link.axis] = link.indices
     return base, chosen
-
-
-def _adjacent(a: range, b: range) -> range | None:
-    """The two ranges as one, where the second goes on as the first began."""
-    step = a.step if len(a) > 1 else b.step if len(b) > 1 else b.start - a.start
-    if a.start + step * len(a) != b.start or (len(b) > 1 and b.step != step):
-        return None
-    if len(a) == len(b) == 1 and abs(step) != 1:  # may be the start of another run
-        return None
-    return range(a.start, a.start + step * (len(a) + len(b)), step)
-
-
-def _stretched(part: Expression, axis: int, place: int, extent: int) -> Atoms | None:
-    """The part's rearrangement for a base that has ``extent`` indices along axis ``place``.
-
-    ``axis`` is where the stretch shows in the result.
-    """
-    base, atoms = _view(part)
-    right = math.prod(base.shape[place:])
-    cut = cut_result(atoms, part.shape)
-    seam = cut_source(cut[0], (math.prod(base.shape[:place]), right)) if cut else None
-    final = cut_result(seam[0], part.shape) if seam else None
-    if seam is None or final is None or final[0] != seam[0]:
-        return None
-    extents, order = list(seam[0].extents), list(seam[0].order)
-    at = seam[1][1][0] if seam[1][1] else len(extents)
-    if base.shape[place] == 1:  # has no atom yet
-        order = [index + (index >= at) for index in order]
-        order.insert(sum(len(group) for group in final[1][:axis]), at)
-        extents.insert(at, extent)
-        return Atoms(tuple(extents), tuple(order))
-    if extents[at] * extent % base.shape[place]:
-        return None
-    extents[at] = extents[at] * extent // base.shape[place]
-    return Atoms(tuple(extents), tuple(order))
 
 
 def rebase(expression: Expression, replace: Callable[[Source | Fill], Expression]) -> Expression:

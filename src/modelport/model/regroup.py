@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -154,3 +154,83 @@ def axis_groups(source: Shape, result: Shape) -> list[tuple[range, range]]:
 def lead(extents: Sequence[int], axes: range) -> int | None:
     """The first of these axes that is longer than 1."""
     return next((axis for axis in axes if extents[axis] != 1), None)
+
+
+def core(shape: tuple[int, ...]) -> Shape:
+    """The extents that are longer than 1."""
+    return tuple(extent for extent in shape if extent != 1)
+
+
+def with_ones(
+    order: tuple[int, ...], source: tuple[int, ...], result: tuple[int, ...]
+) -> tuple[int, ...]:
+    """A permutation of the axes longer than 1, widened to all: the ones keep their order."""
+    long = [axis for axis, extent in enumerate(source) if extent != 1]
+    ones = iter([axis for axis, extent in enumerate(source) if extent == 1])
+    places = iter(order)
+    return tuple(next(ones) if extent == 1 else long[next(places)] for extent in result)
+
+
+class Seam(NamedTuple):
+    """Atoms that are cut where an axis of the source begins.
+
+    ``first`` is the number of the atom that begins there, ``groups`` lists the atoms of each axis
+    of the result.
+    """
+
+    atoms: Atoms
+    first: int
+    groups: list[list[int]]
+
+
+def seam(atoms: Atoms, source: Shape, place: int, result: Shape) -> Seam | None:
+    """The atoms cut for all axes of the result and at the beginning of axis ``place``."""
+    cut = cut_result(atoms, result)
+    split = (math.prod(source[:place]), math.prod(source[place:]))
+    finer = cut_source(cut[0], split) if cut else None
+    final = cut_result(finer[0], result) if finer else None
+    if finer is None or final is None or final[0] != finer[0]:
+        return None
+    right = finer[1][1]
+    return Seam(finer[0], right[0] if right else len(finer[0].extents), final[1])
+
+
+def stretched(
+    atoms: Atoms, source: Shape, place: int, extent: int, result: Shape, axis: int
+) -> Atoms | None:
+    """The same rearrangement of a source that is ``extent`` long along axis ``place``.
+
+    ``axis`` is where the stretch shows in the result.
+    """
+    found = seam(atoms, source, place, result)
+    if found is None:
+        return None
+    extents, order, first = list(found.atoms.extents), list(found.atoms.order), found.first
+    if source[place] == 1:  # has no atom yet
+        order = [index + (index >= first) for index in order]
+        order.insert(sum(len(group) for group in found.groups[:axis]), first)
+        extents.insert(first, extent)
+        return Atoms(tuple(extents), tuple(order))
+    if extents[first] * extent % source[place]:
+        return None
+    extents[first] = extents[first] * extent // source[place]
+    return Atoms(tuple(extents), tuple(order))
+
+
+def between(chosen: range, low: int, high: int) -> range:
+    """Those of the chosen indices that are at least ``low`` and under ``high``."""
+    if chosen.step < 0:
+        return between(chosen[::-1], low, high)[::-1]
+    first = max(0, -((chosen.start - low) // chosen.step))
+    last = max(0, -((chosen.start - high) // chosen.step))
+    return chosen[first:last]
+
+
+def adjacent(a: range, b: range) -> range | None:
+    """The two ranges as one, where the second goes on as the first began."""
+    step = a.step if len(a) > 1 else b.step if len(b) > 1 else b.start - a.start
+    if a.start + step * len(a) != b.start or (len(b) > 1 and b.step != step):
+        return None
+    if len(a) == len(b) == 1 and abs(step) != 1:  # may be the start of another run
+        return None
+    return range(a.start, a.start + step * (len(a) + len(b)), step)
