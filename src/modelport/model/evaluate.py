@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelport.model.boxes import (
+    READ_BYTES,
     Run,
     boxes_of_run,
     covering_run,
@@ -32,10 +33,10 @@ from modelport.model.derived import (
     children,
 )
 from modelport.model.regroup import axis_groups
-from modelport.model.tensor import PIECE_BYTES, Box
+from modelport.model.tensor import Box
 
 
-def read_box(expression: Expression, box: Box, limit: int = PIECE_BYTES) -> NDArray[Any]:
+def read_box(expression: Expression, box: Box, limit: int = READ_BYTES) -> NDArray[Any]:
     """The values of ``expression`` inside ``box``.
 
     Beside them at most about ``limit`` bytes are in memory for each nested reshape or slice.

@@ -9,6 +9,7 @@ import numpy as np
 
 from modelport.errors import UnsupportedFeature
 from modelport.model.boxes import (
+    READ_BYTES,
     covering_run,
     extents,
     pieces_of,
@@ -23,9 +24,6 @@ from modelport.model.tensor import PIECE_BYTES, Box, FileSlice, TensorData
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-READ_BYTES = 4 << 20
-"""How much of a file is read at a time (measured: from 2 to 8 MB alike, more is slower)."""
 
 
 def pieces(data: TensorData, limit: int = PIECE_BYTES) -> Iterator[bytes | memoryview]:
