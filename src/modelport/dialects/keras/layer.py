@@ -20,6 +20,7 @@ FAMILIES = (
     "core",
     "activation_layers",
     "convolution",
+    "locally_connected",
     "pooling",
     "normalization",
     "merging",
