@@ -63,7 +63,7 @@ def _node(node, layer, number, names, graph, inner, prefix) -> Node:
     call = {"args": _fill(node.arguments.args, flat), "kwargs": _fill(node.arguments.kwargs, flat)}
     config = dict(layer.get_config()) if not isinstance(layer, keras.Model) else {}
     if isinstance(config.get("dtype"), dict):
-        config["dtype"] = config["dtype"]["config"]["name"]
+        config["dtype"] = layer.dtype_policy.name
     made = Node("keras", type(layer).__name__, layer.name, scope=scope)
     made.attributes = {"config": config, "call": call, "module": type(layer).__module__}
     made.inputs = [names[id(tensor)] for tensor in flat]

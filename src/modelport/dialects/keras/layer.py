@@ -21,6 +21,7 @@ FAMILIES = (
     "core",
     "activation_layers",
     "convolution",
+    "locally_connected",
     "pooling",
     "normalization",
     "merging",
