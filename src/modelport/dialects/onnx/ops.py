@@ -239,6 +239,30 @@ def _unless(axis: int, changed: Mapping[int, Any], item: Dim) -> Dim:
     return None if axis in changed else item
 
 
+def flip(b: Builder, x: Edge, axis: int) -> Edge:
+    """The entries along an axis in reverse order."""
+    flipped = slice_axis(b, x, axis, None, None, -1)
+    flipped.shape = x.shape
+    return flipped
+
+
+def split(b: Builder, x: Edge, axis: int, parts: int) -> list[Edge]:
+    """Equal parts along an axis of known extent."""
+    axis %= x.rank
+    whole = x.shape[axis]
+    if not isinstance(whole, int) or whole % parts:
+        raise ValueError(f"cannot split an extent of {whole} into {parts}")
+    shape = (*x.shape[:axis], whole // parts, *x.shape[axis + 1 :])
+    names = b.node("Split", [b.name(x)], parts, axis=axis, num_outputs=parts)
+    return [Edge(name, x.dtype, shape) for name in names]
+
+
+def zeros(b: Builder, dims: Sequence[Dim], extents: Sequence[Extent], dtype: DType) -> Edge:
+    """Zeros of a shape: ``dims`` as it is known, ``extents`` as it is computed."""
+    name = b.node("Expand", [b.name(b.constant(0, dtype)), b.name(vector(b, extents))])[0]
+    return Edge(name, dtype, tuple(dims))
+
+
 def unsqueeze(b: Builder, x: Edge, *axes: int) -> Edge:
     """New axes of extent 1 at the given positions of the result."""
     rank = x.rank + len(axes)
