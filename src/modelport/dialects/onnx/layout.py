@@ -138,7 +138,8 @@ def in_any_order(edge: Edge) -> str | None:
     twin = edge.twin
     if edge.prefers_twin and twin is not None and not twin.flat:
         wide = [axis for axis in twin.permutation if edge.shape[axis] != 1]
-        if wide == sorted(wide):
+        # The batch has to stay in its place: operators that flatten or copy extents rely on it.
+        if wide == sorted(wide) and twin.permutation[0] == 0:
             return twin.name
     return None
 
