@@ -28,6 +28,7 @@ FAMILIES = (
     "recurrent",
     "wrappers",
     "attention",
+    "multi_head_attention",
     "preprocessing",
     "operations",
     "tf_ops",
