@@ -131,10 +131,11 @@ def time_distributed(layer: Layer) -> list[Edge]:
     b, config = layer.b, layer.config["layer"]
     if config["class_name"] == "Dense":
         # Dense works on the last axis alone, so the steps need not be taken apart.
-        steps = [replace(edge, mask=None) for edge in layer.inputs]
-        outputs = _inner(layer, config, steps)
+        outputs = _inner(layer, config, [replace(layer.x, mask=None)])
         return [replace(edge, mask=_steps_mask(layer, None)) for edge in outputs]
-    outputs = _inner(layer, config, [_joined(b, edge) for edge in layer.inputs])
+    first = replace(layer.x, mask=layer.mask)
+    others = [edge for edge in layer.inputs[1:] if edge is not layer.mask]
+    outputs = _inner(layer, config, [_joined(b, edge) for edge in (first, *others)])
     return [replace(_parted(layer, edge), mask=_steps_mask(layer, edge.mask)) for edge in outputs]
 
 
