@@ -41,6 +41,7 @@ class Builder:
             parent._constants if parent else {}
         )
         self._weights: dict[str, list[tuple[Expression, Edge]]] = parent._weights if parent else {}
+        self.notes: list[tuple[str, str]] = parent.notes if parent else []
 
     # Names and scopes
 
@@ -160,6 +161,10 @@ class Builder:
             self._root.graph.tensors[name] = Tensor(name, InMemory(array))
             self._constants[key] = name
         return Edge(self._constants[key], held, array.shape)
+
+    def note(self, where: str, why: str) -> None:
+        """Remember what the graph expresses otherwise than its source: the place and one line."""
+        self.notes.append((where, why))
 
     # Bodies and the end
 
