@@ -11,17 +11,21 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelport.dialects.keras import keras1
+from modelport.dialects.keras.branches import begins_with_merge, spread
 from modelport.dialects.keras.configs import is_operation, modern_layer
+from modelport.dialects.keras.defaults import DEFAULTS, complete
 from modelport.dialects.keras.era import Era, History, history
 from modelport.dialects.keras.nesting import deal_out
 from modelport.dialects.keras.reset_after import settle_reset_after
+from modelport.dialects.keras.theano import Extra, same_padding
 from modelport.dialects.keras.weights import assign
 from modelport.dialects.keras.words import MODEL_CLASSES, sequence
 from modelport.errors import MalformedFile, ModelportError
+from modelport.model.component import Component
 from modelport.model.dtype import FLOAT32
 from modelport.model.graph import Graph, Node, Scope, TensorType, Value
 from modelport.model.model import Model
-from modelport.model.report import Report
+from modelport.model.report import Kind, Report
 from modelport.model.tensor import Tensor
 
 UPGRADED = "keras_canonical"
@@ -40,8 +44,11 @@ def upgrade(model: Model, report: Report) -> Model:
     if model.dialect != "keras" or model.extras.get(UPGRADED):
         return model
     past = history(model, report)
+    kind, native = model.kind, model.graph
     try:
-        graph = _Upgrade(past).graph(model.graph)
+        if begins_with_merge(native):
+            kind, native = "functional", spread(native, model.path)
+        graph = _Upgrade(past).graph(native)
     except ModelportError:
         raise
     except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
@@ -53,7 +60,8 @@ def upgrade(model: Model, report: Report) -> Model:
     signature = model.signature and replace(
         model.signature, inputs=list(graph.inputs), outputs=list(graph.outputs)
     )
-    return replace(model, graph=graph, signature=signature, extras={**model.extras, UPGRADED: True})
+    extras = {**model.extras, UPGRADED: True}
+    return replace(model, kind=kind, graph=graph, signature=signature, extras=extras)
 
 
 @dataclass(slots=True)
@@ -64,6 +72,8 @@ class _Layer:
     config: dict[str, Any]
     parameters: dict[str, str] = field(default_factory=dict)
     graph: Graph | None = None
+    before: Extra | None = None
+    after: Extra | None = None
 
 
 @dataclass(slots=True)
@@ -111,6 +121,7 @@ class _Upgrade:
         op_type, config = self._class(node, written, where)
         layer = _Layer(op_type, config, graph=self.graph(inner) if inner is not None else None)
         settle_reset_after(written, config, list(given.values()))
+        self._other_words(node, layer, where)
         self._weights(node, layer, given, graph, where)
         return layer
 
@@ -131,6 +142,24 @@ class _Upgrade:
             module=node.attributes.get("module"),
             registered_name=node.attributes.get("registered_name"),
         )
+
+    def _other_words(self, node: Node, layer: _Layer, where: str) -> None:
+        """Layers that today's Keras says with one layer more."""
+        if node.op_type == "Merge" and layer.config.get("normalize"):
+            # The cosine of Keras 1 has one more axis than today's: (batch, 1, 1).
+            config = complete("Reshape", {"target_shape": [1, 1]})
+            layer.after = Extra("Reshape", "axis", config)
+        if self.past.backend != "theano" or layer.op_type not in DEFAULTS:
+            return
+        spelling = same_padding(layer.op_type, layer.config)
+        if isinstance(spelling, str):
+            self.past.foreign(where, f"{layer.op_type} with {spelling}")
+            layer.op_type = f"{layer.op_type}[{spelling}]"
+        elif spelling is not None:
+            layer.config.update(spelling.changes)
+            layer.before, layer.after = spelling.before, spelling.after
+            why = "Theano's padding 'same' is written out as a layer of its own"
+            self.past.report.add(Kind.REARRANGED, Component.ARCHITECTURE, where, why)
 
     def _model(self, node: Node, written: Any, inner: Graph, where: str) -> _Layer:
         """A nested model: its layers are in its graph, so its config is only its name."""
@@ -168,8 +197,7 @@ class _Upgrade:
             parameters=dict(layer.parameters),
             scope=scope,
         )
-        cosine = node.op_type == "Merge" and layer.config.get("normalize")
-        yield from _with_extra_axis(made) if cosine else (made,)
+        yield from _surrounded(made, layer.before, layer.after)
 
 
 def _holds_layers(node: Node) -> bool:
@@ -177,24 +205,34 @@ def _holds_layers(node: Node) -> bool:
     return sequence(config) is not None or (isinstance(config, Mapping) and "layers" in config)
 
 
-def _with_extra_axis(dot: Node) -> Iterator[Node]:
-    """The cosine of Keras 1 has one more axis than today's ``Dot``: (batch, 1, 1)."""
-    name = dot.scope[-1].name
-    result, inside = dot.outputs[0], f"{name}_value:{dot.scope[-1].call}:0"
-    yield replace(dot, outputs=[inside])
-    config = {"name": f"{name}_axis", "trainable": True, "dtype": "float32"}
-    config["target_shape"] = [1, 1]
-    scope = (*dot.scope[:-1], Scope(f"{name}_axis", "Reshape", dot.scope[-1].call))
-    call = {"args": [{"tensor": 0}], "kwargs": {}}
-    yield Node(
-        "keras",
-        "Reshape",
-        f"{name}_axis",
-        [inside],
-        [result],
-        {"config": config, "call": call},
-        scope=scope,
-    )
+def _surrounded(node: Node, before: Extra | None, after: Extra | None) -> Iterator[Node]:
+    """A call with the calls of the layers that belong in front of it and behind it."""
+    if before is not None:
+        first = _extra(node, before, node.inputs, [_value_name(node, before)])
+        yield first
+        node = replace(node, inputs=list(first.outputs))
+    if after is None:
+        yield node
+        return
+    inside = f"{node.scope[-1].name}_inside:{node.scope[-1].call}:0"
+    yield replace(node, outputs=[inside])
+    yield _extra(node, after, [inside], node.outputs)
+
+
+def _value_name(node: Node, extra: Extra) -> str:
+    return f"{node.scope[-1].name}_{extra.suffix}:{node.scope[-1].call}:0"
+
+
+def _extra(node: Node, extra: Extra, inputs: list[str], outputs: list[str]) -> Node:
+    name = f"{node.scope[-1].name}_{extra.suffix}"
+    call = node.scope[-1].call
+    attributes = {
+        "config": {"name": name, **extra.config},
+        "call": {"args": [{"tensor": 0}], "kwargs": {}},
+    }
+    scope = (*node.scope[:-1], Scope(name, extra.op_type, call))
+    title = f"{name}:{call}" if call else name
+    return Node("keras", extra.op_type, title, list(inputs), list(outputs), attributes, scope=scope)
 
 
 def _add_input_layer(graph: Graph) -> None:

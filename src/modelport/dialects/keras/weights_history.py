@@ -140,10 +140,12 @@ _KERAS1: dict[str, Callable[[Arrays, Config], Arrays]] = {
 
 _CONVOLUTIONS: dict[str, int] = {
     **dict.fromkeys(("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "Conv3DTranspose"), 1),
-    **dict.fromkeys(("SeparableConv1D", "SeparableConv2D", "DepthwiseConv2D"), 1),
     "ConvLSTM2D": 2,
 }
-"""Layers that Theano computes by true convolution, and how many of their weights are windows."""
+"""Layers that Theano computes by true convolution, and how many of their weights are windows.
+
+Depthwise kernels are not among them: Keras 2 mirrors those itself before it calls Theano.
+"""
 
 
 def _mirrored(name: str, arrays: Arrays) -> Arrays:
