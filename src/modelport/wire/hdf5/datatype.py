@@ -70,7 +70,6 @@ _CLASSES = {
     7: "reference",
     9: "variable-length list",
     10: "array",
-    11: "complex",
 }
 
 
@@ -96,6 +95,8 @@ def parse_element(body: bytes) -> Element:
         return _enumeration(body, bits, size)
     if kind == 9 and bits & 0x0F == 1:
         return Element("vlen", size)
+    if kind == 11:
+        return _complex(parse_element(body[8:]), size)
     if kind not in _CLASSES:
         raise ValueError(f"data type class {kind}")
     return Element("object", size, what=_CLASSES[kind])
@@ -127,14 +128,32 @@ def _enumeration(body: bytes, bits: int, size: int) -> Element:
 
 
 def _compound(body: bytes, bits: int, size: int) -> Element:
-    from pyfive.datatype_msg import DatatypeMessage
-
-    name = {8: "complex64", 16: "complex128"}.get(size)
-    if bits & 0xFFFF == 2 and name is not None:
-        found = DatatypeMessage(body, 0).ptype
-        if getattr(found, "is_complex", False):
-            return Element(name, size, big_endian=found.dtype.str.startswith(">"))
+    """A record, or the complex number that h5py writes as one (members ``r`` and ``i``)."""
+    first = _member(body, 8, size) if bits & 0xFFFF == 2 else None
+    plain = first is not None and first[0] == b"r" and first[1].name.startswith("float")
+    second = _member(body, first[2], size) if first and plain else None
+    if first and second and second[0] == b"i" and second[1] == first[1]:
+        return _complex(first[1], size)
     return Element("object", size, what="compound")
+
+
+def _complex(part: Element, size: int) -> Element:
+    name = {"float32": "complex64", "float64": "complex128"}.get(part.name)
+    if name is None or size != 2 * part.size:
+        return Element("object", size, what="complex of unusual parts")
+    return Element(name, size, big_endian=part.big_endian)
+
+
+def _member(body: bytes, start: int, size: int) -> tuple[bytes, Element, int]:
+    """The name and the type of one member of numbers, and where the next one begins."""
+    version = body[0] >> 4
+    end = body.index(b"\0", start)
+    name, width = body[start:end], end + 1 - start
+    if version < 3:
+        start += -(-width // 8) * 8 + (32 if version == 1 else 4)
+    else:
+        start += width + (size.bit_length() + 7) // 8
+    return name, parse_element(body[start:]), start + 20
 
 
 def parse_shape(body: bytes) -> tuple[int, ...] | None:

@@ -1,0 +1,229 @@
+"""A Keras model of any era in one form: today's classes, complete configs, weights by role.
+
+``upgrade`` is the one step between the readers of Keras files, which keep a file's own words, and
+all who use a Keras graph: the lowerings to ONNX and the writers of Keras files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from modelport.dialects.keras import keras1
+from modelport.dialects.keras.configs import is_operation, modern_layer
+from modelport.dialects.keras.era import Era, History, history
+from modelport.dialects.keras.nesting import deal_out
+from modelport.dialects.keras.reset_after import settle_reset_after
+from modelport.dialects.keras.weights import assign
+from modelport.dialects.keras.words import MODEL_CLASSES, sequence
+from modelport.errors import MalformedFile, ModelportError
+from modelport.model.dtype import FLOAT32
+from modelport.model.graph import Graph, Node, Scope, TensorType, Value
+from modelport.model.model import Model
+from modelport.model.report import Report
+from modelport.model.tensor import Tensor
+
+UPGRADED = "keras_canonical"
+"""The key of ``Model.extras`` that says a graph is canonical already."""
+
+
+def upgrade(model: Model, report: Report) -> Model:
+    """The model with a canonical graph; training config and optimizer state are passed on.
+
+    What changes its meaning is noted in ``report``. A model without Keras nodes, and one that is
+    canonical already, comes back as it is.
+
+    Raises:
+        MalformedFile: configs or weights that no Keras could have written.
+    """
+    if model.dialect != "keras" or model.extras.get(UPGRADED):
+        return model
+    past = history(model, report)
+    try:
+        graph = _Upgrade(past).graph(model.graph)
+    except ModelportError:
+        raise
+    except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise MalformedFile(
+            model.path,
+            expected="the config of a Keras model",
+            found=f"{type(error).__name__}: {str(error)[:200]}",
+        ) from error
+    signature = model.signature and replace(
+        model.signature, inputs=list(graph.inputs), outputs=list(graph.outputs)
+    )
+    return replace(model, graph=graph, signature=signature, extras={**model.extras, UPGRADED: True})
+
+
+@dataclass(slots=True)
+class _Layer:
+    """One layer made canonical, shared by all its calls."""
+
+    op_type: str
+    config: dict[str, Any]
+    parameters: dict[str, str] = field(default_factory=dict)
+    graph: Graph | None = None
+
+
+@dataclass(slots=True)
+class _Upgrade:
+    """One run: what is known of the past, and the inner graphs made so far."""
+
+    past: History
+    made: dict[int, Graph] = field(default_factory=dict)
+
+    def graph(self, native: Graph) -> Graph:
+        """The canonical form of a graph; the same native graph gives the same canonical one."""
+        if id(native) in self.made:
+            return self.made[id(native)]
+        graph = Graph(native.name, metadata=dict(native.metadata), doc=native.doc)
+        graph.attributes = dict(native.attributes)
+        graph.inputs, graph.outputs = list(native.inputs), list(native.outputs)
+        graph.values = dict(native.values)
+        self.made[id(native)] = graph
+        layers: dict[str, _Layer] = {}
+        used: set[str] = set()
+        for node in native.nodes:
+            name = node.scope[-1].name if node.scope else node.name
+            if name not in layers:
+                layers[name] = self._layer(node, native, graph)
+            used.update(node.parameters.values())
+            graph.nodes.extend(self._calls(node, layers[name]))
+        for name, tensor in native.tensors.items():
+            if name not in used:
+                graph.tensors.setdefault(name, tensor)
+        _add_input_layer(graph)
+        return graph
+
+    def _layer(self, node: Node, native: Graph, graph: Graph) -> _Layer:
+        where = "/".join(step.name for step in node.scope) or node.name
+        written = node.attributes.get("config")
+        inner = node.attributes.get("graph")
+        given = {key: native.tensors[name] for key, name in node.parameters.items()}
+        if isinstance(inner, Graph) and given:
+            deal_out(node, inner, given, self.past)
+            given = {}
+        if isinstance(inner, Graph) and _holds_layers(node):
+            return self._model(node, written, inner, where)
+        if not isinstance(written, Mapping):
+            raise self.past.malformed(where, expected="a config", found=written)
+        op_type, config = self._class(node, written, where)
+        layer = _Layer(op_type, config, graph=self.graph(inner) if inner is not None else None)
+        settle_reset_after(written, config, list(given.values()))
+        self._weights(node, layer, given, graph, where)
+        return layer
+
+    def _class(
+        self, node: Node, written: Mapping[str, Any], where: str
+    ) -> tuple[str, dict[str, Any]]:
+        if node.op_type == "Merge" and self.past.era is Era.KERAS1:
+            merged = keras1.merge(written)
+            if merged is None:
+                self.past.foreign(where, "a Merge that holds a function of its own")
+                return node.op_type, dict(written)
+            return modern_layer(*merged, self.past, where)
+        return modern_layer(
+            node.op_type,
+            written,
+            self.past,
+            where,
+            module=node.attributes.get("module"),
+            registered_name=node.attributes.get("registered_name"),
+        )
+
+    def _model(self, node: Node, written: Any, inner: Graph, where: str) -> _Layer:
+        """A nested model: its layers are in its graph, so its config is only its name."""
+        if node.op_type not in MODEL_CLASSES:
+            self.past.foreign(where, f"the code of the class {node.op_type!r}; its layers are kept")
+        functional = isinstance(written, Mapping) and "input_layers" in written
+        config: dict[str, Any] = {"name": node.scope[-1].name, "trainable": True}
+        if isinstance(written, Mapping) and written.get("trainable") is False:
+            config["trainable"] = False
+        op_type = "Functional" if functional else "Sequential"
+        return _Layer(op_type, config, graph=self.graph(inner))
+
+    def _weights(
+        self, node: Node, layer: _Layer, given: Mapping[str, Tensor], graph: Graph, where: str
+    ) -> None:
+        found = assign(node.op_type, layer.op_type, layer.config, given, self.past, where)
+        for role, expression in found.items():
+            name = f"{where}/{role}"
+            graph.tensors[name] = Tensor(name, expression)
+            layer.parameters[role] = name
+
+    def _calls(self, node: Node, layer: _Layer) -> Iterator[Node]:
+        attributes = {**node.attributes, "config": layer.config}
+        if layer.graph is not None:
+            attributes["graph"] = layer.graph
+        scope = node.scope
+        if scope and not is_operation(node.attributes.get("module")):
+            scope = (*scope[:-1], scope[-1]._replace(type=layer.op_type))
+        made = replace(
+            node,
+            op_type=layer.op_type,
+            inputs=list(node.inputs),
+            outputs=list(node.outputs),
+            attributes=attributes,
+            parameters=dict(layer.parameters),
+            scope=scope,
+        )
+        cosine = node.op_type == "Merge" and layer.config.get("normalize")
+        yield from _with_extra_axis(made) if cosine else (made,)
+
+
+def _holds_layers(node: Node) -> bool:
+    config = node.attributes.get("config")
+    return sequence(config) is not None or (isinstance(config, Mapping) and "layers" in config)
+
+
+def _with_extra_axis(dot: Node) -> Iterator[Node]:
+    """The cosine of Keras 1 has one more axis than today's ``Dot``: (batch, 1, 1)."""
+    name = dot.scope[-1].name
+    result, inside = dot.outputs[0], f"{name}_value:{dot.scope[-1].call}:0"
+    yield replace(dot, outputs=[inside])
+    config = {"name": f"{name}_axis", "trainable": True, "dtype": "float32"}
+    config["target_shape"] = [1, 1]
+    scope = (*dot.scope[:-1], Scope(f"{name}_axis", "Reshape", dot.scope[-1].call))
+    call = {"args": [{"tensor": 0}], "kwargs": {}}
+    yield Node(
+        "keras",
+        "Reshape",
+        f"{name}_axis",
+        [inside],
+        [result],
+        {"config": config, "call": call},
+        scope=scope,
+    )
+
+
+def _add_input_layer(graph: Graph) -> None:
+    """Give a Sequential that begins with an ordinary layer the ``InputLayer`` that it implies."""
+    made = {name for node in graph.nodes for name in node.outputs}
+    for i, value in enumerate(graph.inputs):
+        if value.name in made or value.shape is None or not value.name.endswith(":input"):
+            continue
+        first = next((node for node in graph.nodes if value.name in node.inputs), None)
+        if first is None:
+            continue
+        name = f"{first.scope[-1].name}_input"
+        dtype = value.dtype or FLOAT32
+        renamed = Value(f"{name}:0:0", TensorType(dtype, value.shape))
+        for node in graph.nodes:
+            node.inputs = [renamed.name if old == value.name else old for old in node.inputs]
+        graph.outputs = [renamed if out.name == value.name else out for out in graph.outputs]
+        graph.inputs[i] = renamed
+        graph.nodes.insert(i, _input_layer(name, renamed, first.scope[:-1]))
+
+
+def _input_layer(name: str, value: Value, scope: tuple[Scope, ...]) -> Node:
+    config = {
+        "name": name,
+        "batch_shape": list(value.shape or ()),
+        "dtype": str(value.dtype),
+        "sparse": False,
+        "optional": False,
+    }
+    attributes = {"config": config, "call": {"args": [], "kwargs": {}}}
+    step = Scope(name, "InputLayer", 0)
+    return Node("keras", "InputLayer", name, [], [value.name], attributes, scope=(*scope, step))

@@ -1,0 +1,453 @@
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from tests.corpus import SHARED, corpus, needs_shared
+from tests.wire.mutate import run_child
+
+from modelport.errors import (
+    LimitExceeded,
+    MalformedFile,
+    ModelportError,
+    UnreadableFile,
+    UnsafeFile,
+    UnsupportedFeature,
+)
+from modelport.wire.hdf5 import HDF5File, Opaque
+from modelport.wire.source import BytesSource, FileSource
+
+REAL = [
+    path
+    for path in corpus("keras_h5_full", "keras_h5_weights", "h5_other")
+    if not path.endswith(".json")
+]
+TRUTH = sorted(str(path.relative_to(SHARED)) for path in (SHARED / "truth").glob("keras*/*/*.h5"))
+
+
+def whole(dataset: Any) -> Any:
+    return dataset.read_box(tuple((0, extent) for extent in dataset.shape))
+
+
+def native(array: Any) -> Any:
+    return array.astype(array.dtype.newbyteorder("="))
+
+
+def same_attribute(ours: Any, theirs: Any) -> bool:
+    if isinstance(theirs, h5py.Empty):
+        return ours is None
+    if isinstance(theirs, np.ndarray) and theirs.dtype.kind in "SO":
+        plain = [item.decode() if isinstance(item, bytes) else item for item in theirs.ravel()]
+        return list(ours) == plain
+    if isinstance(theirs, bytes):
+        return ours == theirs.decode()
+    return bool(np.array_equal(ours, theirs))
+
+
+def compare(path: Path) -> int:
+    """Hold every object of a file against h5py; the number of datasets."""
+    ours, datasets = HDF5File(FileSource(path)), 0
+    with h5py.File(path) as theirs:
+        seen = []
+        theirs.visit(lambda name: seen.append(f"/{name}"))
+        assert set(seen) <= set(ours.entries)
+        for place, entry in ours.entries.items():
+            if entry.kind in ("soft", "alias", "datatype"):
+                continue
+            expected = theirs[place]
+            assert isinstance(expected, h5py.Dataset) == (entry.kind == "dataset")
+            found = ours.attributes(place)
+            assert set(found) == set(expected.attrs)
+            for name, value in expected.attrs.items():
+                assert same_attribute(found[name], value), (place, name)
+            if entry.kind == "dataset":
+                datasets += 1
+                check_dataset(ours.dataset(place), expected)
+    return datasets
+
+
+def check_dataset(ours: Any, theirs: h5py.Dataset) -> None:
+    if theirs.shape is None:
+        assert ours.shape == (0,)
+        return
+    expected = np.asarray(theirs[()])
+    found = whole(ours)
+    assert found.shape == expected.shape == ours.shape
+    if ours.element.numeric:
+        assert found.dtype == native(expected).dtype
+        assert found.tobytes() == native(expected).tobytes()
+    else:
+        assert (found == expected).all()
+
+
+@needs_shared
+@pytest.mark.parametrize("path", REAL)
+def test_real_file_equals_h5py(path: str) -> None:
+    compare(SHARED / "corpus" / path)
+
+
+@needs_shared
+@pytest.mark.parametrize("path", TRUTH)
+def test_truth_file_equals_h5py(path: str) -> None:
+    assert compare(SHARED / path) > 0
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Callable[..., Path]:
+    """Build a file with h5py."""
+
+    def build(fill: Callable[[h5py.File], None], **options: Any) -> Path:
+        path = tmp_path / "made.h5"
+        with h5py.File(path, "w", **options) as file:
+            fill(file)
+        return path
+
+    return build
+
+
+def many_kinds(file: h5py.File) -> None:
+    rng = np.random.default_rng(7)
+    for kind in ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16"):
+        for order in "<>":
+            values = (rng.random((3, 5)) * 90).astype(order + kind)
+            file[f"numbers/{order}{kind}"] = values
+    file["bool"] = np.array([[True, False], [False, True]])
+    file["scalar"] = np.float32(2.5)
+    file["empty"] = h5py.Empty("f4")
+    file["nothing"] = np.zeros((0, 4), "f4")
+    file["fixed"] = np.array([b"ab", b"", b"abcd"])
+    file.create_dataset("texts", data=["one", "", "zw\u00f6lf"], dtype=h5py.string_dtype())
+    file["records"] = np.array([(1, 2.0), (3, 4.0)], dtype=[("a", "i4"), ("b", "f8")])
+    file["kind"] = np.dtype("f4")
+    file.create_dataset("typed", data=np.arange(3, dtype="f4"), dtype=file["kind"])
+    file["soft"] = h5py.SoftLink("/numbers/<f4")
+    file.attrs["none"] = h5py.Empty("f4")
+    file.attrs["list"] = ["a", "bc"]
+    file.attrs["numbers"] = np.arange(6.0).reshape(2, 3)
+    file.attrs["flag"] = True
+    file.attrs["big"] = np.arange(3, dtype=">i4")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"libver": "latest"},
+        {"track_order": True},
+        {"userblock_size": 1024},
+        {"libver": "latest", "track_order": True},
+    ],
+    ids=str,
+)
+def test_all_kinds_in_all_versions(made: Callable[..., Path], options: dict[str, Any]) -> None:
+    path = made(many_kinds, **options)
+    file = HDF5File(FileSource(path))
+    with h5py.File(path) as theirs:
+        for place in file.datasets():
+            if place == "/records":
+                assert whole(file.dataset(place)).tobytes() == theirs[place][()].tobytes()
+            else:
+                check_dataset(file.dataset(place), theirs[place])
+        assert file.kind("/kind") == "datatype"
+        assert file.dataset("/soft").element.name == "float32"
+        for name, value in theirs.attrs.items():
+            assert same_attribute(file.attributes()[name], value), name
+
+
+def chunked(file: h5py.File) -> None:
+    rng = np.random.default_rng(3)
+    values = rng.integers(0, 9, (37, 23)).astype("f4")
+    for name, options in {
+        "plain": {},
+        "gzip": {"compression": "gzip"},
+        "shuffled": {"compression": "gzip", "shuffle": True},
+        "checked": {"compression": "gzip", "shuffle": True, "fletcher32": True},
+        "summed": {"fletcher32": True},
+        "filled": {"fillvalue": 7.5},
+    }.items():
+        if name == "filled":
+            file.create_dataset(name, (37, 23), "f4", chunks=(8, 8), **options)[:9, :9] = 1
+        else:
+            file.create_dataset(name, data=values, chunks=(8, 8), **options)
+    file.create_dataset("odd", data=np.arange(1001, dtype="i8"), chunks=(333,), shuffle=True)
+    file.create_dataset(
+        "text", data=["x" * n for n in range(9)], dtype=h5py.string_dtype(), chunks=(4,)
+    )
+    file.create_dataset("unwritten", (4, 4), "f4", fillvalue=3)
+
+
+def test_chunks_equal_h5py(made: Callable[..., Path]) -> None:
+    assert compare(made(chunked)) == 9
+
+
+def test_box_of_chunks_reads_only_its_part(made: Callable[..., Path]) -> None:
+    path = made(chunked)
+    dataset = HDF5File(FileSource(path)).dataset("/checked")
+    with h5py.File(path) as theirs:
+        for box in (((0, 1), (0, 1)), ((7, 20), (5, 23)), ((36, 37), (22, 23)), ((5, 5), (0, 3))):
+            rows, columns = (slice(start, stop) for start, stop in box)
+            assert (dataset.read_box(box) == theirs["checked"][rows, columns]).all()
+
+
+def test_wrong_checksum_is_found(made: Callable[..., Path]) -> None:
+    path = made(lambda file: file.create_dataset("a", data=np.arange(64.0), fletcher32=True))
+    data = bytearray(path.read_bytes())
+    place = data.index(np.float64(33).tobytes())
+    data[place + 1] ^= 1
+    with pytest.raises(MalformedFile, match="Fletcher32"):
+        whole(HDF5File(BytesSource(data)).dataset("/a"))
+
+
+def test_order_is_that_of_the_file(made: Callable[..., Path]) -> None:
+    def fill(file: h5py.File) -> None:
+        for name in ("zebra", "apple", "mango"):
+            file.create_group(name)
+
+    assert HDF5File(FileSource(made(fill, track_order=True))).links("/") == [
+        "zebra",
+        "apple",
+        "mango",
+    ]
+
+
+def test_dense_groups_and_attributes(made: Callable[..., Path]) -> None:
+    def fill(file: h5py.File) -> None:
+        for number in range(300):
+            file.create_dataset(f"group/{number}", data=number)
+            file.attrs[f"attribute {number}"] = f"value {number}"
+
+    assert compare(made(fill, libver="latest", track_order=True)) == 300
+
+
+def test_listing_reads_no_values(made: Callable[..., Path]) -> None:
+    path = made(lambda file: file.create_dataset("a", data=np.zeros(2_000_000)))
+    source = FileSource(path)
+    dataset = HDF5File(source).dataset("/a")
+    assert (dataset.shape, dataset.nbytes) == ((2_000_000,), 16_000_000)
+    assert source.bytes_read < 10_000
+
+
+def test_opaque_attribute_is_shown(made: Callable[..., Path]) -> None:
+    def fill(file: h5py.File) -> None:
+        file.attrs["record"] = np.array((1, 2.0), dtype=[("a", "i4"), ("b", "f8")])
+
+    found = HDF5File(FileSource(made(fill))).attributes()["record"]
+    assert isinstance(found, Opaque)
+    assert found.what == "compound"
+
+
+# What must be refused.
+
+
+def external_link(file: h5py.File) -> None:
+    file["inner/out"] = h5py.ExternalLink("other.h5", "/secret")
+
+
+def external_storage(file: h5py.File) -> None:
+    file.create_dataset("a", (8,), "f4", external=[("passwd", 0, 32)])
+
+
+def virtual_dataset(file: h5py.File) -> None:
+    layout = h5py.VirtualLayout((4,), "f4")
+    layout[:] = h5py.VirtualSource("other.h5", "a", (4,))
+    file.create_virtual_dataset("a", layout)
+
+
+def read_all(path: Path) -> None:
+    file = HDF5File(FileSource(path))
+    for place in file.datasets():
+        file.dataset(place)
+
+
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+@pytest.mark.parametrize("fill", [external_link, external_storage, virtual_dataset])
+def test_what_leads_to_other_files_is_refused(
+    made: Callable[..., Path], fill: Callable[[h5py.File], None], libver: str
+) -> None:
+    with pytest.raises(UnsafeFile):
+        read_all(made(fill, libver=libver))
+
+
+def test_external_links_in_dense_storage_are_refused(made: Callable[..., Path]) -> None:
+    def fill(file: h5py.File) -> None:
+        for number in range(40):
+            file[f"group/{number}"] = h5py.ExternalLink("other.h5", "/a")
+
+    with pytest.raises(UnsafeFile, match="external link"):
+        read_all(made(fill, libver="latest"))
+
+
+def test_circle_of_hard_links_is_walked_once(made: Callable[..., Path]) -> None:
+    def fill(file: h5py.File) -> None:
+        inner = file.create_group("a/b")
+        inner["up"] = file["a"]
+        inner["root"] = file["/"]
+
+    file = HDF5File(FileSource(made(fill)))
+    assert {path: entry.kind for path, entry in file.entries.items()} == {
+        "/": "group",
+        "/a": "group",
+        "/a/b": "group",
+        "/a/b/root": "alias",
+        "/a/b/up": "alias",
+    }
+
+
+def test_soft_links_that_lead_nowhere(made: Callable[..., Path]) -> None:
+    def fill(file: h5py.File) -> None:
+        file["one"], file["two"] = h5py.SoftLink("/two"), h5py.SoftLink("/one")
+        file["dangling"] = h5py.SoftLink("/nothing")
+
+    file = HDF5File(FileSource(made(fill)))
+    assert file.kind("/dangling") == "soft"
+    with pytest.raises(MalformedFile, match="loop"):
+        file.dataset("/one")
+    with pytest.raises(MalformedFile, match="nothing"):
+        file.dataset("/dangling")
+
+
+def test_group_as_dataset_is_an_error(made: Callable[..., Path]) -> None:
+    file = HDF5File(FileSource(made(lambda file: file.create_group("a"))))
+    with pytest.raises(MalformedFile, match="a group"):
+        file.dataset("/a")
+
+
+@pytest.mark.parametrize("options", [{}, {"chunks": (1 << 20,), "compression": "gzip"}], ids=str)
+def test_declared_terabytes_are_refused(made: Callable[..., Path], options: dict[str, Any]) -> None:
+    path = made(lambda file: file.create_dataset("a", (1 << 40,), "f4", **options))
+    with pytest.raises(LimitExceeded, match="declared"):
+        read_all(path)
+
+
+def test_chunk_that_grows_over_its_size_is_refused(made: Callable[..., Path]) -> None:
+    path = made(
+        lambda file: file.create_dataset(
+            "a", data=np.zeros(1 << 16, "u1"), chunks=(1 << 16,), compression="gzip"
+        )
+    )
+    data = bytearray(path.read_bytes())
+    place = data.index(struct.pack("<BBBQII", 3, 2, 2, data_address(data), 1 << 16, 1))
+    data[place + 11 : place + 15] = struct.pack("<I", 1 << 10)
+    dataset = HDF5File(BytesSource(data)).dataset("/a")
+    with pytest.raises(MalformedFile, match="compressed chunk"):
+        dataset.read_box(((0, 16),))
+
+
+def data_address(data: bytes) -> int:
+    """Where the chunk B-tree of the only dataset is (node type 1)."""
+    return data.index(b"TREE\x01")
+
+
+def test_groups_too_deep_are_refused(made: Callable[..., Path]) -> None:
+    path = made(lambda file: file.create_group("/".join("d" * 70)))
+    with pytest.raises(LimitExceeded, match="depth"):
+        read_all(path)
+
+
+def test_unknown_filter_shows_shape_but_no_values(made: Callable[..., Path]) -> None:
+    path = made(
+        lambda file: file.create_dataset("a", data=np.arange(100), compression="lzf", chunks=(10,))
+    )
+    dataset = HDF5File(FileSource(path)).dataset("/a")
+    assert dataset.shape == (100,)
+    with pytest.raises(UnsupportedFeature, match="lzf"):
+        dataset.read_box(((0, 100),))
+
+
+def test_new_chunk_index_shows_shape_but_no_values(made: Callable[..., Path]) -> None:
+    path = made(
+        lambda file: file.create_dataset("a", data=np.arange(100), chunks=(10,)), libver="latest"
+    )
+    dataset = HDF5File(FileSource(path)).dataset("/a")
+    assert dataset.shape == (100,)
+    with pytest.raises(UnsupportedFeature, match="version 4"):
+        dataset.read_box(((0, 100),))
+
+
+def test_header_that_continues_in_itself_ends(made: Callable[..., Path]) -> None:
+    path = made(lambda file: file.create_group("a"), libver="latest")
+    data = bytearray(path.read_bytes())
+    # A continuation message (type 16, 16 bytes) over the first message of the root's header.
+    place = data.index(b"OHDR")
+    chunk = place + (7 if not data[place + 5] & 0x20 else 23)
+    block = len(data)
+    data[chunk : chunk + 20] = struct.pack("<BHBQQ", 16, 16, 0, block, 28)
+    data += b"OCHK" + struct.pack("<BHBQQ", 16, 16, 0, block, 28) + bytes(4)
+    data[28:36] = struct.pack("<Q", len(data))
+    with pytest.raises(ModelportError):
+        read_bytes(bytes(data))
+
+
+def read_bytes(data: bytes) -> None:
+    file = HDF5File(BytesSource(data))
+    for place in file.datasets():
+        file.dataset(place)
+
+
+def test_not_hdf5() -> None:
+    with pytest.raises(MalformedFile, match="signature"):
+        HDF5File(BytesSource(b"PK\x03\x04" + bytes(600)))
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFile):
+        FileSource(tmp_path / "nothing.h5")
+
+
+def test_cut_at_every_length(made: Callable[..., Path]) -> None:
+    path = made(lambda file: file.create_dataset("group/a", data=np.arange(10.0)))
+    data = path.read_bytes()
+    for length in range(0, len(data), 7):
+        with pytest.raises(MalformedFile):
+            read_bytes(data[:length])
+
+
+FUZZ = """
+    import signal, sys, pathlib
+    from tests.wire.mutate import mutations
+    from modelport.errors import ModelportError
+    from modelport.wire.hdf5 import HDF5File
+    from modelport.wire.source import BytesSource
+
+    def read(data):
+        file = HDF5File(BytesSource(data))
+        for path, entry in file.entries.items():
+            file.attributes(path)
+            if entry.kind == "dataset":
+                dataset = file.dataset(path)
+                if dataset.nbytes < 1 << 24:
+                    dataset.read_box(tuple((0, extent) for extent in dataset.shape))
+
+    errors = 0
+    data = pathlib.Path(sys.argv[1]).read_bytes()
+    for number, broken in enumerate(mutations(data, int(sys.argv[2]), int(sys.argv[3]))):
+        signal.alarm(10)
+        try:
+            read(broken)
+        except ModelportError:
+            errors += 1
+        signal.alarm(0)
+    print("errors", errors)
+"""
+
+
+@pytest.mark.parametrize("options", [{}, {"libver": "latest", "track_order": True}], ids=str)
+def test_mutations_end_in_typed_errors(made: Callable[..., Path], options: dict[str, Any]) -> None:
+    def fill(file: h5py.File) -> None:
+        many_kinds(file)
+        if not options:
+            chunked(file)
+        for number in range(30):
+            file.attrs[f"more {number}"] = number
+            file[f"wide/{number}"] = number
+
+    path = made(fill, **options)
+    out = run_child(FUZZ, os.fspath(path), "11", "800")
+    assert out.startswith("errors "), out
+    assert int(out.split()[1]) > 50
