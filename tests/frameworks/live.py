@@ -118,24 +118,80 @@ def to_onnx(model: Any) -> bytes:
     return serialise(lower(canonical(model), model.name))
 
 
-def check(
-    model: Any, inputs: list[Any], tolerance: float = 1e-5, folder: Path | None = None
-) -> None:
-    """Assert that the ONNX form gives the live model's outputs, to ``tolerance`` of their scale."""
+def run(data: bytes, inputs: list[Any], reference: bool = False) -> list[np.ndarray]:
+    """The outputs of a checked ONNX file, by onnxruntime or ONNX' reference implementation.
+
+    onnxruntime has many operators in float32 only.
+    """
     import onnx
     import onnxruntime
+    from onnx.reference import ReferenceEvaluator
 
-    data = to_onnx(model)
     onnx.checker.check_model(onnx.load_from_string(data), full_check=True)
+    if reference:
+        evaluator = ReferenceEvaluator(data)
+        return evaluator.run(None, dict(zip(evaluator.input_names, inputs, strict=True)))
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     feed = {meta.name: x for meta, x in zip(session.get_inputs(), inputs, strict=True)}
-    found = session.run(None, feed)
+    return session.run(None, feed)
+
+
+def check(
+    model: Any,
+    inputs: list[Any],
+    tolerance: float = 1e-5,
+    folder: Path | None = None,
+    reference: bool = False,
+) -> bytes:
+    """Assert that the ONNX form gives the live model's outputs, to ``tolerance`` of their scale."""
+    data = to_onnx(model)
+    found = run(data, inputs, reference)
     expected = model(inputs if len(inputs) > 1 else inputs[0], training=False)
-    for want, got in zip(_flat(expected), found, strict=True):
+    for i, (want, got) in enumerate(zip(_flat(expected), found, strict=True)):
         want = np.asarray(want)
-        assert want.shape == got.shape
+        assert want.shape == got.shape, f"output {i}"
         scale = max(1.0, float(np.max(np.abs(want)))) if want.size else 1.0
-        np.testing.assert_allclose(got / scale, want / scale, atol=tolerance, rtol=0)
+        np.testing.assert_allclose(
+            got / scale, want / scale, atol=tolerance, rtol=0, err_msg=f"output {i}"
+        )
+    return data
+
+
+def run_node(
+    op_type: str,
+    config: dict[str, Any],
+    inputs: list[np.ndarray],
+    weights: dict[str, np.ndarray] | None = None,
+) -> np.ndarray:
+    """One canonical layer, without Keras: for forms that no live Keras 3 layer has."""
+    from frameworks_onnx import serialise
+
+    graph = Graph("one")
+    for i, x in enumerate(inputs):
+        shape = (None, *x.shape[1:])
+        graph.inputs.append(Value(f"x{i}:0:0", TensorType(dtype(str(x.dtype)), shape)))
+    node = Node("keras", op_type, "one", scope=(Scope("one", op_type, 0),))
+    node.inputs = [value.name for value in graph.inputs]
+    node.outputs = ["one:0:0"]
+    node.attributes = {"config": config, "module": "keras.layers"}
+    for role, value in (weights or {}).items():
+        graph.tensors[role] = Tensor(role, InMemory(value))
+        node.parameters[role] = role
+    graph.nodes.append(node)
+    graph.outputs = [Value("one:0:0", TensorType(None, None))]
+    return run(serialise(lower(graph)), inputs)[0]
+
+
+def run_layer(op_type: str, activation: Any, x: np.ndarray) -> np.ndarray:
+    """One canonical layer whose config is an activation alone."""
+    return run_node(op_type, {"activation": activation}, [x])
+
+
+def count(data: bytes, op_type: str) -> int:
+    """How many nodes of a type an ONNX file has."""
+    import onnx
+
+    return sum(node.op_type == op_type for node in onnx.load_from_string(data).graph.node)
 
 
 def _flat(value: Any) -> list[Any]:

@@ -302,6 +302,24 @@ def sources(expression: Expression) -> tuple[Tensor, ...]:
     return tuple({id(tensor): tensor for tensor in found}.values())
 
 
+def identity(expression: Expression) -> tuple[Any, ...]:
+    """A key that two expressions share where they rearrange the same tensors the same way."""
+    if isinstance(expression, Source):
+        return ("source", id(expression.tensor))
+    below: tuple[Any, ...] = tuple(identity(child) for child in children(expression))
+    if isinstance(expression, Fill):
+        below = (expression.value, expression.dtype.name)
+    elif isinstance(expression, Transpose):
+        below = (expression.permutation, *below)
+    elif isinstance(expression, Slice):
+        below = (expression.axis, expression.start, expression.step, *below)
+    elif isinstance(expression, Concatenate):
+        below = (expression.axis, *below)
+    elif isinstance(expression, Scaled):
+        below = (expression.factor, *below)
+    return (type(expression).__name__, expression.dtype.name, expression.shape, *below)
+
+
 def is_exact(expression: Expression) -> bool:
     """Whether every value is a value of a source or fill, unchanged."""
     if isinstance(expression, Scaled | Cast | Sum):

@@ -9,7 +9,7 @@ from typing import Any
 
 from modelport.model.component import Component
 from modelport.model.dataset import Dataset
-from modelport.model.graph import Graph
+from modelport.model.graph import Function, Graph
 from modelport.model.signature import Signature
 from modelport.model.tensor import Tensor
 from modelport.model.training import OptimizerState, TrainingConfig
@@ -70,7 +70,7 @@ class Model:
     hyperparameters: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     opsets: dict[str, int] = field(default_factory=dict)
-    functions: dict[tuple[str, str, str], Any] = field(default_factory=dict)
+    functions: dict[tuple[str, str, str], Function] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     evidence: dict[Component, str] = field(default_factory=dict)
     extras: dict[str, Any] = field(default_factory=dict)

@@ -46,8 +46,17 @@ class Change:
 
 @dataclass(slots=True)
 class Report:
-    """The changes of one conversion, each once, in the order they were met."""
+    """The changes of one conversion, each once, in the order they were met.
 
+    ``kept`` says for each component ``all | part | none | absent``; ``verification`` is the
+    outcome of running both sides; ``published`` is whether the target appeared.
+    """
+
+    source: str = ""
+    target: str = ""
+    source_format: str = ""
+    target_format: str = ""
+    published: bool = False
     changes: list[Change] = field(default_factory=list)
     kept: dict[Component, str] = field(default_factory=dict)
     verification: dict[str, Any] = field(default_factory=dict)

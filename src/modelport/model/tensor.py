@@ -36,14 +36,26 @@ class TensorData(Protocol):
 
 
 class Tensor:
-    """A named tensor; two tensors are the same only if they are the same object."""
+    """A named tensor; two tensors are the same only if they are the same object.
 
-    __slots__ = ("data", "metadata", "name")
+    ``unknown`` are fields of its file that modelport gives no meaning to, kept as they are.
+    """
 
-    def __init__(self, name: str, data: TensorData, metadata: dict[str, str] | None = None) -> None:
+    __slots__ = ("data", "doc", "metadata", "name", "unknown")
+
+    def __init__(
+        self,
+        name: str,
+        data: TensorData,
+        metadata: dict[str, str] | None = None,
+        doc: str = "",
+        unknown: bytes = b"",
+    ) -> None:
         self.name = name
         self.data = data
         self.metadata: dict[str, str] = metadata or {}
+        self.doc = doc
+        self.unknown = unknown
 
     @property
     def dtype(self) -> DType:

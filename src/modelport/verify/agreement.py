@@ -41,7 +41,8 @@ class Agreement:
     """What a verification found.
 
     ``weights_exact`` is True where every tensor of B is a pure rearrangement of tensors of A and
-    none of A's is left over, False where not, None where that cannot be told.
+    none of A's is left over, False where not, None where that cannot be told. ``missing`` names a
+    runtime that was wanted but is not installed, and the extra that brings it.
     """
 
     status: Status
@@ -54,6 +55,7 @@ class Agreement:
     weights_exact: bool | None = None
     unused_source_tensors: list[str] = field(default_factory=list)
     first_difference: str | None = None
+    missing: tuple[str, str] | None = None
 
     @property
     def agree(self) -> bool:

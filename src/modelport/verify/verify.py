@@ -50,6 +50,8 @@ def run_both(
         runs = _runs(a, b, inputs, samples, seed)
     except (MissingRuntime, RuntimeFailure, ConversionError) as error:
         agreement.reason = str(error)
+        if isinstance(error, MissingRuntime):
+            agreement.missing = (error.runtime, error.extra)
         return agreement
     agreement.runtimes = {"a": runs[0].runtime, "b": runs[1].runtime}
     agreement.outputs = compare_outputs(*runs)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from types import TracebackType
 
@@ -12,32 +14,48 @@ from modelport.errors import OutputExists, UnreadableFile
 class Output:
     """A file being written, with the companions that belong to it.
 
-    Everything is written under temporary names in the target's folder; ``publish`` moves it into
-    place, companions first and the entry file last. Leaving the ``with`` block without publishing
-    removes every trace.
+    Everything is written under its final name into a hidden folder beside the target, so that it
+    can be read back and run before anybody sees it. ``publish`` moves it into place, companions
+    first and the entry file last. Leaving the ``with`` block without publishing removes every
+    trace.
 
     Raises:
         OutputExists: the target (or a companion) is there and ``overwrite`` is false.
+        UnreadableFile: the target's folder is missing or may not be written.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         self.final = Path(path)
         self.overwrite = overwrite
-        self._moves: list[tuple[Path, Path]] = []
-        if not self.final.parent.is_dir():
-            raise UnreadableFile(str(self.final.parent), "no such folder to write into")
-        self.path = self._reserve(self.final)
+        self._check(self.final)
+        folder = self.final.parent
+        if not folder.is_dir():
+            raise UnreadableFile(str(folder), "no such folder to write into")
+        try:
+            self._folder = Path(tempfile.mkdtemp(prefix=".modelport-", dir=folder))
+        except OSError as error:
+            why = error.strerror or "cannot be written into"
+            raise UnreadableFile(str(folder), why) from error
+        self._names = [self.final.name]
+
+    @property
+    def path(self) -> Path:
+        """Where the entry file is to be written."""
+        return self._folder / self.final.name
 
     def companion(self, name: str) -> Path:
-        """A temporary path for a file ``name`` that appears beside the entry file."""
-        return self._reserve(self.final.parent / name)
+        """Where a file ``name`` is to be written that appears beside the entry file."""
+        self._check(self.final.parent / name)
+        self._names.append(name)
+        return self._folder / name
 
     def publish(self) -> None:
         """Move everything into place, the entry file last."""
-        for temporary, final in reversed(self._moves):
-            _sync(temporary)
-            temporary.replace(final)
-        self._moves.clear()
+        for name in reversed(self._names):
+            written = self._folder / name
+            _sync(written)
+            written.replace(self.final.parent / name)
+        _sync(self.final.parent)
 
     def __enter__(self) -> Output:
         return self
@@ -48,17 +66,11 @@ class Output:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for temporary, _ in self._moves:
-            temporary.unlink(missing_ok=True)
-        self._moves.clear()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _reserve(self, final: Path) -> Path:
-        if final.exists() and not self.overwrite:
+    def _check(self, final: Path) -> None:
+        if final.is_dir() or (final.exists() and not self.overwrite):
             raise OutputExists(str(final))
-        # The suffix is kept, because some loaders choose by it.
-        temporary = final.parent / f".{final.stem}.{os.getpid()}.partial{final.suffix}"
-        self._moves.append((temporary, final))
-        return temporary
 
 
 def _sync(path: Path) -> None:

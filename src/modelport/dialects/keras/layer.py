@@ -46,17 +46,21 @@ class Lowering:
 
     function: Lower
     mask: Masks
+    autocast: bool
 
 
 _LOWERINGS: dict[str, Lowering] = {}
 
 
-def lowers(*op_types: str, mask: Masks = "stop") -> Callable[[Lower], Lower]:
-    """Register a function as the lowering of the Keras 3 classes of those names."""
+def lowers(*op_types: str, mask: Masks = "stop", autocast: bool = True) -> Callable[[Lower], Lower]:
+    """Register a function as the lowering of the Keras 3 classes of those names.
+
+    ``autocast`` tells whether Keras casts the inputs to the layer's dtype.
+    """
 
     def register(function: Lower) -> Lower:
         for op_type in op_types:
-            _LOWERINGS[op_type] = Lowering(function, mask)
+            _LOWERINGS[op_type] = Lowering(function, mask, autocast)
         return function
 
     return register
@@ -98,7 +102,10 @@ class Layer:
 
     @property
     def mask(self) -> Edge | None:
-        """The mask of the first input: boolean, (batch, time)."""
+        """The mask given to the call, or else that of the first input: boolean, (batch, time)."""
+        given = self.kwargs.get("mask")
+        if isinstance(given, Edge):
+            return given
         return self.inputs[0].mask if self.inputs else None
 
     @property
@@ -126,9 +133,13 @@ class Layer:
 
         ``suffix`` tells apart several edges made of one weight.
         """
-        data = self.expression(role) if rearranged is None else rearranged
-        edge = self.b.weight(f"{self.where}/{self.prefix}{role}{suffix}", data, self.prefix + role)
+        edge = self.variable(role, rearranged, suffix)
         return ops.cast(self.b, edge, self.dtype) if edge.dtype.kind == "float" else edge
+
+    def variable(self, role: str, rearranged: Expression | None = None, suffix: str = "") -> Edge:
+        """A weight as an edge in the dtype it is stored in; else like ``weight``."""
+        data = self.expression(role) if rearranged is None else rearranged
+        return self.b.weight(f"{self.where}/{self.prefix}{role}{suffix}", data, self.prefix + role)
 
     @property
     def where(self) -> str:
@@ -168,7 +179,12 @@ def call(layer: Layer) -> list[Edge]:
     lowering = lowerings().get(layer.op_type)
     if lowering is None:
         raise layer.error("modelport knows no ONNX form of this layer (custom code?)")
-    layer.inputs = [_autocast(layer, edge) for edge in layer.inputs]
+    if "_from_" in str(layer.config.get("dtype")):
+        raise layer.error(
+            "its weights are quantised; only layers that compute in float become ONNX"
+        )
+    if lowering.autocast:
+        layer.inputs = [_autocast(layer, edge) for edge in layer.inputs]
     mask = layer.mask
     result = lowering.function(layer)
     edges = [result] if isinstance(result, Edge) else list(result)

@@ -10,7 +10,7 @@ from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
 from modelport.errors import ConversionError
 from modelport.model.dtype import FLOAT32
-from modelport.model.graph import Graph, Node, Value
+from modelport.model.graph import Dim, Graph, Node, Value
 from modelport.model.tensor import Tensor
 
 MODELS = ("Functional", "Sequential")
@@ -90,3 +90,26 @@ def _filled(written: Any, inputs: Sequence[Edge]) -> Any:
     if isinstance(written, list | tuple):
         return [_filled(item, inputs) for item in written]
     return written
+
+
+def output_shapes(graph: Graph) -> dict[str, tuple[Dim, ...]]:
+    """The shape of every value of a canonical graph that can be told, by lowering it for show.
+
+    Layers that have no ONNX form, and what comes after them, are left out.
+    """
+    b = Builder("shapes")
+    shapes: dict[str, tuple[Dim, ...]] = {}
+    known = [value for value in graph.inputs if value.shape is not None]
+    edges = {value.name: _input(b, value) for value in known}
+    for node in graph.nodes:
+        if node.op_type != "InputLayer" and all(name in edges for name in node.inputs):
+            try:
+                with b.scope(node.scope[-1]):
+                    results = lower_node(b, node, edges, graph.tensors)
+            except ConversionError:
+                continue
+            edges.update(zip(node.outputs, results, strict=False))
+        for name in node.outputs:
+            if name in edges:
+                shapes[name] = edges[name].shape
+    return shapes

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from modelport.dialects.onnx.edge import Edge
 from modelport.model.dtype import DType, from_numpy
-from modelport.model.expression import Expression, sources
+from modelport.model.expression import Expression, identity, sources
 from modelport.model.graph import Dim, Graph, Node, Scope, TensorType, Value
 from modelport.model.tensor import InMemory, Tensor
 
@@ -40,7 +40,7 @@ class Builder:
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = (
             parent._constants if parent else {}
         )
-        self._weights: dict[str, Edge] = parent._weights if parent else {}
+        self._weights: dict[tuple[Any, ...], Edge] = parent._weights if parent else {}
 
     # Names and scopes
 
@@ -134,17 +134,18 @@ class Builder:
         return Edge(taken, dtype, tuple(dims))
 
     def weight(self, name: str, expression: Expression, role: str = "") -> Edge:
-        """An initializer for derived data; asking again under the same name gives the same one.
+        """An initializer for derived data; the same data under the same name is one initializer.
 
         ``role`` and the names of the source tensors are kept as metadata.
         """
-        known = self._weights.get(name)
+        key = (name, identity(expression))
+        known = self._weights.get(key)
         if known is not None:
             return known
         tensor = Tensor(self.unique(name), expression, _origin(expression, role))
         self._root.graph.tensors[tensor.name] = tensor
         edge = Edge(tensor.name, expression.dtype, expression.shape)
-        self._weights[name] = edge
+        self._weights[key] = edge
         return edge
 
     def constant(self, value: Any, dtype: DType | None = None) -> Edge:

@@ -71,10 +71,12 @@ def flatten(b: Builder, edge: Edge) -> Edge:
         flat = flat * extent if isinstance(flat, int) and isinstance(extent, int) else None
     shape = (edge.shape[0], flat)
     known = all(isinstance(extent, int) for extent in edge.shape[1:])
-    if edge.twin is not None and edge.prefers_twin and not edge.twin.flat and known:
-        name = b.node("Flatten", [edge.twin.name], axis=1)[0]
-        return Edge(None, edge.dtype, shape, Twin(name, edge.twin.permutation, edge.shape, True))
-    return Edge(b.node("Flatten", [b.name(edge)], axis=1)[0], edge.dtype, shape)
+    same = in_any_order(edge)
+    twin = edge.twin
+    if same is None and twin is not None and edge.prefers_twin and not twin.flat and known:
+        name = b.node("Flatten", [twin.name], axis=1)[0]
+        return Edge(None, edge.dtype, shape, Twin(name, twin.permutation, edge.shape, True))
+    return Edge(b.node("Flatten", [same or b.name(edge)], axis=1)[0], edge.dtype, shape)
 
 
 def regroup_rows(kernel: Expression, twin: Twin) -> Expression:
@@ -87,15 +89,56 @@ def regroup_rows(kernel: Expression, twin: Twin) -> Expression:
     return moved.reshape(*kernel.shape)
 
 
-def unary(b: Builder, op_type: str, edge: Edge, dtype: DType | None = None, **given: Any) -> Edge:
-    """An elementwise operator of one tensor (and attributes), in whichever layout there is."""
+def unary(
+    b: Builder,
+    op_type: str,
+    edge: Edge,
+    dtype: DType | None = None,
+    extra: Sequence[Edge | None] = (),
+    **given: Any,
+) -> Edge:
+    """An elementwise operator of one tensor (and attributes), in whichever layout there is.
+
+    ``extra`` are further inputs that know no layout, such as the ends of a Clip.
+    """
     wanted = dtype or edge.dtype
+    more = [b.name(item) if item is not None else "" for item in extra]
     if edge.prefers_twin and edge.twin is not None:
         twin = edge.twin
-        name = b.node(op_type, [twin.name], **given)[0]
+        name = b.node(op_type, [twin.name, *more], **given)[0]
         moved = Twin(name, twin.permutation, twin.dims, twin.flat)
         return Edge(None, wanted, edge.shape, moved, edge.mask)
-    return Edge(b.node(op_type, [b.name(edge)], **given)[0], wanted, edge.shape, None, edge.mask)
+    name = b.node(op_type, [b.name(edge), *more], **given)[0]
+    return Edge(name, wanted, edge.shape, None, edge.mask)
+
+
+def carried(b: Builder, edge: Edge) -> tuple[str, tuple[int, ...]]:
+    """The ONNX value that stands for an edge at no cost, and the edge's axis that each axis is.
+
+    For operators that name their axes: they can work in any layout (see ``moved``).
+    """
+    twin = edge.twin
+    if edge.prefers_twin and twin is not None and not twin.flat:
+        return twin.name, twin.permutation
+    return b.name(edge), tuple(range(edge.rank))
+
+
+def moved(name: str, permutation: Sequence[int], dtype: DType, shape: Sequence[Dim]) -> Edge:
+    """The edge of that shape whose ONNX value has its axes in the order ``permutation``."""
+    order, dims = tuple(permutation), tuple(shape)
+    if order == tuple(range(len(dims))):
+        return Edge(name, dtype, dims)
+    return Edge(None, dtype, dims, Twin(name, order, dims))
+
+
+def in_any_order(edge: Edge) -> str | None:
+    """The twin's value where it holds the same sequence of elements and is there already."""
+    twin = edge.twin
+    if edge.prefers_twin and twin is not None and not twin.flat:
+        wide = [axis for axis in twin.permutation if edge.shape[axis] != 1]
+        if wide == sorted(wide):
+            return twin.name
+    return None
 
 
 def elementwise(
@@ -112,45 +155,44 @@ def elementwise(
         name = b.node(op_type, [b.name(edge) for edge in edges], **given)[0]
         return Edge(name, wanted, shape)
     twin = lead.twin
-    names = [_in_layout(b, edge, twin) for edge in edges]
-    if twin.flat or any(name is None for name in names):
-        if all(_same_flat(edge, twin) for edge in edges):
-            names = [edge.twin.name for edge in edges if edge.twin]
-        else:
+    if twin.flat:
+        names = [_in_flat_layout(b, edge, twin) for edge in edges]
+        if any(name is None for name in names):
             name = b.node(op_type, [b.name(edge) for edge in edges], **given)[0]
             return Edge(name, wanted, shape)
+    else:
+        names = [in_layout(b, edge, twin.permutation) for edge in edges]
     dims = twin.dims if twin.flat else shape
     name = b.node(op_type, [name for name in names if name is not None], **given)[0]
     return Edge(None, wanted, shape, Twin(name, twin.permutation, dims, twin.flat))
 
 
-def _same_flat(edge: Edge, twin: Twin) -> bool:
+def _in_flat_layout(b: Builder, edge: Edge, twin: Twin) -> str | None:
     other = edge.twin
-    return (
-        other is not None
-        and other.flat == twin.flat
-        and other.permutation == twin.permutation
-        and other.dims == twin.dims
-    )
-
-
-def _in_layout(b: Builder, edge: Edge, twin: Twin) -> str | None:
-    """The edge in the layout of ``twin`` (not flat), or None where that needs its own layout."""
-    if twin.flat:
+    if edge.rank == 0 or all(extent == 1 for extent in edge.shape):
+        return b.name(edge)
+    if other is None or not other.flat or other.permutation != twin.permutation:
         return None
-    rank = len(twin.permutation)
+    return other.name if other.dims == twin.dims else None
+
+
+def in_layout(b: Builder, edge: Edge, permutation: tuple[int, ...]) -> str:
+    """The ONNX value of an edge for broadcasting with one whose axes are so permuted."""
+    rank = len(permutation)
     own = edge.twin
-    if own is not None and not own.flat and own.permutation == twin.permutation:
+    if own is not None and not own.flat and own.permutation == permutation:
         return own.name
     if edge.rank == 0 or all(extent == 1 for extent in edge.shape):
         return b.name(edge)
     if edge.rank == rank:
-        name = b.node("Transpose", [b.name(edge)], perm=list(twin.permutation))[0]
-        edge.twin = Twin(name, twin.permutation, edge.shape)
+        name = b.node("Transpose", [b.name(edge)], perm=list(permutation))[0]
+        edge.twin = Twin(name, permutation, edge.shape)
         return name
-    if edge.rank == 1 and twin.permutation == first(rank):
+    missing = rank - edge.rank
+    if edge.rank == 1 and permutation == first(rank):
         return b.node("Reshape", [b.name(edge), b.name(b.constant([-1] + [1] * (rank - 2)))])[0]
-    return None
+    wide = b.node("Unsqueeze", [b.name(edge), b.name(b.constant(list(range(missing))))])[0]
+    return b.node("Transpose", [wide], perm=list(permutation))[0]
 
 
 def broadcast(shapes: Sequence[Sequence[Dim]]) -> tuple[Dim, ...]:

@@ -6,7 +6,7 @@ Shapes hold integers, names or None; whatever depends on an unknown extent is co
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelport.dialects.onnx import layout
@@ -74,11 +74,8 @@ def cast(b: Builder, x: Edge, dtype: DType) -> Edge:
 
 def clip(b: Builder, x: Edge, low: float | None, high: float | None) -> Edge:
     """Values held between two numbers; None leaves a side open."""
-    if low is not None:
-        x = layout.elementwise(b, "Max", [x, b.constant(low, x.dtype)])
-    if high is not None:
-        x = layout.elementwise(b, "Min", [x, b.constant(high, x.dtype)])
-    return x
+    ends = [b.constant(end, x.dtype) if end is not None else None for end in (low, high)]
+    return layout.unary(b, "Clip", x, extra=ends if high is not None else ends[:1])
 
 
 def matmul(b: Builder, x: Edge, y: Edge) -> Edge:
@@ -140,10 +137,14 @@ def reshape(b: Builder, x: Edge, extents: Sequence[Extent | Dim]) -> Edge:
             shape.append(x.shape[axis] if axis < x.rank else None)
     if -1 in shape:
         shape[shape.index(-1)] = _left_over(x.shape, shape)
+    if tuple(shape) == x.shape and None not in shape:
+        return x
     allow_zero = 1 if any(item == 0 for item in shape) else None
     if allow_zero:
         wanted = [extent(b, x, i) if w == 0 and shape[i] != 0 else w for i, w in enumerate(wanted)]
-    return b.emit("Reshape", [x, vector(b, wanted)], x.dtype, shape, allowzero=allow_zero)
+    source = layout.in_any_order(x) or b.name(x)
+    name = b.node("Reshape", [source, b.name(vector(b, wanted))], allowzero=allow_zero)[0]
+    return Edge(name, x.dtype, tuple(shape))
 
 
 def _left_over(source: Sequence[Dim], target: Sequence[Dim]) -> Dim:
@@ -163,20 +164,18 @@ def _left_over(source: Sequence[Dim], target: Sequence[Dim]) -> Dim:
 
 
 def concat(b: Builder, parts: Sequence[Edge], axis: int) -> Edge:
-    """The parts one after another along an axis; channels-first where all of them are."""
+    """The parts one after another along an axis; channels-first where one of them is."""
     axis %= parts[0].rank
     shape = list(parts[0].shape)
     extents = [part.shape[axis] for part in parts]
     known = [item for item in extents if isinstance(item, int)]
     shape[axis] = sum(known) if len(known) == len(extents) else None
-    twins = [part.twin for part in parts if part.prefers_twin and part.twin]
-    if len(twins) == len(parts) and all(
-        twin.permutation == twins[0].permutation and not twin.flat for twin in twins
-    ):
-        order = twins[0].permutation
-        name = b.node("Concat", [twin.name for twin in twins], axis=order.index(axis))[0]
-        moved = Twin(name, order, tuple(shape))
-        return Edge(None, parts[0].dtype, tuple(shape), moved)
+    lead = next((part.twin for part in parts if part.prefers_twin and part.twin), None)
+    if lead is not None and not lead.flat:
+        order = lead.permutation
+        names = [layout.in_layout(b, part, order) for part in parts]
+        name = b.node("Concat", names, axis=order.index(axis))[0]
+        return layout.moved(name, order, parts[0].dtype, shape)
     return b.emit("Concat", parts, parts[0].dtype, shape, axis=axis)
 
 
@@ -188,7 +187,10 @@ def slice_axis(
     stop: int | Edge | None,
     step: int = 1,
 ) -> Edge:
-    """Python's ``start:stop:step`` along one axis; edges of shape (1,) for unknown ends."""
+    """Python's ``start:stop:step`` along one axis; edges of shape (1,) for unknown ends.
+
+    The layout is kept.
+    """
     axis %= x.rank
     shape = list(x.shape)
     known = shape[axis]
@@ -199,8 +201,42 @@ def slice_axis(
     far = (1 << 63) - 1
     begin = start if start is not None else (0 if step > 0 else far)
     end = stop if stop is not None else (far if step > 0 else -far)
-    inputs = [x, *(vector(b, [item]) for item in (begin, end, axis, step))]
-    return b.emit("Slice", inputs, x.dtype, shape)
+    value, order = layout.carried(b, x)
+    given = [b.name(vector(b, [item])) for item in (begin, end, order.index(axis), step)]
+    return layout.moved(b.node("Slice", [value, *given])[0], order, x.dtype, shape)
+
+
+def split(b: Builder, x: Edge, axis: int, parts: int) -> list[Edge]:
+    """Equal parts along an axis of known extent (layout kept)."""
+    axis %= x.rank
+    known = x.shape[axis]
+    part = known // parts if isinstance(known, int) else None
+    shape = (*x.shape[:axis], part, *x.shape[axis + 1 :])
+    value, order = layout.carried(b, x)
+    names = b.node("Split", [value], parts, axis=order.index(axis), num_outputs=parts)
+    return [layout.moved(name, order, x.dtype, shape) for name in names]
+
+
+def pad(b: Builder, x: Edge, pads: Mapping[int, tuple[int, int]], value: float = 0) -> Edge:
+    """A number before and after the elements of the axes in ``pads`` (layout kept)."""
+    ends = {axis % x.rank: amounts for axis, amounts in pads.items() if any(amounts)}
+    if not ends:
+        return x
+    shape = [
+        item + sum(ends.get(axis, (0, 0))) if isinstance(item, int) else _unless(axis, ends, item)
+        for axis, item in enumerate(x.shape)
+    ]
+    source, order = layout.carried(b, x)
+    amounts = [ends.get(axis, (0, 0)) for axis in order]
+    given = [before for before, _ in amounts] + [after for _, after in amounts]
+    inputs = [source, b.name(b.constant(given))]
+    if value:
+        inputs.append(b.name(b.constant(value, x.dtype)))
+    return layout.moved(b.node("Pad", inputs)[0], order, x.dtype, shape)
+
+
+def _unless(axis: int, changed: Mapping[int, Any], item: Dim) -> Dim:
+    return None if axis in changed else item
 
 
 def unsqueeze(b: Builder, x: Edge, *axes: int) -> Edge:

@@ -1,0 +1,121 @@
+"""Side by side with the peers: ``python benchmarks/run.py [NAME...]`` writes RESULTS.md.
+
+Needs the ``dev`` extra, tf_keras, and for the peer in the first table ``pip install --no-deps
+tf2onnx``. Both sides of a row run in turn on the same machine.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from big_files import chain_h5, make, resnet50_h5
+from measure import Cost, cost, modelport, python
+
+RESULTS = Path(__file__).parent / "RESULTS.md"
+
+TF2ONNX = """
+import sys, tf_keras, tf2onnx
+model = tf_keras.models.load_model(sys.argv[1], compile=False)
+tf2onnx.convert.from_keras(model, output_path=sys.argv[2])
+"""
+KERAS_EXPORT = """
+import sys, keras
+model = keras.saving.load_model(sys.argv[1], compile=False)
+model.export(sys.argv[2], format="onnx", verbose=False)
+"""
+H5PY_WALK = """
+import sys, h5py
+with h5py.File(sys.argv[1]) as file:
+    file.visititems(lambda name, item: (name, getattr(item, "shape", None), dict(item.attrs)))
+"""
+ONNX_LOAD = "import sys, onnx; [t.name for t in onnx.load(sys.argv[1]).graph.initializer]"
+SAFE_OPEN = """
+import sys
+from safetensors import safe_open
+with safe_open(sys.argv[1], "np") as file:
+    [file.get_slice(name).get_shape() for name in file.keys()]
+"""
+
+Row = tuple[str, str, Cost]
+
+
+def convert(folder: Path) -> list[Row]:
+    """ResNet50 as Keras HDF5 to ONNX."""
+    source = folder / "resnet50.h5"
+    resnet50_h5(source)
+    ours = modelport("convert", str(source), str(folder / "a.onnx"), "--no-verify", "--overwrite")
+    return [
+        ("ResNet50 .h5 to .onnx", "modelport convert --no-verify", cost(ours)),
+        ("", "tf2onnx", cost(python(TF2ONNX, str(source), str(folder / "b.onnx")), 1)),
+        ("", "Keras export", cost(python(KERAS_EXPORT, str(source), str(folder / "c.onnx")), 1)),
+    ]
+
+
+def layers(folder: Path) -> list[Row]:
+    """Time against the number of layers."""
+    rows: list[Row] = []
+    for count in (500, 1000, 2000, 5000):
+        source = folder / f"chain_{count}.h5"
+        chain_h5(source, count)
+        target = str(folder / "chain.onnx")
+        command = modelport("convert", str(source), target, "--no-verify", "--overwrite")
+        rows.append((f"{count:,} layers to .onnx", "modelport convert --no-verify", cost(command)))
+    return rows
+
+
+def inspect(folder: Path) -> list[Row]:
+    """List files of 2 GB."""
+    rows: list[Row] = []
+    peers = {
+        "big.onnx": ("big_onnx", "onnx.load", ONNX_LOAD),
+        "big.safetensors": ("big_safetensors", "safetensors.safe_open", SAFE_OPEN),
+        "big.h5": ("big_h5", "h5py walk", H5PY_WALK),
+    }
+    for name, (maker, peer, code) in peers.items():
+        path = folder / name
+        make(maker, path)
+        ours = modelport("inspect", "--json", "--tensors", str(path))
+        rows.append((f"list {name}, 2 GB", "modelport inspect", cost(ours)))
+        rows.append(("", peer, cost(python(code, str(path)), 1)))
+        path.unlink()
+    return rows
+
+
+def start(folder: Path) -> list[Row]:
+    """Start-up."""
+    return [
+        ("start", "modelport --help", cost(modelport("--help"), 5)),
+        ("", "bare Python", cost(python("pass"), 5)),
+    ]
+
+
+TABLES: dict[str, Callable[[Path], list[Row]]] = {
+    "convert": convert,
+    "layers": layers,
+    "inspect": inspect,
+    "start": start,
+}
+
+
+def main(names: list[str]) -> None:
+    """Run the named tables (all by default) and write them down."""
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names or list(TABLES):
+            rows += TABLES[name](Path(folder))
+    lines = ["| task | with | CPU s | peak MB |", "|---|---|---:|---:|"]
+    lines += [f"| {task} | {who} | {c.cpu:.2f} | {c.memory:.0f} |" for task, who, c in rows]
+    text = "\n".join(lines)
+    print(text)
+    if not names:
+        machine = f"Python {platform.python_version()}, {platform.machine()}, Linux"
+        head = f"# Measured side by side\n\n{machine}. Made by `benchmarks/run.py`.\n\n"
+        RESULTS.write_text(head + text + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

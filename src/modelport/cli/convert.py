@@ -1,0 +1,119 @@
+"""``modelport convert``: carry a model to another format and prove it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from modelport.cli import text
+from modelport.cli.errors import DONE, NO
+from modelport.cli.progress import watching
+from modelport.commands.convert import as_json as plain
+from modelport.commands.convert import convert
+from modelport.model.report import PLAIN_WORDS, Kind
+
+SHOWN = 6
+LOADING = {
+    "onnx": "onnxruntime.InferenceSession({path!r})",
+    "keras-v3": "keras.saving.load_model({path!r})",
+    "keras-h5": "keras.saving.load_model({path!r})",
+    "keras-weights-h5": "model.load_weights({path!r})",
+    "safetensors": "safetensors.numpy.load_file({path!r})",
+    "npz": "numpy.load({path!r})",
+}
+
+
+@click.command("convert")
+@click.argument("src", type=click.Path())
+@click.argument("dst", type=click.Path())
+@click.option("--to", metavar="FORMAT", help="The target's format (see: modelport formats).")
+@click.option("--no-verify", is_flag=True, help="Do not run both sides.")
+@click.option("--keep", is_flag=True, help="Keep the target even where the sides disagree.")
+@click.option("--overwrite", is_flag=True, help="Replace DST if it is there.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(
+    src: str, dst: str, to: str | None, no_verify: bool, keep: bool, overwrite: bool, as_json: bool
+) -> int:
+    """Convert SRC to DST, run both, and print what differs and how to load the result."""
+    with watching(silent=as_json) as progress:
+        try:
+            report = convert(
+                src,
+                dst,
+                to=to,
+                verify=not no_verify,
+                overwrite=overwrite,
+                keep=keep,
+                progress=progress,
+            )
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--to") from error
+    told = plain(report)
+    if as_json:
+        text.echo_json(told)
+    else:
+        _print(told)
+    return NO if told["verification"]["status"] == "disagreed" else DONE
+
+
+def _print(told: dict[str, Any]) -> None:
+    click.echo(f"{told['source']} ({told['source_format']}) → ", nl=False)
+    click.echo(f"{told['target']} ({told['target_format']})\n")
+    for component, kept in told["kept"].items():
+        if kept != "absent":
+            colour = {"all": "green", "part": "yellow", "none": "red"}[kept]
+            name = component.replace("_", " ").ljust(16)
+            click.echo(f"  {name} {click.style(kept, fg=colour)}")
+    _print_changes(told["changes"])
+    click.echo()
+    click.echo(verdict(told["verification"]))
+    if told["published"]:
+        load = LOADING.get(told["target_format"], "")
+        click.echo(f"\n  load it with  {load.format(path=told['target'])}")
+    else:
+        click.echo("\n  Nothing was written; --keep writes it all the same.")
+
+
+def _print_changes(changes: list[dict[str, Any]]) -> None:
+    for kind in Kind:
+        found = [change for change in changes if change["kind"] == kind]
+        if not found:
+            continue
+        click.echo(f"\n  {click.style(PLAIN_WORDS[kind], bold=True)} ({len(found)})")
+        rows = [[change["where"], change["why"]] for change in found[:SHOWN]]
+        if len(found) > SHOWN:
+            rows.append([f"… {len(found) - SHOWN} more", "see --json"])
+        # The header line of the table is left out: the heading above says it.
+        click.echo(text.table(["", ""], rows, indent=4).split("\n", 1)[1])
+
+
+def verdict(verification: dict[str, Any]) -> str:
+    """One paragraph about the outcome of a verification."""
+    status = verification["status"]
+    runtimes = verification["runtimes"]
+    if status in ("agreed", "disagreed"):
+        good = status == "agreed"
+        word = click.style(
+            "both sides agree" if good else "the sides disagree",
+            fg="green" if good else "red",
+            bold=True,
+        )
+        error = verification["max_rel_error"]
+        far = error if isinstance(error, str) else f"{error or 0:.1e}"
+        line = (
+            f"  {word}: {runtimes['a']} and {runtimes['b']} differ by at most {far} of the "
+            f"output's\n  scale (tolerance {verification['tolerance']:.0e}, "
+            f"{verification['samples']} samples, seed {verification['seed']})"
+        )
+    else:
+        word = "weights proved, not run" if status == "weights-only" else "not verified"
+        line = f"  {click.style(word, fg='yellow', bold=True)}"
+    if verification["reason"]:
+        line += "\n" + text.wrap("", verification["reason"], 2)
+    exact = {True: "every weight is bit-equal, at most rearranged", False: "weights are not exact"}
+    if verification["weights_exact"] is not None:
+        line += f"\n  {exact[verification['weights_exact']]}"
+    if verification["first_difference"]:
+        line += f"\n  first layer that differs: {text.clean(verification['first_difference'])}"
+    return line

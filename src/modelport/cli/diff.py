@@ -1,0 +1,70 @@
+"""``modelport diff``: what two files hold that is not the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from modelport.cli import text
+from modelport.cli.errors import DONE, NO
+from modelport.commands.diff import diff
+
+SHOWN = 10
+
+
+@click.command("diff")
+@click.argument("a", type=click.Path())
+@click.argument("b", type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(a: str, b: str, as_json: bool) -> int:
+    """Compare the components, layers and tensors of A and B; tensors by content."""
+    found = diff(a, b)
+    if as_json:
+        text.echo_json(found)
+    else:
+        _print(found)
+    return DONE if found["same"] else NO
+
+
+def _print(found: dict[str, Any]) -> None:
+    rows = [
+        [name.replace("_", " "), _mark(pair["a"]), _mark(pair["b"])]
+        for name, pair in found["components"].items()
+        if pair["a"] or pair["b"]
+    ]
+    click.echo(text.table(["component", found["formats"]["a"], found["formats"]["b"]], rows))
+    layers = found["layers"]
+    _list("layers only in A", layers["only_a"])
+    _list("layers only in B", layers["only_b"])
+    _list("layers that differ", [layer["name"] for layer in layers["changed"]])
+    tensors = found["tensors"]
+    click.echo(f"\n  {tensors['equal']:,} tensors are equal by name and bits")
+    for key, title in (("renamed", "equal under another name"), ("rearranged", "another layout")):
+        _list(title, [f"{pair['a']} = {pair['b']}" for pair in tensors[key]])
+    _list("other values", [_changed(change) for change in tensors["changed"]])
+    _list("tensors only in A", tensors["only_a"])
+    _list("tensors only in B", tensors["only_b"])
+    same = found["same"]
+    word = "the same" if same else "not the same"
+    click.echo("\n  " + click.style(word, fg="green" if same else "yellow", bold=True))
+
+
+def _mark(there: bool) -> str:
+    return "yes" if there else "—"
+
+
+def _changed(change: dict[str, Any]) -> str:
+    error = change["max_abs_error"]
+    far = "" if error is None else f", by at most {error:.3g}"
+    return f"{change['name']} {change['a']['dtype']} {text.shape(change['a']['shape'])}{far}"
+
+
+def _list(title: str, items: list[str]) -> None:
+    if not items:
+        return
+    click.echo(f"\n  {click.style(title, bold=True)} ({len(items):,})")
+    for item in items[:SHOWN]:
+        click.echo("    " + text.shorten(text.clean(item), text.WIDTH - 4))
+    if len(items) > SHOWN:
+        click.echo(f"    … {len(items) - SHOWN:,} more (see --json)")

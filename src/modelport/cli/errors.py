@@ -1,0 +1,72 @@
+"""Errors at the command line: one readable paragraph, or one JSON object, and an exit state."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+
+import click
+
+from modelport.errors import (
+    ConversionError,
+    MissingRuntime,
+    ModelportError,
+    OutputExists,
+    RuntimeFailure,
+)
+
+DONE, NO, USAGE, UNREADABLE, IMPOSSIBLE, NO_RUNTIME, BUG = 0, 1, 2, 3, 4, 5, 70
+
+
+def exit_state(error: ModelportError) -> int:
+    """The exit state that an error stands for (DESIGN section 5)."""
+    if isinstance(error, ConversionError):
+        return IMPOSSIBLE
+    if isinstance(error, MissingRuntime | RuntimeFailure):
+        return NO_RUNTIME
+    return USAGE if isinstance(error, OutputExists) else UNREADABLE
+
+
+def report_errors(run: Callable[[], object]) -> int:
+    """Run a command; returns the exit state, whatever happens."""
+    try:
+        result = run()
+        return result if isinstance(result, int) else DONE
+    except ModelportError as error:
+        show(error)
+        return exit_state(error)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return DONE
+    # Whatever else arrives here is a defect of modelport, and says so.
+    except Exception as error:
+        return _bug(error)
+
+
+def show(error: ModelportError) -> None:
+    """Print an error: to standard error, or with ``--json`` as one object to standard output."""
+    if "--json" in sys.argv:
+        shown = {"type": type(error).__name__, "message": str(error), **error.fields}
+        click.echo(json.dumps({"error": shown}, default=str))
+        return
+    click.echo(click.style("Error: ", fg="red", bold=True) + str(error), err=True)
+
+
+def _bug(error: Exception) -> int:
+    import traceback
+
+    told = f"{type(error).__name__}: {error}"
+    if "--json" in sys.argv:
+        click.echo(json.dumps({"error": {"type": "Bug", "message": told}}))
+    click.echo("".join(traceback.format_exception(error)), err=True)
+    click.echo(f"This is a bug of modelport; please report the lines above ({told}).", err=True)
+    return BUG

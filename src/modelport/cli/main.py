@@ -1,0 +1,75 @@
+"""The command line: ``modelport COMMAND ...``, or ``modelport FILE`` to look inside."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from modelport.version import VERSION
+
+COMMANDS = {
+    "inspect": "What is inside a file.",
+    "ready": "Is a file enough to use, train on, archive?",
+    "convert": "Carry a model to another format and prove it.",
+    "verify": "Run two files and compare what comes out.",
+    "diff": "What two files hold that is not the same.",
+    "formats": "Which component each format can hold.",
+}
+
+
+class LazyGroup(click.Group):
+    """Commands are imported when they are asked for, which keeps start-up fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of the commands, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"modelport.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """A first word that is no command is a file to inspect."""
+        if args and args[0] not in COMMANDS:
+            return "inspect", self.get_command(ctx, "inspect"), args
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Options before a file belong to ``inspect``."""
+        if args and args[0].startswith("--") and args[0] not in ("--help", "--version"):
+            args = ["inspect", *args]
+        return super().parse_args(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="modelport")
+def cli() -> None:
+    r"""Open any deep-learning model file, see what is inside, carry it elsewhere, prove it.
+
+    \b
+    modelport FILE                    look inside (short for: modelport inspect FILE)
+    modelport convert SRC DST         carry it to another format, verified
+    """
+
+
+def main() -> None:
+    """The entry point: runs a command and turns errors into exit states."""
+    from modelport.cli.errors import report_errors
+
+    sys.exit(report_errors(lambda: cli.main(standalone_mode=False)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""``modelport verify``: run two files and compare what comes out."""
+
+from __future__ import annotations
+
+import click
+
+from modelport.cli import text
+from modelport.cli.convert import verdict
+from modelport.cli.errors import DONE, NO
+from modelport.commands.verify import as_json as plain
+from modelport.commands.verify import verify
+
+
+@click.command("verify")
+@click.argument("a", type=click.Path())
+@click.argument("b", type=click.Path())
+@click.option("--inputs", type=click.Path(), help="An .npz with an array for each input.")
+@click.option("--samples", default=3, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--seed", default=0, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(a: str, b: str, inputs: str | None, samples: int, seed: int, as_json: bool) -> int:
+    """Run A and B on the same inputs; where they disagree, name the first layer that differs."""
+    agreement = verify(a, b, inputs=inputs, samples=samples, seed=seed)
+    told = plain(agreement)
+    if as_json:
+        text.echo_json(told)
+    else:
+        if len(told["outputs"]) > 0:
+            rows = [
+                [
+                    output["name"],
+                    text.shape(output["shape"]),
+                    text.number(output["max_abs_error"]),
+                    text.number(output["max_rel_error"]),
+                    "yes" if output["agree"] else "no",
+                ]
+                for output in told["outputs"]
+            ]
+            header = ["output", "shape", "largest error", "of the scale", "agrees"]
+            click.echo(text.table(header, rows) + "\n")
+        click.echo(verdict(told))
+    return DONE if agreement.agree else NO

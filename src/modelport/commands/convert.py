@@ -1,0 +1,178 @@
+"""``convert``: carry a file to another format, prove it, and only then let it appear."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from modelport.commands.open import open_model
+from modelport.convert.carry import carry
+from modelport.errors import ConversionError
+from modelport.formats.candidate import Candidate
+from modelport.formats.format import Format
+from modelport.formats.table import by_name, formats, read
+from modelport.model.component import Component, Holds
+from modelport.model.model import Model
+from modelport.model.report import Report
+from modelport.verify.agreement import Agreement, Status
+from modelport.verify.verify import Side, run_both
+from modelport.verify.weights import prove
+from modelport.wire.output import Output
+
+SCHEMA = "modelport.convert/1"
+
+Progress = Callable[[str, Path | None, int], None]
+"""Called as (what is done now, the file that grows or None, the bytes it will have about)."""
+
+
+def convert(
+    src: str | os.PathLike[str],
+    dst: str | os.PathLike[str],
+    *,
+    to: str | None = None,
+    verify: bool = True,
+    overwrite: bool = False,
+    keep: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Convert a model file; the target appears complete, verified, or not at all.
+
+    ``to`` is the name of the target's format; by default the ending of ``dst`` tells. With
+    ``keep`` the target appears even where the two sides disagree.
+
+    Raises:
+        ConversionError: the target cannot hold the model.
+        OutputExists: ``dst`` is there and ``overwrite`` is false.
+        ModelportError: the source cannot be opened.
+    """
+    tell = progress or _silent
+    tell("reading", None, 0)
+    model = open_model(src)
+    target = target_format(Path(dst), to, model)
+    report = Report(source=str(src), target=str(dst))
+    report.source_format, report.target_format = model.format, target.name
+    if Path(src).exists() and Path(dst).exists() and Path(src).samefile(dst):
+        raise ConversionError(str(dst), "source and target are the same file")
+    carried = carry(model, target, report)
+    if target.write is None:
+        raise ConversionError("", f"modelport does not write {target.name}")
+    with Output(dst, overwrite=overwrite) as output:
+        expected = sum(tensor.nbytes for tensor in carried.tensors.values())
+        tell("writing", output.path, expected)
+        target.write(carried, output, report)
+        agreement = Agreement(Status.NOT_RUN, "verification was switched off")
+        if verify:
+            tell("running both sides", None, 0)
+            agreement = _verified(model, carried, Path(src), output)
+        report.verification = describe(agreement)
+        if agreement.status is not Status.DISAGREED or keep:
+            tell("publishing", None, 0)
+            output.publish()
+            report.published = True
+    return report
+
+
+def _verified(model: Model, carried: Model, src: Path, output: Output) -> Agreement:
+    written = read(Candidate(output.path))
+    proof = prove(model, carried, written)
+    if written.dialect is None:
+        agreement = Agreement(Status.NOT_RUN, "weights alone cannot be run")
+    else:
+        agreement = run_both(Side(model, src), Side(written, output.path))
+    agreement.weights_exact = proof.exact
+    agreement.unused_source_tensors = proof.unused
+    if agreement.status is Status.NOT_RUN:
+        agreement.status = Status.WEIGHTS_ONLY
+    if proof.differing:
+        agreement.status = Status.DISAGREED
+        agreement.reason = f"written weights differ: {', '.join(proof.differing[:5])}"
+    return agreement
+
+
+def target_format(path: Path, to: str | None, model: Model) -> Format:
+    """The format a target is to have: the one named, else the one its ending tells.
+
+    Raises:
+        ConversionError: no format has that ending.
+    """
+    if to is not None:
+        return by_name(to)
+    name = path.name.lower()
+    endings = [
+        (len(ending), found)
+        for found in formats()
+        for ending in found.extensions
+        if name.endswith(ending) and found.write is not None
+    ]
+    longest = max((length for length, _ in endings), default=0)
+    able = [found for length, found in endings if length == longest]
+    if not able:
+        known = sorted({ending for f in formats() if f.write for ending in f.extensions})
+        why = f"its ending names no format; use one of {' '.join(known)} or give --to FORMAT"
+        raise ConversionError(str(path), why)
+    wants_architecture = model.dialect is not None
+    for found in able:
+        if (found.holds[Component.ARCHITECTURE] is not Holds.NEVER) == wants_architecture:
+            return found
+    return able[0]
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """The JSON object of ``modelport convert --json``."""
+    return {
+        "schema": SCHEMA,
+        "source": report.source,
+        "target": report.target,
+        "source_format": report.source_format,
+        "target_format": report.target_format,
+        "published": report.published,
+        "lossless": report.lossless,
+        "kept": {str(component): kept for component, kept in report.kept.items()},
+        "changes": [
+            {
+                "kind": str(change.kind),
+                "component": str(change.component),
+                "where": change.where,
+                "why": change.why,
+                "error": change.error,
+            }
+            for change in report
+        ],
+        "verification": report.verification,
+    }
+
+
+def describe(agreement: Agreement) -> dict[str, Any]:
+    """The outcome of a verification as plain values."""
+    from modelport.commands.plain import plain
+
+    return {
+        "status": str(agreement.status),
+        "reason": agreement.reason or None,
+        "agree": agreement.agree,
+        "max_abs_error": plain(agreement.max_abs_error),
+        "max_rel_error": plain(agreement.max_rel_error),
+        "tolerance": agreement.tolerance,
+        "outputs": [
+            {
+                "name": output.name,
+                "shape": output.shape,
+                "max_abs_error": plain(output.max_abs_error),
+                "max_rel_error": plain(output.max_rel_error),
+                "agree": output.agree,
+            }
+            for output in agreement.outputs
+        ],
+        "runtimes": dict(agreement.runtimes),
+        "samples": agreement.samples,
+        "seed": agreement.seed,
+        "weights_exact": agreement.weights_exact,
+        "unused_source_tensors": list(agreement.unused_source_tensors),
+        "first_difference": agreement.first_difference,
+    }
+
+
+def _silent(stage: str, path: Path | None, size: int) -> None:
+    """Tell nobody."""

@@ -1,0 +1,132 @@
+"""``diff``: what two files hold that is not the same."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from typing import Any
+
+from modelport.commands.layers import layers
+from modelport.commands.open import open_model
+from modelport.convert.compare import Fingerprint, equal, fingerprint
+from modelport.errors import ConversionError
+from modelport.model.component import Component
+from modelport.model.model import Model
+from modelport.model.tensor import Tensor
+from modelport.verify.weights import comparable
+
+SCHEMA = "modelport.diff/1"
+
+
+def diff(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> dict[str, Any]:
+    """Components, layers and tensors of two files side by side, as plain values.
+
+    Tensors are matched by name, then by content: equal under another name, or the same elements
+    in another order (a transpose, another layout).
+
+    Raises:
+        ModelportError: a file cannot be opened.
+    """
+    left, right = open_model(a), open_model(b)
+    components = {
+        str(c): {"a": c in left.components, "b": c in right.components} for c in Component
+    }
+    changed_layers = _layers(left, right)
+    tensors = match_tensors(_tensors(left), _tensors(right))
+    same = (
+        all(pair["a"] == pair["b"] for pair in components.values())
+        and not any(changed_layers.values())
+        and not any(tensors[key] for key in ("renamed", "rearranged", "changed"))
+        and not any(tensors[key] for key in ("only_a", "only_b"))
+        and _training(left) == _training(right)
+    )
+    return {
+        "schema": SCHEMA,
+        "a": str(a),
+        "b": str(b),
+        "same": same,
+        "formats": {"a": left.format, "b": right.format},
+        "components": components,
+        "layers": changed_layers,
+        "training": {"a": _training(left), "b": _training(right)},
+        "tensors": tensors,
+    }
+
+
+def _tensors(model: Model) -> dict[str, Tensor]:
+    try:
+        return dict(comparable(model).tensors)
+    except ConversionError:
+        return dict(model.tensors)
+
+
+def _training(model: Model) -> dict[str, Any]:
+    from modelport.commands.plain import plain
+
+    training = model.training
+    optimizer = training.optimizer if training else None
+    return {
+        "loss": plain(training.loss) if training else None,
+        "optimizer": optimizer.name if optimizer else None,
+        "hyperparameters": plain(optimizer.hyperparameters) if optimizer else None,
+        "step": model.optimizer_state.step if model.optimizer_state else None,
+    }
+
+
+def _layers(a: Model, b: Model) -> dict[str, list[Any]]:
+    left = {layer["name"]: layer for layer in layers(a)} if a.dialect else {}
+    right = {layer["name"]: layer for layer in layers(b)} if b.dialect else {}
+    if a.dialect != b.dialect:
+        return {"only_a": [], "only_b": [], "changed": []}
+    return {
+        "only_a": [name for name in left if name not in right],
+        "only_b": [name for name in right if name not in left],
+        "changed": [
+            {"name": name, "a": left[name], "b": right[name]}
+            for name in left
+            if name in right and left[name] != right[name]
+        ],
+    }
+
+
+def match_tensors(a: dict[str, Tensor], b: dict[str, Tensor]) -> dict[str, Any]:
+    """Pair the tensors of two models, first by name and bits, then by content."""
+    same = [name for name in a if name in b and equal(a[name], b[name])]
+    left = {name: tensor for name, tensor in a.items() if name not in same}
+    right = {name: tensor for name, tensor in b.items() if name not in same}
+    found: dict[Fingerprint, list[str]] = defaultdict(list)
+    for name, tensor in right.items():
+        found[fingerprint(tensor)].append(name)
+    renamed: list[dict[str, str]] = []
+    rearranged: list[dict[str, str]] = []
+    for name, tensor in list(left.items()):
+        candidates = found.get(fingerprint(tensor), [])
+        if not candidates:
+            continue
+        other = name if name in candidates else candidates[0]
+        candidates.remove(other)
+        pair = {"a": name, "b": other}
+        (renamed if equal(tensor, right[other]) else rearranged).append(pair)
+        del left[name], right[other]
+    changed = [_change(name, left[name], right[name]) for name in left if name in right]
+    return {
+        "equal": len(same),
+        "renamed": renamed,
+        "rearranged": rearranged,
+        "changed": changed,
+        "only_a": [name for name in left if name not in right],
+        "only_b": [name for name in right if name not in left],
+    }
+
+
+def _change(name: str, a: Tensor, b: Tensor) -> dict[str, Any]:
+    change: dict[str, Any] = {
+        "name": name,
+        "a": {"dtype": a.dtype.name, "shape": list(a.shape)},
+        "b": {"dtype": b.dtype.name, "shape": list(b.shape)},
+        "max_abs_error": None,
+    }
+    if a.shape == b.shape and {a.dtype.kind, b.dtype.kind} <= {"float", "int", "uint"}:
+        left, right = a.numpy().astype("float64"), b.numpy().astype("float64")
+        change["max_abs_error"] = float(abs(left - right).max(initial=0.0))
+    return change

@@ -1,0 +1,94 @@
+"""``verify``: run two files on the same inputs and say whether they agree."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelport.commands.convert import describe
+from modelport.commands.open import open_model
+from modelport.convert.carry import carry
+from modelport.errors import ConversionError, MissingRuntime, UnreadableFile
+from modelport.formats.table import by_name
+from modelport.model.model import Model
+from modelport.model.report import Report
+from modelport.verify.agreement import Agreement, Status
+from modelport.verify.inputs import SAMPLES
+from modelport.verify.locate import first_difference
+from modelport.verify.verify import Side, run_both
+from modelport.verify.weights import Proof, comparable, prove
+
+SCHEMA = "modelport.verify/1"
+
+
+def verify(
+    a: str | os.PathLike[str],
+    b: str | os.PathLike[str],
+    *,
+    inputs: str | os.PathLike[str] | None = None,
+    samples: int = SAMPLES,
+    seed: int = 0,
+) -> Agreement:
+    """Run two model files on the same inputs and compare; prove the weights where that can be.
+
+    ``inputs`` is an ``.npz`` with an array for each input, under its name or in order; by default
+    inputs are random.
+
+    Raises:
+        MissingRuntime: a framework is needed that is not installed, and the weights prove nothing.
+        ModelportError: a file cannot be opened.
+    """
+    left = Side(open_model(a), Path(a))
+    right = Side(open_model(b), Path(b))
+    given = load_inputs(inputs) if inputs is not None else None
+    agreement = run_both(left, right, inputs=given, samples=samples, seed=seed)
+    proof = _proof(left.model, right.model)
+    if proof is not None:
+        agreement.weights_exact = proof.exact
+        agreement.unused_source_tensors = proof.unused
+    if agreement.status is Status.NOT_RUN and proof is not None:
+        agreement.status = Status.WEIGHTS_ONLY
+    if agreement.status is Status.NOT_RUN and agreement.missing is not None:
+        raise MissingRuntime(*agreement.missing)
+    if agreement.status is Status.DISAGREED:
+        agreement.first_difference = first_difference(
+            left, right, inputs=given, samples=samples, seed=seed
+        )
+    return agreement
+
+
+def _proof(a: Model, b: Model) -> Proof | None:
+    """Proof that B's weights are A's, None where B was not made in a way modelport knows."""
+    if a.dialect is None and b.dialect is None:
+        return prove(a, a, b) if set(a.tensors) == set(b.tensors) else None
+    try:
+        carried = carry(a, by_name(b.format), Report())
+        found = comparable(b) if carried.dialect == "keras" else b
+    except ConversionError:
+        return None
+    if set(carried.tensors) != set(found.tensors):
+        return None
+    return prove(a, carried, b)
+
+
+def load_inputs(path: str | os.PathLike[str]) -> Sequence[tuple[str, NDArray[Any]]]:
+    """The arrays of an ``.npz``, in order.
+
+    Raises:
+        UnreadableFile: no such file, or not an ``.npz`` of plain arrays.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            return [(name, held[name]) for name in held.files]
+    except (OSError, ValueError) as error:
+        raise UnreadableFile(str(path), f"not an .npz of plain arrays ({error})") from error
+
+
+def as_json(agreement: Agreement) -> dict[str, Any]:
+    """The JSON object of ``modelport verify --json``."""
+    return {"schema": SCHEMA, **describe(agreement)}

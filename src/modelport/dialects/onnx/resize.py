@@ -1,0 +1,102 @@
+"""Resizing images as TensorFlow does: half-pixel centres, no antialiasing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelport.dialects.onnx import layout, ops
+from modelport.dialects.onnx.builder import Builder
+from modelport.dialects.onnx.edge import Edge
+from modelport.model.graph import Dim
+
+OPERATORS: Mapping[str, dict[str, Any]] = {
+    "bilinear": {"mode": "linear"},
+    "bicubic": {"mode": "cubic", "cubic_coeff_a": -0.5, "exclude_outside": 1},
+}
+"""The interpolations that the Resize operator knows, with its attributes."""
+
+
+def repeat(b: Builder, x: Edge, factors: Mapping[int, int]) -> Edge:
+    """Every element of the given axes repeated a whole number of times (layout kept)."""
+    value, order = layout.carried(b, x)
+    shape: list[Dim] = [
+        extent * factors[axis] if isinstance(extent, int) and axis in factors else extent
+        for axis, extent in enumerate(x.shape)
+    ]
+    for axis, factor in factors.items():
+        if factor != 1 and not isinstance(shape[axis], int):
+            shape[axis] = None
+    scales = b.constant(np.array([factors.get(axis, 1) for axis in order], np.float32))
+    name = b.node(
+        "Resize",
+        [value, "", b.name(scales)],
+        mode="nearest",
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    )[0]
+    return layout.moved(name, order, x.dtype, shape)
+
+
+def magnify(b: Builder, x: Edge, factors: Sequence[int], interpolation: str) -> Edge:
+    """A channels-first image enlarged by whole factors along its two spatial axes."""
+    operator = OPERATORS.get(interpolation)
+    sizes = [
+        extent * factor if isinstance(extent, int) else None
+        for extent, factor in zip(x.shape[2:], factors, strict=True)
+    ]
+    shape = (*x.shape[:2], *sizes)
+    if operator is not None:
+        scales = b.constant(np.array([1, 1, *factors], np.float32))
+        given = [b.name(x), "", b.name(scales)]
+        name = b.node("Resize", given, coordinate_transformation_mode="half_pixel", **operator)[0]
+        return Edge(name, x.dtype, shape)
+    rows, columns = (
+        b.constant(weights(int(extent), int(size), interpolation), x.dtype)
+        for extent, size in zip(x.shape[2:], sizes, strict=True)
+        if isinstance(extent, int) and size is not None
+    )
+    return ops.matmul(b, ops.matmul(b, rows, x), ops.transpose(b, columns, (1, 0)))
+
+
+def weights(extent: int, size: int, interpolation: str) -> NDArray[np.float64]:
+    """The matrix (size, extent) of an interpolation along one axis.
+
+    Weights of elements beyond the ends are left out and the others made to add up to 1, the rule
+    of TensorFlow's ScaleAndTranslate.
+    """
+    kernel, radius = INTERPOLATIONS[interpolation]
+    centres = (np.arange(size) + 0.5) * extent / size
+    distance = np.abs(centres[:, None] - (np.arange(extent) + 0.5)[None, :])
+    matrix = np.where(distance < radius, kernel(distance), 0.0)
+    total: NDArray[np.float64] = matrix.sum(axis=1, keepdims=True)
+    return np.asarray(matrix / total, np.float64)
+
+
+def _lanczos(radius: float) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    return lambda x: np.sinc(x) * np.sinc(x / radius)
+
+
+def _gaussian(x: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(np.exp(-(x**2) / (2 * 0.5**2)))
+
+
+def _cubic(x: NDArray[Any], b: float, c: float) -> NDArray[Any]:
+    """The family of Mitchell and Netravali (1988), equation 8."""
+    near = (12 - 9 * b - 6 * c) * x**3 + (-18 + 12 * b + 6 * c) * x**2 + 6 - 2 * b
+    far = (-b - 6 * c) * x**3 + (6 * b + 30 * c) * x**2 + (-12 * b - 48 * c) * x + 8 * b + 24 * c
+    return np.where(x < 1, near, far) / 6
+
+
+INTERPOLATIONS: Mapping[str, tuple[Callable[[NDArray[Any]], NDArray[Any]], float]] = {
+    "bilinear": (lambda x: 1 - x, 1.0),
+    "bicubic": (lambda x: _cubic(x, 0.0, 0.5), 2.0),
+    "mitchellcubic": (lambda x: _cubic(x, 1 / 3, 1 / 3), 2.0),
+    "gaussian": (_gaussian, 1.5),
+    "lanczos3": (_lanczos(3), 3.0),
+    "lanczos5": (_lanczos(5), 5.0),
+}
+"""The kernel of each interpolation, as a function of the distance, and its radius."""

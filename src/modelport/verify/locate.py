@@ -1,0 +1,75 @@
+"""Where two models part: the first layer whose outputs differ."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from modelport.errors import ModelportError
+from modelport.formats.table import by_name
+from modelport.model.graph import Graph, Value
+from modelport.model.report import Report
+from modelport.runtimes.runtime import Run, run
+from modelport.runtimes.table import RUNTIMES
+from modelport.verify.agreement import TOLERANCE, compare_outputs
+from modelport.verify.inputs import SAMPLES, random_inputs
+from modelport.verify.verify import Inputs, Side, as_onnx, run_first
+from modelport.wire.output import Output
+
+
+def first_difference(
+    a: Side, b: Side, *, inputs: Inputs | None = None, samples: int = SAMPLES, seed: int = 0
+) -> str | None:
+    """The name of the first layer, in order of computation, whose outputs differ.
+
+    None where the two models share no layer that can be watched on both sides.
+    """
+    try:
+        fed = inputs or random_inputs(
+            a.model, as_onnx(b.model) or as_onnx(a.model), samples=samples, seed=seed
+        )
+        left, right = _watch(a, fed), _watch(b, fed)
+    except ModelportError:
+        return None
+    for name, expected in left.items():
+        if name in right:
+            pair = (Run("a", [expected], [name]), Run("b", [right[name]], [name]))
+            if not compare_outputs(*pair, TOLERANCE)[0].agree:
+                return name
+    return None
+
+
+def _watch(side: Side, inputs: Inputs) -> Mapping[str, NDArray[Any]]:
+    if side.model.dialect == "keras":
+        names = [node.name for node in side.model.graph.nodes if ":" not in node.name]
+        return run_first(side, inputs, layers=names).layers
+    values = _last_values(side.model.graph)
+    with tempfile.TemporaryDirectory(prefix="modelport-") as folder:
+        path = Path(folder) / "watched.onnx"
+        graph = replace(side.model.graph)
+        graph.outputs = [Value(name) for name in values.values()]
+        watched = replace(side.model, graph=graph)
+        writer = by_name("onnx").write
+        if writer is None:
+            return {}
+        with Output(path) as output:
+            writer(watched, output, Report())
+            output.publish()
+        found = run(RUNTIMES["onnxruntime"], path, inputs)
+    return dict(zip(values, found.outputs, strict=True))
+
+
+def _last_values(graph: Graph) -> dict[str, str]:
+    """The last value each layer computes, by the layer's name (its scope, else the node)."""
+    last: dict[str, str] = {}
+    for node in graph.nodes:
+        name = node.scope[0].name if node.scope else node.name.split("/")[0]
+        if node.outputs and name:
+            last.pop(name, None)
+            last[name] = node.outputs[0]
+    return last

@@ -1,0 +1,55 @@
+"""A file is identified by its content, by exactly one format."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.samples import CORPUS, CORPUS_IDS, FORMATS, SAMPLE_IDS, SAMPLES
+
+from modelport.errors import ModelportError
+from modelport.formats.candidate import Candidate
+from modelport.formats.format import Format
+from modelport.formats.table import CONTAINERS, container, identify, load
+
+
+def claims(path: Path) -> list[str]:
+    candidate = Candidate(path)
+    modules = CONTAINERS[container(candidate)]
+    return [found.name for found in map(load, modules) if found.match(candidate)]
+
+
+def test_every_format_is_in_one_container_under_its_name() -> None:
+    modules = [module for group in CONTAINERS.values() for module in group]
+    assert len(modules) == len(set(modules))
+    assert [found.name.replace("-", "_") for found in FORMATS] == modules
+
+
+@pytest.mark.parametrize(("expected", "path"), SAMPLES, ids=SAMPLE_IDS)
+def test_a_sample_belongs_to_its_format_alone(expected: Format, path: Path) -> None:
+    assert claims(path) == [expected.name]
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=CORPUS_IDS)
+def test_a_real_file_belongs_to_one_format(path: Path) -> None:
+    assert len(claims(path)) == 1
+
+
+@pytest.mark.parametrize(("expected", "path"), SAMPLES, ids=SAMPLE_IDS)
+def test_the_extension_does_not_matter(expected: Format, path: Path, tmp_path: Path) -> None:
+    renamed = tmp_path / "model.txt"
+    shutil.copy(path, renamed)
+    assert identify(Candidate(renamed)).name == expected.name
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\0", b"PK", b"\x89HDF\r\n\x1a\n", b"PK\x03\x04" + bytes(40), b"{}", b"hello " * 99,
+     bytes(4096), b"\x80\x04K\x01.", b"\x1f\x8b\x08" + bytes(30), b"MZ" + bytes(100)],
+)  # fmt: skip
+def test_what_is_no_model_ends_in_one_error(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelportError):
+        identify(Candidate(path)).read(Candidate(path))
