@@ -195,7 +195,8 @@ class Builder:
                 node.inputs, node.outputs = [source], [final]
                 self.graph.nodes.append(node)
         _rename(self.graph, renamed)
-        self._drop_unused_constants()
+        if self.parent is None:
+            self._drop_unused_constants()
         return self.graph
 
     def _drop_unused_constants(self) -> None:
