@@ -207,6 +207,29 @@ def test_attributes_are_plain_values() -> None:
     assert len(attributes) == 21
 
 
+def test_long_attributes(tmp_path: Path) -> None:
+    """Such as the tables of a tree ensemble: passed quickly, decoded when asked for."""
+    stated = {
+        "ints": [(-1) ** index * index**5 for index in range(20_000)],
+        "floats": np.linspace(-1, 1, 20_000, dtype=np.float32).tolist(),
+        "strings": ["BRANCH_LEQ", "LEAF"] * 1000,
+        "tensor": numpy_helper.from_array(np.arange(5000.0)),
+        "after": 3,
+    }
+    node = helper.make_node("TreeEnsemble", ["x"], ["y"], domain="ai.onnx.ml", **stated)
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+    graph = helper.make_graph([node], "trees", [value], [value])
+    data = helper.make_model(graph).SerializeToString()
+    (tmp_path / "a.onnx").write_bytes(data)
+    attributes = read(tmp_path / "a.onnx").graph.nodes[0].attributes
+    assert attributes["ints"] == stated["ints"]
+    assert attributes["floats"] == stated["floats"]
+    assert attributes["strings"] == stated["strings"]
+    assert attributes["tensor"].numpy().tolist() == list(range(5000))
+    assert attributes["after"] == 3
+    check_round_trip(data, tmp_path)
+
+
 def test_functions_refer_to_attributes() -> None:
     function = read(FILES / "function.onnx").functions["my.ops", "Scale", "float"]
     assert function.nodes[0].attributes["value_float"] == Reference("alpha", "FLOAT")

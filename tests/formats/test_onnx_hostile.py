@@ -247,11 +247,15 @@ def test_files_outside_are_refused(
     assert not (tmp_path / "out.onnx").exists()
 
 
-def test_files_outside_hidden_in_attributes_are_found(tmp_path: Path) -> None:
+@pytest.mark.parametrize("numbers", [0, 100, 10_000])
+def test_files_outside_hidden_in_attributes_are_found(numbers: int, tmp_path: Path) -> None:
     path = external(tmp_path, "../secret")
     model = onnx.load(path, load_external_data=False)
     tensor = model.graph.initializer.pop()
-    model.graph.node.append(helper.make_node("Constant", [], ["w"], value=tensor))
+    node = helper.make_node("Constant", [], ["w"], value=tensor)
+    node.attribute[0].ints.extend([1] * numbers)
+    node.attribute[0].floats.extend([1.0] * numbers)
+    model.graph.node.append(node)
     path.write_bytes(model.SerializeToString())
     assert FORMAT.read(Candidate(path)).level is Level.DANGEROUS
 

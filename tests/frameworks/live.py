@@ -16,22 +16,26 @@ from modelport.model.graph import Graph, Node, Scope, TensorType, Value
 from modelport.model.tensor import InMemory, Tensor
 
 
-def roles(layer: Any, prefix: str = "") -> dict[str, Any]:
-    """Every variable below a layer, by its path of attribute names."""
+def roles(layer: Any, prefix: str = "", seen: set[int] | None = None) -> dict[str, Any]:
+    """Every variable below a layer, by the path of attributes Keras itself walks to save it."""
     import keras
+    from keras.src.saving.saving_lib import _walk_saveable
 
-    found: dict[str, Any] = {}
-    for variable in [*layer._trainable_variables, *layer._non_trainable_variables]:
-        found[prefix + variable.name] = variable
-    for name, value in vars(layer).items():
-        if isinstance(value, keras.Model) or (name.startswith("_") and name != "_layers"):
-            continue
+    seen = set() if seen is None else seen
+    if id(layer) in seen or isinstance(layer, keras.Model):
+        return {}
+    seen.add(id(layer))
+    found = {
+        prefix + variable.name: variable
+        for variable in [*layer._trainable_variables, *layer._non_trainable_variables]
+    }
+    for name, value in _walk_saveable(layer):
         if isinstance(value, keras.layers.Layer):
-            found.update(roles(value, f"{prefix}{name}/"))
-        elif isinstance(value, list) and name != "_layers":
+            found.update(roles(value, f"{prefix}{name.removeprefix('_')}/", seen))
+        elif isinstance(value, list | tuple):
             for i, item in enumerate(value):
                 if isinstance(item, keras.layers.Layer):
-                    found.update(roles(item, f"{prefix}{name}/{i}/"))
+                    found.update(roles(item, f"{prefix}{name}/{i}/", seen))
     return found
 
 
@@ -63,12 +67,14 @@ def _node(node, layer, number, names, graph, inner, prefix) -> Node:
     call = {"args": _fill(node.arguments.args, flat), "kwargs": _fill(node.arguments.kwargs, flat)}
     config = dict(layer.get_config()) if not isinstance(layer, keras.Model) else {}
     if isinstance(config.get("dtype"), dict):
-        config["dtype"] = config["dtype"]["config"]["name"]
+        config["dtype"] = layer.dtype_policy.name
     made = Node("keras", type(layer).__name__, layer.name, scope=scope)
     made.attributes = {"config": config, "call": call, "module": type(layer).__module__}
     made.inputs = [names[id(tensor)] for tensor in flat]
     made.outputs = [names[id(tensor)] for tensor in node.output_tensors]
-    held = layer.layer if isinstance(getattr(layer, "layer", None), keras.Model) else layer
+    held = layer
+    while not isinstance(held, keras.Model) and hasattr(held, "layer"):
+        held = held.layer
     if isinstance(held, keras.Model):
         inner.setdefault(id(held), canonical(held, scope))
         made.attributes["graph"] = inner[id(held)]

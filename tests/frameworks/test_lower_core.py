@@ -113,11 +113,13 @@ def test_highway():
     np.testing.assert_allclose(found, gate * value + (1 - gate) * x, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_quantised_layers_are_refused():
     from modelport.errors import ConversionError
 
     x = keras.Input((6,))
-    model = keras.Model(x, layers.Dense(4)(x))
-    model.quantize("int8")
+    layer = layers.Dense(4)
+    model = keras.Model(x, layer(x))
+    layer.quantize("int8")
     with pytest.raises(ConversionError, match="quantised"):
         live.to_onnx(model)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import re
 
 import pytest
 from google.protobuf.internal import encoder
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from modelport.errors import LimitExceeded, MalformedFile
 from modelport.wire import protobuf
-from modelport.wire.protobuf import FIXED32, FIXED64, LENGTH, VARINT, Walker, signed
+from modelport.wire.protobuf import FIXED32, FIXED64, LENGTH, VARINT, Walker, decode_varints, signed
 from modelport.wire.protobuf_write import Message, Payload, varint
 from modelport.wire.source import BytesSource
 
@@ -204,3 +205,29 @@ def test_float32_overflow_is_infinite() -> None:
 def test_payloads_keep_their_promise() -> None:
     with pytest.raises(ValueError, match="3 bytes came where 4"):
         Payload(4, lambda: iter([b"abc"])).write(io.BytesIO())
+
+
+@given(st.lists(st.integers(-(1 << 63), (1 << 63) - 1), min_size=1), st.integers(0, 9000))
+def test_runs_of_one_field(values: list[int], before: int) -> None:
+    run = b"".join(encoded([(8, VARINT, value & ((1 << 64) - 1))]) for value in values)
+    data = bytes(before) + run + b"\x10\x01"
+    pattern = re.compile(rb"(?:\x40[\x80-\xff]{0,9}[\x00-\x7f])+")
+    assert Walker(BytesSource(data)).run(before, len(data), pattern) == before + len(run)
+    numbers = decode_varints(run)
+    assert numbers[0::2].tolist() == [64] * len(values)
+    assert numbers[1::2].view("int64").tolist() == values
+
+
+def test_runs_go_on_past_the_window() -> None:
+    run = b"\x40\x81\x01" * 300_000
+    source = Counted(run + b"\x48\x01")
+    pattern = re.compile(rb"(?:\x40[\x80-\xff]{0,9}[\x00-\x7f])+")
+    assert Walker(source).run(0, source.size, pattern) == len(run)
+    assert Walker(source).run(0, 31, pattern) == 30
+    assert source.read < 2 * len(run)
+
+
+@pytest.mark.parametrize("data", [b"\x80", b"\x01\xff", b"\x80" * 10 + b"\x01"])
+def test_broken_packed_varints(data: bytes) -> None:
+    with pytest.raises(ValueError, match="varint"):
+        decode_varints(data)

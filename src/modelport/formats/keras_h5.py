@@ -21,6 +21,7 @@ from modelport.formats.shared.keras_h5_weights import (
 from modelport.formats.shared.keras_layout import is_by_layer, is_full_model
 from modelport.formats.shared.keras_model import describe, describe_training, producer
 from modelport.formats.shared.keras_training import optimizer_state
+from modelport.formats.shared.keras_write_h5 import write_full
 from modelport.model.component import Component, Holds
 from modelport.model.model import Model
 from modelport.wire.hdf5 import HDF5File
@@ -142,5 +143,6 @@ FORMAT = Format(
     },
     match=match,
     read=read,
+    write=write_full,
     dialect="keras",
 )

@@ -16,6 +16,7 @@ from modelport.formats.shared.keras_layout import is_by_layer, is_numbered, is_w
 from modelport.formats.shared.keras_model import producer
 from modelport.formats.shared.keras_store import read_store, state_below, weights
 from modelport.formats.shared.keras_training import optimizer_state
+from modelport.formats.shared.keras_write_h5 import write_weights
 from modelport.model.component import Component, Holds
 from modelport.model.model import Model
 from modelport.wire.hdf5 import HDF5File
@@ -110,4 +111,5 @@ FORMAT = Format(
     },
     match=match,
     read=read,
+    write=write_weights,
 )

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from modelport.errors import UnsupportedFeature
+from modelport.model.boxes import (
+    READ_BYTES,
+    covering_run,
+    extents,
+    pieces_of,
+    row_box,
+    rows_at_once,
+    sub_boxes,
+    volume,
+)
+from modelport.model.derived import Reshape, Source
+from modelport.model.packing import pack, unpack
 from modelport.model.tensor import PIECE_BYTES, Box, FileSlice, TensorData
 
 if TYPE_CHECKING:
@@ -15,17 +27,65 @@ if TYPE_CHECKING:
 
 
 def pieces(data: TensorData, limit: int = PIECE_BYTES) -> Iterator[bytes | memoryview]:
-    """The values as little-endian C-order bytes, in pieces of at most about ``limit`` bytes."""
+    """The values as little-endian C-order bytes, in pieces of at most about ``limit`` bytes.
+
+    Raises:
+        UnsupportedFeature: elements without a fixed width (``string``, ``object``).
+    """
+    if data.dtype.bits == 0:
+        raise UnsupportedFeature("tensor", f"dtype {data.dtype} as plain bytes")
+    while isinstance(data, Reshape | Source):
+        data = data.child if isinstance(data, Reshape) else data.tensor.data
     if isinstance(data, FileSlice):
-        for start in range(0, data.length, limit):
-            yield data.source.read_at(data.offset + start, min(limit, data.length - start))
+        for start in range(0, data.length, min(limit, READ_BYTES)):
+            length = min(limit, READ_BYTES, data.length - start)
+            yield data.source.read_at(data.offset + start, length)
         return
-    whole = data.read_box(tuple((0, extent) for extent in data.shape))
-    yield np.ascontiguousarray(whole).tobytes()
+    arrays = (data.read_box(box) for box in pieces_of(data.shape, _elements(data, limit)))
+    if data.dtype.bits < 8:
+        yield from pack(arrays, data.dtype)
+        return
+    for array in arrays:
+        yield _little_endian(array).reshape(-1).view(np.uint8).data
 
 
-def read_file_box(data: FileSlice, box: Box) -> NDArray[Any]:
-    """The values of a file slice inside ``box``."""
-    raw = data.source.read_at(data.offset, data.length)
-    whole = np.frombuffer(raw, data.dtype.numpy, math.prod(data.shape)).reshape(data.shape)
-    return whole[tuple(slice(start, stop) for start, stop in box)]
+def _elements(data: TensorData, limit: int) -> int:
+    # Packed types are one byte an element while they are in memory.
+    return max(1, limit * 8 // max(data.dtype.bits, 8))
+
+
+def _little_endian(array: NDArray[Any]) -> NDArray[Any]:
+    if array.dtype.str[0] == ">":
+        array = array.astype(array.dtype.newbyteorder("<"))
+    return np.ascontiguousarray(array)
+
+
+def read_file_box(data: FileSlice, box: Box, limit: int = READ_BYTES) -> NDArray[Any]:
+    """The values of a file slice inside ``box``, read at most about ``limit`` bytes at a time."""
+    values = np.empty(extents(box), data.dtype.numpy)
+    if values.size:
+        _fill(data, box, values, limit)
+    return values
+
+
+def _fill(data: FileSlice, box: Box, values: NDArray[Any], limit: int) -> None:
+    run = covering_run(data.shape, box)
+    rows = values.shape[run.lead] if values.ndim else 1
+    width = data.dtype.bits / 8
+    at_once = rows_at_once(rows, run.length * width, volume(box) * width, limit)
+    if at_once < rows:
+        for part, where in sub_boxes(box, run.lead, at_once):
+            _fill(data, part, values[(slice(None),) * run.lead + (where,)], limit)
+        return
+    shape, place = row_box(data.shape, box, run.lead)
+    read = _elements_of(data, run.start, run.stop).reshape(shape)
+    values[...] = read[tuple(slice(start, stop) for start, stop in place)]
+
+
+def _elements_of(data: FileSlice, start: int, stop: int) -> NDArray[Any]:
+    bits = data.dtype.bits
+    first, last = start * bits // 8, (stop * bits + 7) // 8
+    raw = data.source.read_at(data.offset + first, last - first)
+    if bits < 8:
+        return unpack(raw, data.dtype, start * bits - first * 8, stop - start)
+    return np.frombuffer(raw, data.dtype.numpy)

@@ -60,6 +60,7 @@ class Report:
     changes: list[Change] = field(default_factory=list)
     kept: dict[Component, str] = field(default_factory=dict)
     verification: dict[str, Any] = field(default_factory=dict)
+    _noted: set[Change] = field(default_factory=set, repr=False)
 
     def add(
         self,
@@ -71,7 +72,8 @@ class Report:
     ) -> None:
         """Note one difference; the same one twice is noted once."""
         change = Change(kind, component, where, why, error)
-        if change not in self.changes:
+        if change not in self._noted:
+            self._noted.add(change)
             self.changes.append(change)
 
     @property

@@ -41,5 +41,9 @@ _BY_NAME = {name.lower(): rule for rule in RULES for name in (rule.name, *rule.a
 
 
 def find(name: str) -> Rule | None:
-    """The optimizer of that class name in Keras (``Custom>Adam``, ``adam``), or None."""
-    return _BY_NAME.get(name.rsplit(">", 1)[-1].lower())
+    """The optimizer of that class name in Keras (``Custom>Adam``, ``adam``), or None.
+
+    A name registered in any other package (``Addons>LAMB``) is somebody else's optimizer.
+    """
+    package, _, own = name.rpartition(">")
+    return _BY_NAME.get(own.lower()) if package in ("", "Custom") else None

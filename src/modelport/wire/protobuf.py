@@ -7,11 +7,15 @@ are read, through a small window, so that a field of any size costs nothing to p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from modelport.errors import LimitExceeded, MalformedFile
 from modelport.wire.source import ByteSource
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 
@@ -154,6 +158,23 @@ class Walker:
                 self._truncated(start, 1)
             yield value
 
+    def run(self, start: int, end: int, pattern: re.Pattern[bytes]) -> int:
+        """Where a run of short fields ends, passed at the speed of a regular expression.
+
+        ``pattern`` matches one or more whole fields of at most 20 bytes each.
+        """
+        position = start
+        while position < end:
+            index = position - self._base
+            if index < 0 or position > self._reach:
+                self._fill(position)
+                index = 0
+            found = pattern.match(self._data, index, min(self._valid, end) - self._base)
+            if found is None:
+                break
+            position = self._base + found.end()
+        return position
+
     def _fixed(self, wire: int, at: int) -> int:
         if wire == FIXED32:
             return 4
@@ -210,6 +231,33 @@ class Walker:
 
     def _exceeded(self, resource: str, limit: int, actual: int) -> None:
         raise LimitExceeded(self.source.name, resource=resource, limit=limit, actual=actual)
+
+
+def decode_varints(raw: bytes) -> NDArray[Any]:
+    """Packed varints as unsigned numbers of 64 bits, many at a time.
+
+    Raises:
+        ValueError: the last one has no end, or one is over 10 bytes.
+    """
+    import numpy as np
+
+    data = np.frombuffer(raw, np.uint8)
+    last = np.flatnonzero(data < 0x80)
+    values = np.zeros(len(last), np.uint64)
+    if len(data) == 0:
+        return values
+    if len(last) == 0 or last[-1] != len(data) - 1:
+        raise ValueError("a varint without end")
+    first = np.concatenate(([0], last[:-1] + 1))
+    lengths = last - first + 1
+    longest = int(lengths.max())
+    if longest > 10:
+        raise ValueError("a varint of over 10 bytes")
+    for index in range(longest):
+        longer = lengths > index
+        bits = (data[first[longer] + index] & 0x7F).astype(np.uint64)
+        values[longer] |= bits << np.uint64(7 * index)
+    return values
 
 
 def signed(value: int) -> int:

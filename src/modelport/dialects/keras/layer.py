@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib import import_module
 from typing import Any, Literal, TypeAlias
 
@@ -20,6 +21,7 @@ FAMILIES = (
     "core",
     "activation_layers",
     "convolution",
+    "locally_connected",
     "pooling",
     "normalization",
     "merging",
@@ -28,6 +30,7 @@ FAMILIES = (
     "recurrent",
     "wrappers",
     "attention",
+    "multi_head_attention",
     "preprocessing",
     "operations",
     "tf_ops",
@@ -66,6 +69,7 @@ def lowers(*op_types: str, mask: Masks = "stop", autocast: bool = True) -> Calla
     return register
 
 
+@cache
 def lowerings() -> Mapping[str, Lowering]:
     """Every lowering, by the name of its Keras 3 class."""
     for family in FAMILIES:
@@ -81,7 +85,8 @@ class Layer:
     ``args`` and ``kwargs`` are the call as written, with edges in place of tensors. ``tensors``
     maps a role, the path of a variable below the layer (``kernel``, ``cell/kernel``), to its
     tensor. ``prefix`` is the path from the outermost layer to this one, ending in ``/``, for
-    layers inside wrappers. ``graph`` is the inner graph of a nested model.
+    layers inside wrappers. ``graph`` is the inner graph of a nested model. ``era`` is 2 where the
+    call keeps the meaning of Keras 1 and 2 (tf_keras), which handle some masks in other ways.
     """
 
     b: Builder
@@ -94,6 +99,7 @@ class Layer:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     graph: Graph | None = None
     prefix: str = ""
+    era: int = 3
 
     @property
     def x(self) -> Edge:
@@ -146,17 +152,31 @@ class Layer:
         """The path of names to the layer, without call numbers."""
         return "/".join(step.name for step in self.b.steps)
 
+    def argument(self, name: str, position: int, default: Any = None) -> Any:
+        """An argument of the call, given by keyword or position; ``default`` where absent."""
+        if name in self.kwargs:
+            return self.kwargs[name]
+        return self.args[position] if position < len(self.args) else default
+
+    def note(self, why: str) -> None:
+        """Say what ONNX expresses otherwise than Keras, for the report of the conversion."""
+        self.b.note(self.where, why)
+
     def error(self, why: str) -> ConversionError:
         """The error that says why this layer cannot become ONNX."""
         return ConversionError(f"layer {self.where!r} ({self.op_type})", why)
 
-    def inner(self, layer: Mapping[str, Any], path: str, inputs: Sequence[Edge]) -> Layer:
+    def inner(
+        self, layer: Mapping[str, Any], path: str, inputs: Sequence[Edge], **given: Any
+    ) -> Layer:
         """The layer or cell in a wrapper's config, on inputs of the wrapper's choice.
 
         ``layer`` is its serialised form ``{"class_name", "config"}``; ``path`` is where its
-        weights are below this layer (``cell``, ``forward_layer``).
+        weights are below this layer (``cell``, ``forward_layer``); ``given`` are keyword
+        arguments of its call.
         """
         config = layer.get("config", {})
+        holds_model = layer["class_name"] in ("Functional", "Sequential") or "layer" in config
         return Layer(
             self.b,
             layer["class_name"],
@@ -165,8 +185,10 @@ class Layer:
             list(inputs),
             self.tensors,
             args=tuple(inputs),
-            graph=self.graph if layer["class_name"] in ("Functional", "Sequential") else None,
+            kwargs=given,
+            graph=self.graph if holds_model else None,
             prefix=f"{self.prefix}{path}/",
+            era=self.era,
         )
 
 
@@ -184,7 +206,9 @@ def call(layer: Layer) -> list[Edge]:
             "its weights are quantised; only layers that compute in float become ONNX"
         )
     if lowering.autocast:
-        layer.inputs = [_autocast(layer, edge) for edge in layer.inputs]
+        cast = {id(edge): _autocast(layer, edge) for edge in layer.inputs}
+        layer.inputs = [cast[id(edge)] for edge in layer.inputs]
+        layer.args, layer.kwargs = _replaced(layer.args, cast), _replaced(layer.kwargs, cast)
     mask = layer.mask
     result = lowering.function(layer)
     edges = [result] if isinstance(result, Edge) else list(result)
@@ -192,6 +216,16 @@ def call(layer: Layer) -> list[Edge]:
         return edges
     wanted = mask if lowering.mask == "pass" else None
     return [edge if edge.mask is wanted else replace(edge, mask=wanted) for edge in edges]
+
+
+def _replaced(written: Any, edges: Mapping[int, Edge]) -> Any:
+    if isinstance(written, Edge):
+        return edges.get(id(written), written)
+    if isinstance(written, Mapping):
+        return {key: _replaced(item, edges) for key, item in written.items()}
+    if isinstance(written, list | tuple):
+        return [_replaced(item, edges) for item in written]
+    return written
 
 
 def _autocast(layer: Layer, edge: Edge) -> Edge:

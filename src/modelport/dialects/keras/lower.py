@@ -9,16 +9,20 @@ from modelport.dialects.keras.layer import Layer, call
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
 from modelport.errors import ConversionError
+from modelport.model.component import Component
 from modelport.model.dtype import FLOAT32
 from modelport.model.graph import Dim, Graph, Node, Value
+from modelport.model.report import Kind, Report
 from modelport.model.tensor import Tensor
 
 MODELS = ("Functional", "Sequential")
 """The canonical classes of models that hold other layers."""
 
 
-def lower(graph: Graph, name: str = "model") -> Graph:
+def lower(graph: Graph, name: str = "model", report: Report | None = None) -> Graph:
     """The ONNX graph of a canonical Keras graph; weights are rearrangements of its tensors.
+
+    What ONNX expresses otherwise is added to ``report``.
 
     Raises:
         ConversionError: a layer that ONNX cannot hold, by name and reason.
@@ -27,6 +31,9 @@ def lower(graph: Graph, name: str = "model") -> Graph:
     inputs = [_input(b, value) for value in graph.inputs]
     for edge, value in zip(lower_graph(b, graph, inputs), graph.outputs, strict=True):
         b.output(layer_name(value.name), edge)
+    if report is not None:
+        for where, why in b.notes:
+            report.add(Kind.APPROXIMATED, Component.ARCHITECTURE, where, why)
     return b.finish()
 
 
@@ -64,6 +71,7 @@ def lower_node(
         args=_filled(written.get("args", [{"tensor": i} for i in range(len(inputs))]), inputs),
         kwargs=_filled(written.get("kwargs", {}), inputs),
         graph=inner if isinstance(inner, Graph) else None,
+        era=node.attributes.get("era", 3),
     )
     return call(layer)
 

@@ -42,6 +42,11 @@ def pooling(layer: Layer) -> Edge:
     window = Window(size, steps, (1,) * rank, config["padding"])
     name, shape = spatial.channels_first(layer)
     given, extents = spatial.padding(window, shape[2:])
+    if "auto_pad" in given and any(
+        1 < width < step for width, step in zip(size, steps, strict=True)
+    ):
+        # Such a padding can be negative, and runtimes disagree on what that means.
+        raise layer.error("windows narrower than their strides need spatial extents that are known")
     name = _pool(layer, name, window, given)
     return spatial.result(layer, name, [*shape[:2], *extents])
 

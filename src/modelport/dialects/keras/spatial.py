@@ -88,7 +88,7 @@ def pads(window: Window, extents: Sequence[Dim]) -> tuple[list[int] | None, list
                 before, after = same_pads(extent, covered, stride)
             elif stride == 1:
                 before, after = same_pads(covered, covered, 1)
-            else:
+            elif covered > 1:
                 known = False
         ends.append((before, after))
         if isinstance(extent, int):

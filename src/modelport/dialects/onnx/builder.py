@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from modelport.dialects.onnx.edge import Edge
 from modelport.model.dtype import DType, from_numpy
-from modelport.model.expression import Expression, identity, sources
+from modelport.model.expression import Expression, same, sources
 from modelport.model.graph import Dim, Graph, Node, Scope, TensorType, Value
 from modelport.model.tensor import InMemory, Tensor
 
@@ -40,7 +40,8 @@ class Builder:
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = (
             parent._constants if parent else {}
         )
-        self._weights: dict[tuple[Any, ...], Edge] = parent._weights if parent else {}
+        self._weights: dict[str, list[tuple[Expression, Edge]]] = parent._weights if parent else {}
+        self.notes: list[tuple[str, str]] = parent.notes if parent else []
 
     # Names and scopes
 
@@ -138,14 +139,14 @@ class Builder:
 
         ``role`` and the names of the source tensors are kept as metadata.
         """
-        key = (name, identity(expression))
-        known = self._weights.get(key)
-        if known is not None:
-            return known
+        held = self._weights.setdefault(name, [])
+        for known, edge in held:
+            if same(known, expression):
+                return edge
         tensor = Tensor(self.unique(name), expression, _origin(expression, role))
         self._root.graph.tensors[tensor.name] = tensor
         edge = Edge(tensor.name, expression.dtype, expression.shape)
-        self._weights[key] = edge
+        held.append((expression, edge))
         return edge
 
     def constant(self, value: Any, dtype: DType | None = None) -> Edge:
@@ -160,6 +161,10 @@ class Builder:
             self._root.graph.tensors[name] = Tensor(name, InMemory(array))
             self._constants[key] = name
         return Edge(self._constants[key], held, array.shape)
+
+    def note(self, where: str, why: str) -> None:
+        """Remember what the graph expresses otherwise than its source: the place and one line."""
+        self.notes.append((where, why))
 
     # Bodies and the end
 
@@ -190,7 +195,8 @@ class Builder:
                 node.inputs, node.outputs = [source], [final]
                 self.graph.nodes.append(node)
         _rename(self.graph, renamed)
-        self._drop_unused_constants()
+        if self.parent is None:
+            self._drop_unused_constants()
         return self.graph
 
     def _drop_unused_constants(self) -> None:

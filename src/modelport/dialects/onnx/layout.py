@@ -73,7 +73,9 @@ def flatten(b: Builder, edge: Edge) -> Edge:
     known = all(isinstance(extent, int) for extent in edge.shape[1:])
     same = in_any_order(edge)
     twin = edge.twin
-    if same is None and twin is not None and edge.prefers_twin and not twin.flat and known:
+    # A twin that does not keep the batch first (time-major) cannot be flattened as it is.
+    kept = twin is not None and edge.prefers_twin and not twin.flat and twin.permutation[0] == 0
+    if same is None and twin is not None and kept and known:
         name = b.node("Flatten", [twin.name], axis=1)[0]
         return Edge(None, edge.dtype, shape, Twin(name, twin.permutation, edge.shape, True))
     return Edge(b.node("Flatten", [same or b.name(edge)], axis=1)[0], edge.dtype, shape)
@@ -136,7 +138,8 @@ def in_any_order(edge: Edge) -> str | None:
     twin = edge.twin
     if edge.prefers_twin and twin is not None and not twin.flat:
         wide = [axis for axis in twin.permutation if edge.shape[axis] != 1]
-        if wide == sorted(wide):
+        # The batch has to stay in its place: operators that flatten or copy extents rely on it.
+        if wide == sorted(wide) and twin.permutation[0] == 0:
             return twin.name
     return None
 

@@ -36,7 +36,7 @@ def unary(b: Builder, op_type: str, x: Edge, **attributes: Any) -> Edge:
 def binary(b: Builder, op_type: str, x: Edge, y: Edge | float | int) -> Edge:
     """A broadcasting operator of two tensors, or of a tensor and a number of its dtype."""
     other = y if isinstance(y, Edge) else b.constant(y, x.dtype)
-    compares = op_type in ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual")
+    compares = op_type in ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or")
     return layout.elementwise(b, op_type, [x, other], BOOL if compares else None)
 
 
@@ -237,6 +237,27 @@ def pad(b: Builder, x: Edge, pads: Mapping[int, tuple[int, int]], value: float =
 
 def _unless(axis: int, changed: Mapping[int, Any], item: Dim) -> Dim:
     return None if axis in changed else item
+
+
+def flip(b: Builder, x: Edge, axis: int) -> Edge:
+    """The entries along an axis in reverse order."""
+    flipped = slice_axis(b, x, axis, None, None, -1)
+    flipped.shape = x.shape
+    return flipped
+
+
+def zeros(b: Builder, dims: Sequence[Dim], extents: Sequence[Extent], dtype: DType) -> Edge:
+    """Zeros of a shape: ``dims`` as it is known, ``extents`` as it is computed."""
+    name = b.node("Expand", [b.name(b.constant(0, dtype)), b.name(vector(b, extents))])[0]
+    return Edge(name, dtype, tuple(dims))
+
+
+def arange(b: Builder, count: Extent) -> Edge:
+    """The int64 numbers from 0 up to ``count``."""
+    end = count if isinstance(count, Edge) else b.constant([count])
+    known = count if isinstance(count, int) else None
+    ends = [b.constant(0, INT64), squeeze(b, end, 0), b.constant(1, INT64)]
+    return b.emit("Range", ends, INT64, (known,))
 
 
 def unsqueeze(b: Builder, x: Edge, *axes: int) -> Edge:

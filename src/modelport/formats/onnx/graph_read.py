@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from modelport.errors import LimitExceeded
@@ -16,7 +16,15 @@ from modelport.formats.onnx.tensors_read import read_sparse, read_tensor
 from modelport.formats.onnx.types_read import read_type, read_value
 from modelport.model.graph import AttributeNote, Graph, LazyAttributes, Node, Reference, Scope
 from modelport.model.model import Level
-from modelport.wire.protobuf import FIXED32, LENGTH, VARINT, signed
+from modelport.wire.protobuf import (
+    FIXED32,
+    LENGTH,
+    VARINT,
+    Field,
+    Walker,
+    decode_varints,
+    signed,
+)
 
 MAX_NUMBERS = 20_000_000
 
@@ -30,7 +38,16 @@ _DEFAULTS: dict[str, Any] = {"FLOAT": 0.0, "INT": 0, "STRING": ""}
 # external tensor has. Where none of them occurs, decoding can wait: nothing inside can matter to
 # one who walks graphs or looks for side files.
 _MATTERS = re.compile(rb"[\x32\x5a\xb2\xda]|location")
-_LOOKED_AT = 1 << 16
+_LONG = 4096
+
+# Of longer ones the fields are looked at, those with messages inside:
+_INSIDE = (5, 6, 10, 11, 22, 23)
+
+RUN = -1
+_RUNS = {
+    (7, FIXED32): re.compile(rb"(?:\x3d[\s\S]{4})+"),
+    (8, VARINT): re.compile(rb"(?:\x40[\x80-\xff]{0,9}[\x00-\x7f])+"),
+}
 
 
 def read_graph(reading: Reading, start: int, end: int) -> Graph:
@@ -143,15 +160,35 @@ def _take_scope(node: Node) -> None:
 def read_attributes(reading: Reading, spans: list[tuple[int, int]]) -> LazyAttributes:
     """The attributes in these spans, decoded now only where a graph or side file may be inside."""
     walker = reading.walker
-    waits = not any(
-        stop - start > _LOOKED_AT or _MATTERS.search(walker.read(start, stop))
-        for start, stop in spans
-    )
+    waits = not any(_matters(walker, start, stop) for start, stop in spans)
     later = reading.later()
     attributes = LazyAttributes(lambda: _decode(later, spans), graphless=waits)
     if not waits:
         len(attributes)
     return attributes
+
+
+def _matters(walker: Walker, start: int, end: int) -> bool:
+    if end - start <= _LONG:
+        return _MATTERS.search(walker.read(start, end)) is not None
+    return any(number in _INSIDE for number, *_ in _fields(walker, start, end))
+
+
+def _fields(walker: Walker, start: int, end: int) -> Iterator[Field]:
+    """The fields of an AttributeProto; many numbers in a row, each a field, come as one ``RUN``."""
+    position = start
+    while position < end:
+        for field in walker.fields(position, end):
+            number, wire, _, second, at = field
+            pattern = _RUNS.get((number, wire)) if end - at > _LONG else None
+            stop = second if pattern is None else walker.run(at, end, pattern)
+            if stop > second:
+                yield number, RUN, at, stop, at
+                position = stop
+                break
+            yield field
+        else:
+            return
 
 
 def _decode(
@@ -179,7 +216,7 @@ def _read_attribute(
     code = 0
     found: dict[int, list[Any]] = {}
     unknown = b""
-    for number, wire, first, second, at in walker.fields(start, end):
+    for number, wire, first, second, at in _fields(walker, start, end):
         if number == _NAME and wire == LENGTH:
             name = walker.text(first, second)
         elif number == _TYPE and wire == VARINT:
@@ -205,7 +242,7 @@ def _read_attribute(
     if unused:
         unknown += b"".join(
             walker.read(at, second)
-            for number, _, _, second, at in walker.fields(start, end)
+            for number, _, _, second, at in _fields(walker, start, end)
             if number in unused
         )
     plain = not (doc or unknown) and not (isinstance(value, list) and not value)
@@ -233,6 +270,8 @@ def _add_value(
         found.setdefault(number, []).append(signed(first))
     elif number in (_FLOAT, _FLOATS) and wire == FIXED32:
         found.setdefault(number, []).append(struct.unpack("<f", walker.read(first, second))[0])
+    elif wire == RUN:
+        found.setdefault(number, []).extend(_run(reading, number, first, second))
     elif wire != LENGTH:
         return False
     elif number == _INTS:
@@ -252,6 +291,16 @@ def _add_value(
     else:
         return False
     return True
+
+
+def _run(reading: Reading, number: int, start: int, end: int) -> list[Any]:
+    """The values of many fields in a row, each a tag of one byte and a number."""
+    _check_numbers(reading, (end - start) // (5 if number == _FLOATS else 2))
+    raw = reading.walker.read(start, end)
+    if number == _FLOATS:
+        return [value for (value,) in struct.iter_unpack("<xf", raw)]
+    values: list[Any] = decode_varints(raw)[1::2].view("int64").tolist()
+    return values
 
 
 def _check_numbers(reading: Reading, count: int) -> None:

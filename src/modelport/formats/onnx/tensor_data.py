@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from modelport.errors import MalformedFile, ModelportError, UnsupportedFeature
 from modelport.model.dtype import STRING, DType
 from modelport.model.tensor import Box, FileSlice
-from modelport.wire.protobuf import LENGTH, VARINT, Walker
+from modelport.wire.protobuf import LENGTH, VARINT, Walker, decode_varints
 from modelport.wire.source import ByteSource
 
 if TYPE_CHECKING:
@@ -98,17 +98,27 @@ class TypedField:
             if wire == VARINT:
                 single.append(first)
                 continue
-            raw = np.frombuffer(self.source.read_at(first, second - first), np.uint8)
+            raw = self.source.read_at(first, second - first)
             if single:
                 parts.append(np.array(single, np.uint64))
                 single = []
-            varints = wire == LENGTH and self.field in (5, 7, 11)
-            parts.append(_decode_varints(raw, self.source.name, first) if varints else raw)
+            if self.field in (5, 7, 11):
+                parts.append(self._varints(raw, first))
+            else:
+                parts.append(np.frombuffer(raw, np.uint8))
         if single:
             parts.append(np.array(single, np.uint64))
         found = np.concatenate(parts) if parts else np.zeros(0, np.uint64)
         self._check(found)
         return found
+
+    def _varints(self, raw: bytes, offset: int) -> NDArray[Any]:
+        try:
+            return decode_varints(raw)
+        except ValueError as error:
+            raise MalformedFile(
+                self.source.name, offset=offset, expected="packed varints", found=str(error)
+            ) from error
 
     def _check(self, found: NDArray[Any]) -> None:
         wanted = math.prod(self.shape)
@@ -121,27 +131,6 @@ class TypedField:
                 expected=f"{wanted:,} values for {self.dtype} {list(self.shape)}",
                 found=f"{len(found):,}",
             )
-
-
-def _decode_varints(raw: NDArray[Any], path: str, offset: int) -> NDArray[Any]:
-    import numpy as np
-
-    last = np.flatnonzero(raw < 0x80)
-    values = np.zeros(len(last), np.uint64)
-    if len(raw) == 0:
-        return values
-    complete = len(last) and last[-1] == len(raw) - 1
-    first = np.concatenate(([0], last[:-1] + 1)) if complete else last
-    lengths = last - first + 1
-    if not complete or int(lengths.max()) > 10:
-        raise MalformedFile(
-            path, offset=offset, expected="varints of at most 10 bytes", found="a longer one"
-        )
-    for index in range(int(lengths.max())):
-        longer = lengths > index
-        bits = (raw[first[longer] + index] & 0x7F).astype(np.uint64)
-        values[longer] |= bits << np.uint64(7 * index)
-    return values
 
 
 class Strings:

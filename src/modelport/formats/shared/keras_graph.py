@@ -12,6 +12,7 @@ from modelport.formats.shared.keras_values import (
     input_type,
     layer_name,
     layers_of,
+    snake_case,
     stated_shape,
 )
 from modelport.model.graph import Graph, Node, Scope, TensorType, Value
@@ -83,10 +84,6 @@ def model_graph(
     return graph
 
 
-def _config(entry: dict[str, Any]) -> dict[str, Any]:
-    return entry["config"] if isinstance(entry["config"], dict) else {}
-
-
 def _model_attributes(entry: dict[str, Any]) -> dict[str, Any]:
     """What a model says beside its layers."""
     rest = {key: value for key, value in _config(entry).items() if key != "layers"}
@@ -105,7 +102,7 @@ def _layers(
     found: list[Layer] = []
     for index, inner in enumerate(entries):
         name = layer_name(inner, index + 1)
-        if given and not inner.get("name") and "name" not in _config_of(inner):
+        if given and not inner.get("name") and "name" not in _config(inner):
             name = given[index]
         layer = Layer(name, inner, (*scope, Scope(name, inner["class_name"], 0)))
         layer.graph = _inner_graph(inner, where, layer.scope)
@@ -115,7 +112,7 @@ def _layers(
     return found
 
 
-def _config_of(entry: dict[str, Any]) -> dict[str, Any]:
+def _config(entry: dict[str, Any]) -> dict[str, Any]:
     config = entry.get("config")
     return config if isinstance(config, dict) else {}
 
@@ -124,7 +121,7 @@ def _inner_graph(entry: dict[str, Any], where: str, scope: tuple[Scope, ...]) ->
     """The graph of a nested model, or of the model inside a wrapper such as TimeDistributed."""
     if is_model(entry):
         return model_graph(entry, where, scope)
-    inner: Any = _config_of(entry).get("layer")
+    inner: Any = _config(entry).get("layer")
     if is_model(inner):
         inner_scope = Scope(layer_name(inner, 1), inner["class_name"], 0)
         return model_graph(inner, where, (*scope, inner_scope))
@@ -133,31 +130,74 @@ def _inner_graph(entry: dict[str, Any], where: str, scope: tuple[Scope, ...]) ->
 
 def _chain(graph: Graph, layers: list[Layer], entry: dict[str, Any]) -> None:
     """A Sequential: every layer is called once, on what the one before gave."""
-    if not layers:
-        return
-    first = layers[0]
-    source: str | None = None
-    if first.class_name != "InputLayer":
-        source = f"{first.name}:input"
-        graph.inputs = [Value(source, _first_type(first, entry))]
+    values: list[str] = []
     for layer in layers:
         _count_outputs(layer)
-        call = Call() if source is None else Call(args=[{"tensor": 0}])
-        node = _node(layer, 0, call, [] if source is None else [source])
+        if layer is layers[0]:
+            values = _open_chain(graph, layer, entry)
+        places: list[Any] = [{"tensor": index} for index in range(len(values))]
+        call = Call(args=places if len(values) < 2 else [places])
+        node = _node(layer, 0, call, values)
         graph.nodes.append(node)
-        if source is None:
-            graph.inputs = [Value(node.outputs[0], _first_type(first, entry))]
-        source = node.outputs[0]
-    graph.outputs = [Value(name) for name in graph.nodes[-1].outputs]
+        if layer.class_name == "InputLayer":
+            graph.inputs = [Value(node.outputs[0], _first_type(layer, entry))]
+        values = node.outputs[:1]
+    graph.outputs = [Value(name) for name in (graph.nodes[-1].outputs if graph.nodes else ())]
+
+
+def _open_chain(graph: Graph, first: Layer, entry: dict[str, Any]) -> list[str]:
+    """The values that enter the first layer, which become inputs of the graph.
+
+    The Merge layer of Keras 1 holds models of its own, one a branch; each is called first.
+    """
+    if first.class_name == "InputLayer":
+        return []
+    if first.class_name == "Merge" and _config(first.entry).get("layers"):
+        return [name for branch in _branches(first) for name in _call_branch(graph, branch)]
+    amount = len(first.graph.inputs) if first.graph and is_model(first.entry) else 1
+    names = [
+        f"{first.name}:input:{index}" if index else f"{first.name}:input" for index in range(amount)
+    ]
+    types = [_first_type(first, entry)]
+    if first.graph is not None and amount > 1:
+        types = [
+            value.type if isinstance(value.type, TensorType) else None
+            for value in first.graph.inputs
+        ]
+    graph.inputs.extend(Value(name, found) for name, found in zip(names, types, strict=True))
+    return names
+
+
+def _branches(merge: Layer) -> list[Layer]:
+    """The layers inside a Merge, under names made from its own where they have none."""
+    found = []
+    for index, entry in enumerate(_config(merge.entry)["layers"]):
+        stated = layer_name(entry, 0)
+        unnamed = stated == f"{snake_case(entry['class_name'])}_0"
+        name = f"{merge.name}_branch_{index + 1}" if unnamed else stated
+        branch = Layer(name, entry, (*merge.scope[:-1], Scope(name, entry["class_name"], 0)))
+        branch.graph = _inner_graph(entry, merge.name, branch.scope)
+        found.append(branch)
+    return found
+
+
+def _call_branch(graph: Graph, branch: Layer) -> list[str]:
+    _count_outputs(branch)
+    values = _open_chain(graph, branch, branch.entry)
+    call = Call(args=[{"tensor": index} for index in range(len(values))])
+    node = _node(branch, 0, call, values)
+    graph.nodes.append(node)
+    if branch.class_name == "InputLayer":
+        graph.inputs.append(Value(node.outputs[0], input_type(branch.entry)))
+    return node.outputs[:1]
 
 
 def _first_type(first: Layer, entry: dict[str, Any]) -> TensorType | None:
     """The type of what enters a Sequential: its first layer's word, else the model's own."""
-    inner = first
     if first.graph is not None and first.graph.inputs and is_model(first.entry):
         stated = first.graph.inputs[0].type
         return stated if isinstance(stated, TensorType) else None
-    found = input_type(inner.entry)
+    found = input_type(first.entry)
     if found is not None and found.shape is not None:
         return found
     build_config = entry.get("build_config")

@@ -41,6 +41,8 @@ def describe(model: Model, entry: Any, where: str, names: tuple[str, ...] = ()) 
     """
     with keras_config(where):
         class_name = entry["class_name"]
+        if not isinstance(class_name, str):
+            raise TypeError(f"a model of the class {class_name!r}")
         model.findings.extend(find(entry))
         model.kind = model_kind(entry)
         model.extras["model_class"] = class_name

@@ -21,13 +21,20 @@ OLD_HARD_SIGMOID = "hard_sigmoid_keras2"
 
 
 class Names:
-    """The names of layers as Keras 3 accepts them: without ``/``, each once in its model."""
+    """The names of layers as Keras 3 accepts them: without ``/``, each once in its model.
 
-    def __init__(self, graph: Graph, report: Report) -> None:
+    ``keras_2`` keeps them, and TensorFlow's calls as the layers that tf_keras made of them.
+    """
+
+    def __init__(self, graph: Graph, report: Report, keras_2: bool) -> None:
+        self.report, self.keras_2 = report, keras_2
         self._known: dict[str, str] = {}
         for node in graph.nodes:
             name = node.scope[-1].name
             if name in self._known:
+                continue
+            if keras_2:
+                self._known[name] = name
                 continue
             allowed = self._free(name.replace("/", "_"))
             self._known[name] = allowed
@@ -47,9 +54,11 @@ class Names:
         return self._known[name]
 
 
-def model_entry(graph: Graph, sequential: bool, report: Report) -> dict[str, Any]:
+def model_entry(
+    graph: Graph, sequential: bool, report: Report, keras_2: bool = False
+) -> dict[str, Any]:
     """A model as ``{"module", "class_name", "config", "registered_name", "build_config"}``."""
-    names = Names(graph, report)
+    names = Names(graph, report, keras_2)
     stated = graph.attributes.get("config")
     stated = stated if isinstance(stated, dict) else {}
     config: dict[str, Any] = {
@@ -58,12 +67,10 @@ def model_entry(graph: Graph, sequential: bool, report: Report) -> dict[str, Any
     }
     if sequential:
         shape = _input_shape(graph)
-        config["layers"] = [
-            layer_entry(calls[0], names, report) for calls in _listed(graph).values()
-        ]
+        config["layers"] = [layer_entry(calls[0], names) for calls in _listed(graph).values()]
         config["build_input_shape"] = shape
         return {**SEQUENTIAL, "config": config, "build_config": {"input_shape": shape}}
-    config["layers"] = list(_functional_layers(graph, names, report))
+    config["layers"] = list(_functional_layers(graph, names))
     config["input_layers"] = _references(graph, stated.get("input_layers"), True, names)
     config["output_layers"] = _references(graph, stated.get("output_layers"), False, names)
     return {**FUNCTIONAL, "config": config, "build_config": {"input_shape": None}}
@@ -85,12 +92,12 @@ def _extent(extent: int | str | None) -> int | None:
     return extent if isinstance(extent, int) else None
 
 
-def _functional_layers(graph: Graph, names: Names, report: Report) -> Iterator[dict[str, Any]]:
+def _functional_layers(graph: Graph, names: Names) -> Iterator[dict[str, Any]]:
     listed = _listed(graph)
     order = [name for name in graph.attributes["layers"] if name in listed]
     order += [name for name in listed if name not in order]
     for name in order:
-        entry = layer_entry(listed[name][0], names, report)
+        entry = layer_entry(listed[name][0], names)
         entry["name"] = names[name]
         entry["inbound_nodes"] = [
             _inbound(graph, node, names) for node in listed[name] if node.inputs
@@ -98,26 +105,27 @@ def _functional_layers(graph: Graph, names: Names, report: Report) -> Iterator[d
         yield entry
 
 
-def layer_entry(node: Node, names: Names, report: Report) -> dict[str, Any]:
+def layer_entry(node: Node, names: Names) -> dict[str, Any]:
     """One layer (or operation) as Keras 3 serialises it."""
     attributes = node.attributes
     inner = attributes.get("graph")
     if isinstance(inner, Graph) and node.op_type in ("Functional", "Sequential", "Model"):
-        entry = model_entry(inner, node.op_type == "Sequential", report)
+        entry = model_entry(inner, node.op_type == "Sequential", names.report, names.keras_2)
         config = attributes.get("config")
         trainable = config.get("trainable", True) if isinstance(config, dict) else True
         entry["config"]["trainable"] = entry["config"]["trainable"] and bool(trainable)
     else:
-        entry = as_operation(node) or _layer(node, inner, report)
+        operation = None if names.keras_2 else as_operation(node)
+        entry = operation or _layer(node, inner, names)
     entry["config"]["name"] = names[node.scope[-1].name]
     return entry
 
 
-def _layer(node: Node, inner: Any, report: Report) -> dict[str, Any]:
+def _layer(node: Node, inner: Any, names: Names) -> dict[str, Any]:
     config = file_form(node.attributes.get("config", {}))
     if isinstance(inner, Graph) and isinstance(config.get("layer"), dict):
         sequential = config["layer"].get("class_name") == "Sequential"
-        config["layer"] = model_entry(inner, sequential, report)
+        config["layer"] = model_entry(inner, sequential, names.report, names.keras_2)
     return {
         "module": node.attributes.get("module", "keras.layers"),
         "class_name": node.op_type,

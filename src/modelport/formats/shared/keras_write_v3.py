@@ -31,7 +31,7 @@ def write(model: Model, output: Output, report: Report) -> None:
     Raises:
         ConversionError: the model has no architecture, or its input shape is unknown.
     """
-    _check(model)
+    check(model)
     entry = model_entry(model.graph, model.kind == "sequential", report)
     optimizer = compiled_optimizer(model)
     entry["compile_config"] = {}
@@ -54,7 +54,12 @@ def compiled_optimizer(model: Model) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _check(model: Model) -> None:
+def check(model: Model) -> None:
+    """Whether the model can be written with its architecture.
+
+    Raises:
+        ConversionError: it has none, or an input has no shape.
+    """
     if model.dialect is None or not model.graph.nodes:
         raise ConversionError(
             "architecture",

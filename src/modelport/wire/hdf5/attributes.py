@@ -34,6 +34,17 @@ class GlobalHeaps:
         self._heaps: dict[int, dict[int, bytes]] = {}
         self._text_left = MOST_TEXT
 
+    def spend(self, length: int) -> None:
+        """Count bytes that are handed out."""
+        self._text_left -= length
+        if self._text_left < 0:
+            raise LimitExceeded(
+                self.window.name,
+                resource="bytes of text in HDF5",
+                limit=MOST_TEXT,
+                actual=MOST_TEXT - self._text_left,
+            )
+
     def get(self, descriptor: bytes) -> bytes:
         """The bytes that a 16-byte descriptor (length, heap address, index) points to."""
         from pyfive.misc_low_level import GlobalHeap
@@ -43,14 +54,7 @@ class GlobalHeaps:
             return b""
         if address not in self._heaps:
             self._heaps[address] = GlobalHeap(self.window, address).objects
-        self._text_left -= length
-        if self._text_left < 0:
-            raise LimitExceeded(
-                self.window.name,
-                resource="bytes of text in HDF5",
-                limit=MOST_TEXT,
-                actual=MOST_TEXT - self._text_left,
-            )
+        self.spend(length)
         stored = self._heaps[address][index]
         if len(stored) < length:
             raise ValueError(f"a text of {length} bytes where the heap holds {len(stored)}")
@@ -67,6 +71,7 @@ def read_attributes(header: ObjectHeader, heaps: GlobalHeaps) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with guarded(header.window.source, "attribute", header.address):
         for body in _bodies(header):
+            heaps.spend(len(body))
             name, value = _attribute(body, heaps)
             found[name] = value
     return found

@@ -40,6 +40,7 @@ def chunk_index(source: ByteSource, root: int, axes: int) -> dict[tuple[int, ...
     seen: set[int] = set()
     waiting = [root]
     width = 8 + 8 * (axes + 1) + 8
+    entries_left = source.size // width
     while waiting:
         address = waiting.pop()
         if address in seen:
@@ -48,6 +49,9 @@ def chunk_index(source: ByteSource, root: int, axes: int) -> dict[tuple[int, ...
         signature, kind, level, used = struct.unpack("<4sBBH", source.read_at(address, 8))
         if signature != b"TREE" or kind != 1:
             raise ValueError(f"no chunk B-tree node at byte {address:,}")
+        entries_left -= used
+        if entries_left < 0:
+            raise ValueError("B-tree nodes that overlap")
         body = source.read_at(address + 24, used * width)
         for start in range(0, len(body), width):
             length, skipped, *offsets = struct.unpack_from(f"<II{axes + 2}Q", body, start)

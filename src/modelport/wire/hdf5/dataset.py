@@ -144,7 +144,7 @@ class HDF5Dataset:
             )
         if declared > FREE_DECLARED:
             stored = sum(chunk.length for chunk in self.chunks.values())
-            stored = self.source.size if self.unreadable else stored
+            stored = self.source.size if self.unreadable else min(stored, self.source.size)
             if declared > MOST_RATIO * stored:
                 raise LimitExceeded(
                     self.source.name,

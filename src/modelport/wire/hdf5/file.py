@@ -18,6 +18,7 @@ from modelport.wire.source import ByteSource, SliceSource
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MOST_OBJECTS = 1_000_000
 MOST_DEPTH = 64
+MOST_LETTERS = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +131,12 @@ class HDF5File:
 
     def _walk(self) -> Iterator[Entry]:
         seen: set[int] = set()
-        listed = 0
+        listed = letters = 0
         waiting: list[tuple[str, int, Link]] = [("/", 0, Link("", self._root))]
         while waiting:
             path, depth, link = waiting.pop()
-            listed += 1
-            self._check_limits(listed, depth)
+            listed, letters = listed + 1, letters + len(path)
+            self._check_limits(listed, letters, depth)
             entry = self._entry(path, link, seen)
             yield entry
             if entry.kind != "group":
@@ -159,9 +160,10 @@ class HDF5File:
             return Entry(path, "dataset", link.target)
         return Entry(path, "group" if header.is_group else "datatype", link.target)
 
-    def _check_limits(self, listed: int, depth: int) -> None:
+    def _check_limits(self, listed: int, letters: int, depth: int) -> None:
         for resource, limit, actual in (
             ("objects in HDF5", MOST_OBJECTS, listed),
+            ("letters of HDF5 paths", MOST_LETTERS, letters),
             ("depth of HDF5 groups", MOST_DEPTH, depth),
         ):
             if actual > limit:

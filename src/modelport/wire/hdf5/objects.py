@@ -25,6 +25,13 @@ LAYOUT, GROUP_INFO, FILTERS, ATTRIBUTE, SYMBOL_TABLE, ATTRIBUTE_INFO = (
     0x15,
 )
 
+OLD_HEADER_BYTES, NEW_HEADER_BYTES, HEADER_BLOCKS = 8 << 20, 1 << 20, 500
+MOST_NAME = 4096
+
+_READ = {
+    *(DATASPACE, LINK_INFO, DATATYPE, FILL, LINK, EXTERNAL),
+    *(LAYOUT, GROUP_INFO, FILTERS, ATTRIBUTE, SYMBOL_TABLE, ATTRIBUTE_INFO),
+}
 _SHARED = 2
 _HARD, _SOFT, _EXTERNAL_LINK = 0, 1, 64
 
@@ -40,13 +47,15 @@ class Link:
 class ObjectHeader:
     """The messages of one object: ``(type, body)`` pairs in the order of the file."""
 
-    __slots__ = ("address", "messages", "window")
+    __slots__ = ("address", "kinds", "messages", "window")
 
     def __init__(self, window: Window, address: int) -> None:
         self.window = window
         self.address = address
         with guarded(window.source, "object header", address):
             self.messages = list(_messages(window, address))
+        self.kinds = frozenset(kind for kind, _ in self.messages)
+        window.keep(len(self.messages))
 
     def first(self, kind: int) -> bytes | None:
         """The body of the first message of that type, or None."""
@@ -55,13 +64,12 @@ class ObjectHeader:
     @property
     def is_dataset(self) -> bool:
         """Whether the object holds values."""
-        return self.first(DATASPACE) is not None and self.first(LAYOUT) is not None
+        return {DATASPACE, LAYOUT} <= self.kinds
 
     @property
     def is_group(self) -> bool:
         """Whether the object holds links."""
-        kinds = (SYMBOL_TABLE, LINK_INFO, LINK, GROUP_INFO)
-        return any(found in kinds for found, _ in self.messages)
+        return not self.kinds.isdisjoint((SYMBOL_TABLE, LINK_INFO, LINK, GROUP_INFO))
 
     def links(self) -> Iterator[Link]:
         """The links of a group: by name, or by creation where the file keeps that order.
@@ -79,16 +87,30 @@ class ObjectHeader:
                     yield from _dense_links(self.window, body)
 
 
-def _messages(window: Window, address: int) -> Iterator[tuple[int, bytes]]:
+def _parse(window: Window, address: int) -> DataObjects:
+    """The header as pyfive sees it.
+
+    A block that continues in the next is copied together with it, so the size and number of blocks
+    are bounded; a header of version 2 does not even say how many messages it has.
+    """
     from pyfive.dataobjects import DataObjects
 
-    parsed: DataObjects = DataObjects(window, address)
+    window.seek(address)
+    old = window.read(1) == b"\1"
+    with window.at_most(OLD_HEADER_BYTES if old else NEW_HEADER_BYTES, HEADER_BLOCKS):
+        return DataObjects(window, address)
+
+
+def _messages(window: Window, address: int) -> Iterator[tuple[int, bytes]]:
+    parsed = _parse(window, address)
     for message in parsed.msgs:
         start, size = message["offset_to_message"], message["size"]
+        kind = int(message["type"])
+        if kind not in _READ:
+            continue
         body = parsed.msg_data[start : start + size]
         if len(body) < size:
             raise ValueError("a message that leaves its header")
-        kind = int(message["type"])
         if message["flags"] & _SHARED and kind in (DATASPACE, DATATYPE, FILL, FILTERS):
             body = _shared(window, body, kind)
         yield kind, body
@@ -96,13 +118,11 @@ def _messages(window: Window, address: int) -> Iterator[tuple[int, bytes]]:
 
 def _shared(window: Window, body: bytes, kind: int) -> bytes:
     """The message that a shared one points to (IV.A.2, a committed data type)."""
-    from pyfive.dataobjects import DataObjects
-
     version = body[0]
     if version == 3 and body[1] == 1:
         raise NotImplementedError("a message shared through the file's own heap")
     address = struct.unpack_from("<Q", body, 8 if version == 1 else 2)[0]
-    parsed: DataObjects = DataObjects(window, address)
+    parsed = _parse(window, address)
     for message in parsed.msgs:
         if message["type"] == kind and not message["flags"] & _SHARED:
             start = message["offset_to_message"]
@@ -118,12 +138,17 @@ def _symbol_table(window: Window, body: bytes) -> Iterator[Link]:
     heap = Heap(window, heap_address)
     for address in BTreeV1Groups(window, tree).symbol_table_addresses():
         for entry in SymbolTable(window, address).entries:
-            name = heap.get_object_name(entry["link_name_offset"]).decode("utf-8")
+            name = _heap_name(heap.data, entry["link_name_offset"])
             if entry["cache_type"] == 2:
                 offset = struct.unpack_from("<I", entry["scratch"])[0]
-                yield Link(name, heap.get_object_name(offset).decode("utf-8"))
+                yield Link(name, _heap_name(heap.data, offset))
             else:
                 yield Link(name, int(entry["object_header_address"]))
+
+
+def _heap_name(data: bytes, offset: int) -> str:
+    end = data.index(b"\0", offset, offset + MOST_NAME + 1)
+    return data[offset:end].decode("utf-8")
 
 
 def _dense_links(window: Window, body: bytes) -> Iterator[Link]:
@@ -170,6 +195,6 @@ def _link(window: Window, body: bytes) -> tuple[int, Link]:
 
 def _text(body: bytes, start: int, length: int) -> str:
     text = body[start : start + length]
-    if len(text) != length:
-        raise ValueError("a name longer than its message")
+    if len(text) != length or length > MOST_NAME:
+        raise ValueError(f"a name of {length:,} bytes")
     return text.decode("utf-8")

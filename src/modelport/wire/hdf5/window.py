@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from modelport.errors import LimitExceeded, MalformedFile, ModelportError, UnsupportedFeature
 from modelport.wire.source import ByteSource
 
+KEPT_MESSAGES = 200_000
+MOST_KEPT_MESSAGES = 4_000_000
 READ_BYTES = 64 << 20
 MOST_READ_BYTES = 512 << 20
 READ_CALLS = 100_000
@@ -28,8 +30,27 @@ class Window:
         self.source = source
         self.name = source.name
         self._position = 0
-        self._bytes_left = min(READ_BYTES + 4 * source.size, MOST_READ_BYTES)
+        self._bytes_left = self._most_bytes = min(READ_BYTES + 4 * source.size, MOST_READ_BYTES)
         self._calls_left = READ_CALLS + source.size // 2
+        self._messages_left = min(KEPT_MESSAGES + source.size // 16, MOST_KEPT_MESSAGES)
+
+    def keep(self, messages: int) -> None:
+        """Count header messages that stay in memory; overlapping headers can repeat them."""
+        self._messages_left -= messages
+        if self._messages_left < 0:
+            raise self._exceeded("messages of HDF5 headers", MOST_KEPT_MESSAGES)
+
+    @contextmanager
+    def at_most(self, size: int, calls: int) -> Iterator[None]:
+        """Allow only so many bytes and reads inside the block."""
+        outer = self._bytes_left, self._calls_left
+        inner = min(size, outer[0]), min(calls, outer[1])
+        self._bytes_left, self._calls_left = inner
+        try:
+            yield
+        finally:
+            self._bytes_left += outer[0] - inner[0]
+            self._calls_left += outer[1] - inner[1]
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move to ``offset``; positions past the end read nothing."""
@@ -52,15 +73,13 @@ class Window:
         self._bytes_left -= wanted
         self._calls_left -= 1
         if self._bytes_left < 0 or self._calls_left < 0:
-            raise LimitExceeded(
-                self.name,
-                resource="bytes of HDF5 structure",
-                limit=min(READ_BYTES + 4 * self.source.size, MOST_READ_BYTES),
-                actual=self.source.size * 4 + READ_BYTES + wanted,
-            )
+            raise self._exceeded("bytes or parts of HDF5 structure", self._most_bytes)
         data = self.source.read_at(self._position, wanted) if wanted else b""
         self._position += wanted
         return data
+
+    def _exceeded(self, resource: str, limit: int) -> LimitExceeded:
+        return LimitExceeded(self.name, resource=resource, limit=limit, actual=limit + 1)
 
 
 @contextmanager

@@ -1,0 +1,49 @@
+"""Makes ``arrays.h5`` here and ``with_data.h5`` in the folders of Keras files, with h5py 3.16.
+
+Run it in the folder above: ``python hdf5/make_samples.py``. ``gru_rmsprop.*`` and ``cnn_adam.h5``
+were written by Keras 3.15.1 and tf_keras 2.21.0 after three steps of training.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+HERE = Path(__file__).parent.parent
+
+
+def arrays(path: Path) -> None:
+    rng = np.random.default_rng(5)
+    with h5py.File(path, "w", libver="earliest") as file:
+        file.attrs["title"] = "a table of measurements"
+        file.attrs["weights"] = np.arange(3.0)
+        file["x"] = rng.standard_normal((20, 6)).astype("f4")
+        file["x"].attrs["unit"] = "mm"
+        file.create_dataset(
+            "images/rgb",
+            data=rng.integers(0, 255, (20, 4, 4, 3), "u1"),
+            chunks=(5, 4, 4, 3),
+            compression="gzip",
+            shuffle=True,
+        )
+        file["labels"] = np.arange(20, dtype=">i4")
+        file.create_dataset(
+            "names", data=[f"row {n}" for n in range(20)], dtype=h5py.string_dtype()
+        )
+
+
+def with_data(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+    with h5py.File(target, "a", libver="earliest") as file:
+        file["data/x"] = np.arange(24, dtype="f4").reshape(8, 3)
+        file["data/y"] = np.arange(8)
+        file.attrs["distributed_config"] = '{"mode": "synchronous"}'
+
+
+if __name__ == "__main__":
+    arrays(HERE / "hdf5" / "arrays.h5")
+    with_data(HERE / "keras-h5" / "gru_rmsprop.h5", HERE / "keras-h5" / "with_data.h5")
+    with_data(HERE / "keras-weights-h5" / "cnn_adam.h5", HERE / "keras-weights-h5" / "with_data.h5")
