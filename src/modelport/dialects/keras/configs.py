@@ -115,7 +115,7 @@ def _canonical(name: str, config: Config, history: History, where: str, depth: i
     if "data_format" in filled and filled["data_format"] not in ("channels_first", "channels_last"):
         filled["data_format"] = "channels_last"
     if name == "Bidirectional":
-        _bidirectional(filled, history, where, depth)
+        _bidirectional(filled, history, where)
     return filled
 
 
@@ -175,8 +175,11 @@ def _inner(layer: Any, history: History, where: str, depth: int) -> dict[str, An
     return serialised("keras.layers", name, modern)
 
 
-def _bidirectional(config: Config, history: History, where: str, depth: int) -> None:
-    """State the backward layer, which is a copy of the forward one unless a config has it."""
+def _bidirectional(config: Config, history: History, where: str) -> None:
+    """State the backward layer, which is a copy of the forward one unless a config has it.
+
+    From TensorFlow 2 on both give zeros at masked steps; before, they repeated their last output.
+    """
     forward = config.get("layer")
     if not isinstance(forward, Mapping):
         raise history.malformed(where, expected="a layer inside", found=forward)
@@ -186,3 +189,9 @@ def _bidirectional(config: Config, history: History, where: str, depth: int) -> 
         plain = str(own.get("name", "")).removeprefix("forward_")
         copy["name"] = f"backward_{plain}"
         config["backward_layer"] = {**forward, "config": copy}
+    for key in ("layer", "backward_layer"):
+        half = dict(config[key]["config"])
+        if "zero_output_for_mask" in half:
+            zeros = history.era >= Era.TF_KERAS and bool(half.get("return_sequences"))
+            half["zero_output_for_mask"] = zeros
+        config[key] = {**config[key], "config": half}

@@ -65,8 +65,9 @@ def _halves(layer: Layer) -> list[Layer]:
         half = layer.inner(layer.config[key], path, layer.inputs[:1])
         if half.op_type not in RECURRENT:
             raise layer.error(f"it wraps {half.op_type!r}, which is no recurrent layer of Keras")
-        sequences = half.config["return_sequences"]
-        half.config = {**half.config, "zero_output_for_mask": sequences}
+        # Keras 3 gives zeros at masked steps; a config that says otherwise is an older one's.
+        zeros = half.config.get("zero_output_for_mask", half.config["return_sequences"])
+        half.config = {**half.config, "zero_output_for_mask": zeros}
         halves.append(half)
     return halves
 
