@@ -334,12 +334,6 @@ else:
         return sequential(L.Embedding(7, 3, mask_zero=True, input_length=6),
                           L.GRU(4), L.Dense(2))
 
-    def twelve_batch_normalizations():
-        layers = [L.Dense(3, input_dim=3)]
-        for width in range(3, 14):
-            layers += [L.BatchNormalization(), L.Dense(width - 1)]
-        return sequential(*(layers + [L.BatchNormalization()]))
-
     def shared_nested():
         inner = sequential(L.Dense(3, input_dim=4, activation="tanh"), L.Dense(2))
         shared = L.Dense(4)
