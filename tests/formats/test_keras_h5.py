@@ -262,6 +262,7 @@ DANGEROUS = {
         layer("TimeDistributed", layer=layer("Lambda", function=["x", None, None])),
         layer("Dense", activation={"class_name": "__lambda__", "config": {"code": "4w=="}}),
         sequential(layer("Lambda", function="c\x00raw", function_type="lambda")),
+        layer("Merge", mode="raw bytes", mode_type="lambda"),
     ],
     "KER-002": [layer("TorchModuleWrapper", module="gASV")],
     "KER-003": [
@@ -272,6 +273,21 @@ DANGEROUS = {
     "KER-005": [
         layer("StringLookup", vocabulary="/etc/passwd"),
         layer("TFSMLayer", filepath="https://example.org/model"),
+    ],
+    "KER-006": [
+        layer(
+            "Dense",
+            activation={
+                **FUNCTION,
+                "module": "keras.config",
+                "config": "enable_unsafe_deserialization",
+            },
+        ),
+    ],
+    "KER-010": [
+        layer("TFOpLambda", function="io.write_file"),
+        layer("TFOpLambda", function="py_function"),
+        layer("TensorFlowOpLayer", node_def='name: "x" op: "ReadFile" input: "y"'),
     ],
 }
 
