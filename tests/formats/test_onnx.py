@@ -152,13 +152,14 @@ def test_values_of_every_dtype() -> None:
             continue
         found = tensors[tensor.name]
         expected = numpy_helper.to_array(tensor)
-        if tensor.name.endswith("_typed"):
-            assert found.numpy().dtype == expected.dtype, tensor.name
-            assert found.numpy().tobytes() == expected.tobytes(), tensor.name
-            box = found.data.read_box(((1, 3),))
-            assert box.tobytes() == expected[1:3].tobytes(), tensor.name
+        raw = numpy_helper.from_array(expected).raw_data
+        assert found.numpy().dtype == expected.dtype, tensor.name
+        assert found.numpy().tobytes() == expected.tobytes(), tensor.name
+        box = found.data.read_box(((1, 3),))
+        assert box.tobytes() == expected[1:3].tobytes(), tensor.name
+        assert b"".join(found.pieces()) == raw, tensor.name
         assert found.shape == expected.shape
-        assert found.nbytes == len(numpy_helper.from_array(expected).raw_data)
+        assert found.nbytes == len(raw)
     assert tensors["STRING_typed"].numpy().tolist() == ["plain", "größer", b"\xff\x00raw"]
 
 

@@ -43,8 +43,7 @@ def read_all(path: Path) -> Model:
     for node in nodes:
         tensors += [value for value in node.attributes.values() if isinstance(value, Tensor)]
     for tensor in tensors:
-        for piece in tensor.pieces():
-            assert memoryview(piece).nbytes >= 0
+        assert tensor.numpy().shape == tensor.shape
     return model
 
 
