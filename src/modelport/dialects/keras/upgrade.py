@@ -183,6 +183,9 @@ class _Upgrade:
 
     def _calls(self, node: Node, layer: _Layer) -> Iterator[Node]:
         attributes = {**node.attributes, "config": layer.config}
+        if self.past.era < Era.KERAS3:
+            # No config can say this: older versions heed some masks in other ways.
+            attributes["era"] = int(self.past.era)
         if layer.graph is not None:
             attributes["graph"] = layer.graph
         scope = node.scope
