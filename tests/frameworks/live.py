@@ -168,6 +168,7 @@ def run_node(
     config: dict[str, Any],
     inputs: list[np.ndarray],
     weights: dict[str, np.ndarray] | None = None,
+    era: int = 3,
 ) -> np.ndarray:
     """One canonical layer, without Keras: for forms that no live Keras 3 layer has."""
     from frameworks_onnx import serialise
@@ -179,7 +180,7 @@ def run_node(
     node = Node("keras", op_type, "one", scope=(Scope("one", op_type, 0),))
     node.inputs = [value.name for value in graph.inputs]
     node.outputs = ["one:0:0"]
-    node.attributes = {"config": config, "module": "keras.layers"}
+    node.attributes = {"config": config, "module": "keras.layers", "era": era}
     for role, value in (weights or {}).items():
         graph.tensors[role] = Tensor(role, InMemory(value))
         node.parameters[role] = role

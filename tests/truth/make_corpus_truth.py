@@ -33,8 +33,8 @@ chosen by PYTHONPATH; backend chosen by KERAS_BACKEND):
                                    keras_applications==1.0.2
                                    keras_preprocessing==1.0.1
     Keras 2.2.2                    the same with 1.0.4 and 1.0.2
-    Theano backend                 Theano==1.0.5 and a C compiler, with
-                                   THEANO_FLAGS=device=cpu,optimizer=fast_compile,blas.ldflags=
+    Theano backend                 Theano==1.0.5, a C compiler and libblas, with
+                                   THEANO_FLAGS=device=cpu,optimizer=fast_compile,blas.ldflags=-lblas
 
 Give each version a HOME of its own: old Keras writes a settings file there, and
 that of Keras 1 and that of Keras 2 differ.

@@ -101,13 +101,14 @@ def target_format(path: Path, to: str | None, model: Model) -> Format:
         return by_name(to)
     name = path.name.lower()
     endings = [
-        (len(ending), found)
+        ((len(ending), ending == found.extensions[0]), found)
         for found in formats()
         for ending in found.extensions
         if name.endswith(ending) and found.write is not None
     ]
-    longest = max((length for length, _ in endings), default=0)
-    able = [found for length, found in endings if length == longest]
+    # The longest ending wins; of two alike, the format whose own ending it is.
+    best = max((rank for rank, _ in endings), default=None)
+    able = [found for rank, found in endings if rank == best]
     if not able:
         known = sorted({ending for f in formats() if f.write for ending in f.extensions})
         why = f"its ending names no format; use one of {' '.join(known)} or give --to FORMAT"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,11 @@ from modelport.errors import ConversionError, MissingRuntime, ModelportError, Ru
 from modelport.model.graph import Graph
 from modelport.model.model import Level, Model
 from modelport.model.report import Report
-from modelport.runtimes.runtime import Run, Runtime, run
+from modelport.runtimes.runtime import Run, run
 from modelport.runtimes.table import runtimes_for
 from modelport.verify.agreement import Agreement, Status, best_status, compare_outputs
 from modelport.verify.inputs import EXTENTS, SAMPLES, random_inputs
+from modelport.verify.stand_in import form_for, standing_in
 
 Inputs = Sequence[tuple[str, NDArray[Any]]]
 
@@ -63,16 +64,14 @@ def run_both(
 
 
 def _runs(a: Side, b: Side, inputs: Inputs | None, samples: int, seed: int) -> tuple[Run, Run]:
-    for side in (a, b):
-        _installed(side.model)
     if inputs is not None:
-        return run_first(a, inputs), run_first(b, inputs)
+        return _run_beside(a, b, inputs), _run_beside(b, a, inputs)
     graph = as_onnx(b.model) or as_onnx(a.model)
     failure: ModelportError | None = None
     for extent in EXTENTS:
         made = random_inputs(a.model, graph, samples=samples, seed=seed, extent=extent)
         try:
-            return run_first(a, made), run_first(b, made)
+            return _run_beside(a, b, made), _run_beside(b, a, made)
         except RuntimeFailure as error:
             failure = failure or error
             if _all_known(a.model):
@@ -85,25 +84,41 @@ def _all_known(model: Model) -> bool:
     return all(isinstance(dim, int) for value in inputs for dim in (value.shape or ())[1:])
 
 
-def _installed(model: Model) -> list[Runtime]:
-    able = runtimes_for(model)
-    there = [runtime for runtime in able if runtime.installed]
-    if not there:
-        if not able:
-            raise ConversionError(model.path, f"no runtime can run a {model.format} file")
-        raise MissingRuntime(able[0].name, able[0].extra)
-    return there
+def _run_beside(side: Side, other: Side, inputs: Inputs) -> Run:
+    """Run a side itself, or, where its frameworks are missing or refuse it, a stand-in."""
+    try:
+        return run_first(side, inputs)
+    except (MissingRuntime, RuntimeFailure) as error:
+        form = form_for(side.model, other.model)
+        if form is None or side.model.format == form:
+            raise
+        try:
+            with standing_in(side.model, form) as (model, path):
+                found = run_first(Side(model, path), inputs)
+        except (ConversionError, MissingRuntime, RuntimeFailure):
+            raise error from None
+        return replace(found, runtime=f"{found.runtime} (as {form})")
 
 
 def run_first(side: Side, inputs: Inputs, layers: Sequence[str] = ()) -> Run:
-    """Run a side in the first of its installed runtimes that can."""
-    failure: RuntimeFailure | None = None
-    for runtime in _installed(side.model):
-        try:
-            return run(runtime, side.path, inputs, layers=layers)
-        except RuntimeFailure as error:
-            failure = failure or error
-    raise failure or RuntimeFailure("any", str(side.path), "no runtime is installed")
+    """Run a side in the first of its installed runtimes that can.
+
+    Raises:
+        MissingRuntime: none of them is installed.
+        RuntimeFailure: those that are cannot run the file.
+        ConversionError: no runtime is known for the format.
+    """
+    able = runtimes_for(side.model)
+    if not able:
+        raise ConversionError(side.model.path, f"no runtime runs a {side.model.format} file")
+    failure: ModelportError = MissingRuntime(able[0].name, able[0].extra)
+    for runtime in able:
+        if runtime.installed:
+            try:
+                return run(runtime, side.path, inputs, layers=layers)
+            except RuntimeFailure as error:
+                failure = error
+    raise failure
 
 
 def as_onnx(model: Model) -> Graph | None:

@@ -65,6 +65,12 @@ def softmax(layer: Layer) -> Edge:
     """Softmax over one axis or several, with masked positions left out."""
     b, x = layer.b, layer.x
     keep = _mask(layer)
+    if keep is not None and layer.era < 3:
+        # Keras 2 adds a large negative number, so that rows without any step are not 0.
+        hidden = layout.unary(b, "Not", keep)
+        large = -65504.0 if x.dtype.name == "float16" else -1e9
+        x = ops.add(b, x, ops.multiply(b, ops.cast(b, hidden, x.dtype), large))
+        keep = None
     if keep is not None:
         large = -3e4 if x.dtype.name == "float16" else -1e9
         x = ops.where(b, keep, x, b.constant(large, x.dtype))

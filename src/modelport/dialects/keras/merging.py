@@ -1,4 +1,8 @@
-"""Merging layers: sums, products, concatenation, dot products."""
+"""Merging layers: sums, products, concatenation, dot products.
+
+Masks: Keras 3 keeps what any input keeps, and looks at masks when it multiplies or compares;
+Keras 1 and 2 keep what all inputs with a mask keep, and calculate without looking.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +22,8 @@ Join: TypeAlias = Callable[[Builder, Edge, Edge], Edge]
 
 def _aligned(layer: Layer) -> list[Edge]:
     """The inputs with axes of extent 1 after the batch until all have the same rank."""
-    if not layer.inputs:
-        raise layer.error("it merges nothing")
+    if any(not isinstance(item, Edge | list | tuple) for item in layer.args) or not layer.inputs:
+        raise layer.error("it does not merge a list of tensors")
     rank = max(edge.rank for edge in layer.inputs)
     return [
         ops.unsqueeze(layer.b, edge, *range(1, 1 + rank - edge.rank)) if edge.rank < rank else edge
@@ -38,9 +42,15 @@ def _or(b: Builder, x: Edge, y: Edge) -> Edge:
     return layout.elementwise(b, "Or", [x, y], BOOL)
 
 
+def _and(b: Builder, x: Edge, y: Edge) -> Edge:
+    return layout.elementwise(b, "And", [x, y], BOOL)
+
+
 def _common_mask(layer: Layer) -> Edge | None:
-    """Where any input is not masked; None unless all inputs have a mask."""
+    """The mask of the merged value; in Keras 3 none unless all inputs have one."""
     masks = [edge.mask for edge in layer.inputs if edge.mask is not None]
+    if layer.era < 3:
+        return _folded(layer.b, _and, masks) if masks else None
     return _folded(layer.b, _or, masks) if len(masks) == len(layer.inputs) else None
 
 
@@ -56,7 +66,7 @@ def arithmetic(layer: Layer) -> Edge:
 
 def _spread_mask(layer: Layer, edge: Edge) -> Edge | None:
     """The mask of an input with an axis for its features; Keras loses it where ranks differ."""
-    same = all(other.rank == edge.rank for other in layer.inputs)
+    same = layer.era >= 3 and all(other.rank == edge.rank for other in layer.inputs)
     return ops.unsqueeze(layer.b, edge.mask, -1) if same and edge.mask is not None else None
 
 
@@ -109,6 +119,8 @@ def _concatenated_mask(layer: Layer, axis: int) -> Edge | None:
     given = [edge.mask for edge in layer.inputs if edge.mask is not None]
     if not given or any(mask.rank != layer.x.rank - 1 for mask in given):
         return None
+    if axis == layer.x.rank - 1 and layer.era < 3:
+        return _folded(b, _and, given)
     if axis == layer.x.rank - 1:
         # An input without a mask counts as unmasked everywhere, which leaves nothing masked.
         whole = len(given) == len(layer.inputs)

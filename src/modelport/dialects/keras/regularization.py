@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelport.dialects.keras.layer import Layer, lowers
-from modelport.dialects.onnx import layout, ops
+from modelport.dialects.onnx import layout, ops, resize
 from modelport.dialects.onnx.edge import Edge
 from modelport.model.dtype import FLOAT32
 
@@ -27,7 +27,6 @@ def unchanged(layer: Layer) -> Edge:
     "RandomColorDegeneration",
     "RandomColorJitter",
     "RandomContrast",
-    "RandomCrop",
     "RandomGrayscale",
     "RandomHeight",
     "RandomHue",
@@ -38,7 +37,8 @@ def unchanged(layer: Layer) -> Edge:
 )
 def unaugmented(layer: Layer) -> Edge:
     """The images as they are: Keras augments in training only."""
-    return layout.unary(layer.b, "Identity", layer.x)
+    old = layer.era < 3 and layer.op_type not in ("RandomHeight", "RandomWidth")
+    return layout.unary(layer.b, "Identity", _in_floats(layer) if old else layer.x)
 
 
 @lowers(
@@ -58,4 +58,29 @@ def unaugmented(layer: Layer) -> Edge:
 )
 def unaugmented_floats(layer: Layer) -> Edge:
     """The images as they are, but in the dtype of the layer, whole numbers too."""
-    return layout.unary(layer.b, "Identity", ops.cast(layer.b, layer.x, layer.dtype))
+    return layout.unary(layer.b, "Identity", _in_floats(layer))
+
+
+def _in_floats(layer: Layer) -> Edge:
+    return ops.cast(layer.b, layer.x, layer.dtype)
+
+
+@lowers("RandomCrop")
+def random_crop(layer: Layer) -> Edge:
+    """The images as they are in Keras 3; in Keras 2 their middle, resized to the wanted extent."""
+    b, x = layer.b, layer.x
+    if layer.era >= 3:
+        return layout.unary(b, "Identity", x)
+    wanted = (layer.config["height"], layer.config["width"])
+    if x.rank != 4 or not all(isinstance(extent, int) for extent in x.shape[1:]):
+        raise layer.error("it needs images of known height and width")
+    x = ops.cast(b, x, layer.dtype)
+    extents = [extent for extent in x.shape[1:3] if isinstance(extent, int)]
+    cut = [
+        max(min(extents[0], extents[1] * wanted[0] // wanted[1]), 1),
+        max(min(extents[1], extents[0] * wanted[1] // wanted[0]), 1),
+    ]
+    for axis, (extent, size) in enumerate(zip(extents, cut, strict=True)):
+        start = (extent - size) // 2
+        x = ops.slice_axis(b, x, axis + 1, start, start + size)
+    return resize.bilinear(b, x, wanted)

@@ -185,6 +185,9 @@ class _Upgrade:
 
     def _calls(self, node: Node, layer: _Layer) -> Iterator[Node]:
         attributes = {**node.attributes, "config": layer.config}
+        if self.past.era < Era.KERAS3:
+            # No config can say this: older versions heed some masks in other ways.
+            attributes["era"] = int(self.past.era)
         attributes["call"] = modern_call(
             layer.op_type, node.attributes.get("call"), len(node.inputs)
         )

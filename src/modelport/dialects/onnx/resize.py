@@ -62,6 +62,19 @@ def magnify(b: Builder, x: Edge, factors: Sequence[int], interpolation: str) -> 
     return ops.matmul(b, ops.matmul(b, rows, x), ops.transpose(b, columns, (1, 0)))
 
 
+def bilinear(b: Builder, x: Edge, sizes: Sequence[int]) -> Edge:
+    """Channels-last images resized to a height and width."""
+    shape = (x.shape[0], *sizes, x.shape[3])
+    if shape == x.shape:
+        return x
+    name = layout.channels_first(b, x)
+    lead = b.node("Shape", [name], start=0, end=2)[0]
+    target = b.node("Concat", [lead, b.name(b.constant(list(sizes)))], axis=0)[0]
+    given = [name, "", "", target]
+    resized = b.node("Resize", given, mode="linear", coordinate_transformation_mode="half_pixel")
+    return layout.from_channels_first(resized[0], x.dtype, shape)
+
+
 def weights(extent: int, size: int, interpolation: str) -> NDArray[np.float64]:
     """The matrix (size, extent) of an interpolation along one axis.
 

@@ -41,10 +41,11 @@ def read(candidate: Candidate) -> Model:
     reading = Reading(Walker(candidate.source), files)
     model = Model("onnx", path, candidate.source.size, dialect=DOMAIN, kind="graph")
     facts = _read_fields(reading, model, candidate.source.size)
-    model.producer.name = facts.pop("producer_name", None)
-    model.producer.version = facts.pop("producer_version", None)
-    if facts:
-        model.metadata[MODEL_FACTS] = facts
+    model.producer.name = facts.pop("producer_name", None) or None
+    model.producer.version = facts.pop("producer_version", None) or None
+    stated = {name: fact for name, fact in facts.items() if fact}
+    if stated:
+        model.metadata[MODEL_FACTS] = stated
     model.findings = files.findings
     model.signature = _signature(model.graph)
     _take_hints(model)

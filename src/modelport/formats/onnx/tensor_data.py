@@ -60,23 +60,12 @@ class TypedField:
         return self._values().tobytes()
 
     def _values(self) -> NDArray[Any]:
-        import numpy as np
+        if 0 < self.dtype.bits < 8:
+            from modelport.model.packing import unpack
 
+            return unpack(self.stored(), self.dtype, 0, math.prod(self.shape))
         numbers = self._numbers()
         numpy_dtype = self.dtype.numpy
-        if self.dtype.bits in (2, 4):
-            per_byte = 8 // self.dtype.bits
-            shifts = np.arange(per_byte, dtype=np.uint8) * self.dtype.bits
-            patterns = numbers.astype(np.uint8)[:, None] >> shifts & ((1 << self.dtype.bits) - 1)
-            flat = patterns.ravel()[: math.prod(self.shape)]
-            if self.dtype.kind == "int":
-                sign = np.uint8(1 << (self.dtype.bits - 1))
-                return ((flat ^ sign).astype(np.int8) - np.int8(sign)).astype(numpy_dtype)
-            if self.dtype.kind == "uint":
-                return flat.astype(numpy_dtype)
-            return flat.view(numpy_dtype)
-        if self.dtype.bits == 6:
-            return (numbers.astype(np.uint8) & 0x3F).view(numpy_dtype)
         if self.dtype.kind == "bool":
             return numbers.astype(bool)
         if self.dtype.kind == "float" and self.dtype.bits < 32:

@@ -19,6 +19,21 @@ from modelport.model.model import Finding, Level
 _ACTIVATION_KEYS = ("activation", "recurrent_activation", "inner_activation")
 _VOCABULARY = ("StringLookup", "IntegerLookup", "TextVectorization")
 _FILE_READERS = ("TFSMLayer",)
+_BYTECODE_KEYS = (
+    "function_type",
+    "mode_type",
+    "output_shape_type",
+    "output_mask_type",
+    "mask_type",
+)
+
+# What a call of TensorFlow may reach beyond numbers: files, the network, Python, libraries.
+_TF_FUNCTIONS = ("io.", "data.", "saved_model.", "summary.", "train.", "distribute.", "raw_ops.")
+_TF_CALLS = ("py_function", "numpy_function", "py_func", "load_library", "load_op_library", "print")
+_TF_OPERATORS = (
+    *("ReadFile", "WriteFile", "MatchingFiles", "PyFunc", "EagerPyFunc", "PyFuncStateless"),
+    *("SaveV2", "RestoreV2", "TFRecordDataset", "TextLineDataset", "Save", "Restore"),
+)
 
 
 def find(config: Any) -> list[Finding]:
@@ -60,14 +75,10 @@ def _object(where: str, value: dict[str, Any]) -> list[Finding]:
         if isinstance(value.get(key), str) and value[key] not in ACTIVATIONS | CLASSES
     ]
     class_name = value.get("class_name")
-    if any(
-        "enable_unsafe_deserialization" in str(value.get(key))
-        for key in ("config", "name")
-        if isinstance(value.get(key), str)
-    ):
-        found.append(
-            Finding("KER-006", Level.DANGEROUS, "the config turns safe loading off", where)
-        )
+    stated = (value.get(key) for key in ("config", "name", "fn"))
+    if any(isinstance(text, str) and "enable_unsafe_deserialization" in text for text in stated):
+        what = "the config turns safe loading off"
+        found.append(Finding("KER-006", Level.DANGEROUS, what, where))
     if not isinstance(class_name, str) or "config" not in value:
         return found
     config = value["config"]
@@ -83,7 +94,33 @@ def _object(where: str, value: dict[str, Any]) -> list[Finding]:
         )
     else:
         found.extend(_class(where, class_name, value))
+    if isinstance(config, dict):
+        found.extend(_config(where, class_name, config))
     return found
+
+
+def _config(where: str, class_name: str, config: dict[str, Any]) -> list[Finding]:
+    """What stands in the config of a known class: bytecode of a Merge, calls of TensorFlow."""
+    found = []
+    if class_name != "Lambda" and any(config.get(key) == "lambda" for key in _BYTECODE_KEYS):
+        what = f"{class_name} holds Python bytecode"
+        found.append(Finding("KER-001", Level.DANGEROUS, what, where))
+    function = config.get("function")
+    if class_name == "TFOpLambda" and isinstance(function, str) and _reaches_out(function):
+        found.append(Finding("KER-010", Level.DANGEROUS, f"a call of tf.{function}", where))
+    if class_name == "TensorFlowOpLayer":
+        node = str(config.get("node_def"))
+        names = [name for name in _TF_OPERATORS if f'"{name}"' in node or f"'{name}'" in node]
+        found.extend(
+            Finding("KER-010", Level.DANGEROUS, f"the TensorFlow operator {name}", where)
+            for name in names
+        )
+    return found
+
+
+def _reaches_out(function: str) -> bool:
+    """Whether a function of TensorFlow does more than compute."""
+    return function.startswith(_TF_FUNCTIONS) or function.rsplit(".", 1)[-1] in _TF_CALLS
 
 
 def _lambda(where: str, config: Any) -> Finding:

@@ -1,0 +1,47 @@
+"""A stand-in for a file that no runtime loads any more: the same model, in a form that one does.
+
+Old Keras files are refused by today's frameworks. Held against ONNX, they stand in as a ``.keras``
+that stock Keras runs; held against Keras, as ONNX that onnxruntime runs. Either way the two sides
+come about by different code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from modelport.convert.carry import carry
+from modelport.errors import ConversionError
+from modelport.formats.candidate import Candidate
+from modelport.formats.table import by_name, read
+from modelport.model.model import Model
+from modelport.model.report import Report
+from modelport.wire.output import Output
+
+
+def form_for(model: Model, other: Model) -> str | None:
+    """The format a model may stand in as beside another, or None where there is none."""
+    if model.dialect != "keras":
+        return None
+    return "keras-v3" if other.dialect == "ai.onnx" else "onnx"
+
+
+@contextmanager
+def standing_in(model: Model, form: str) -> Iterator[tuple[Model, Path]]:
+    """The stand-in, read from a temporary file that is gone afterwards.
+
+    Raises:
+        ConversionError: the model has no such form.
+    """
+    target = by_name(form)
+    if target.write is None:
+        raise ConversionError(model.path, f"modelport does not write {form}")
+    with TemporaryDirectory(prefix="modelport-") as folder:
+        path = Path(folder) / f"stand_in{target.extensions[0]}"
+        report = Report()
+        with Output(path) as output:
+            target.write(carry(model, target, report), output, report)
+            output.publish()
+        yield read(Candidate(path)), path
