@@ -62,7 +62,7 @@ def _input(tensor: Any, generator: np.random.Generator) -> Any:
     return keras.ops.convert_to_tensor(generator.normal(0, 1, shape).astype(tensor.dtype))
 
 
-@pytest.mark.parametrize("name", sorted(set(STOCK) - ALONE - AS_STATED | {'Pipeline'}))
+@pytest.mark.parametrize("name", sorted(set(STOCK) - ALONE - AS_STATED | {"Pipeline"}))
 def test_a_layer_comes_back(name: str, tmp_path: Path) -> None:
     make, shapes = STOCK[name]
     if name.endswith("Cell") or name == "StackedRNNCells":

@@ -6,6 +6,7 @@ Writes OUT/masked_keras_<version>.h5 and .npz (x0, y0, y1 ...). Weights are rand
 gaps at the start, inside and at the end, and a row that is masked throughout. Run under Keras 2.2.4
 (Python 3.6, tensorflow==1.15.0, KERAS_BACKEND=tensorflow) and 1.2.2.
 """
+
 import sys
 
 import keras
