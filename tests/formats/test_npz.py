@@ -52,12 +52,13 @@ def check_against_numpy(path: Path) -> None:
                 else wanted
             )
             assert bits(tensor.numpy()) == bits(little)
-            assert b"".join(tensor.pieces(24)) == little.tobytes()
+            limit = max(24, little.nbytes // 50)
+            assert b"".join(tensor.pieces(limit)) == little.tobytes()
             box = tuple((extent // 3, extent) for extent in wanted.shape)
             cut = tuple(slice(*pair) for pair in box)
             assert bits(tensor.data.read_box(box)) == bits(little[cut])
             turned = Tensor("t", source(tensor).transpose())
-            assert b"".join(turned.pieces(24)) == np.ascontiguousarray(little.T).tobytes()
+            assert b"".join(turned.pieces(limit)) == np.ascontiguousarray(little.T).tobytes()
 
 
 SAMPLES = ["all_dtypes", "compressed", "layouts", "training_data", "batches"]

@@ -30,7 +30,6 @@ from modelport.formats.shared.weights_only import fitting, report_left_out
 from modelport.model.component import Component, Holds
 from modelport.model.dataset import Dataset
 from modelport.model.dtype import DTYPES, OBJECT, STRING, DType
-from modelport.model.expression import source as leaf
 from modelport.model.model import Finding, Level, Model
 from modelport.model.report import Kind, Report
 from modelport.model.tensor import Box, FileSlice, Tensor, TensorData
@@ -209,7 +208,9 @@ class Computed:
         """The values inside ``box``."""
         if self.how == "swap":
             return self.stored.read_box(box).byteswap()
-        return leaf(Tensor("", self.stored)).transpose().read_box(box)
+        from modelport.model.expression import source
+
+        return source(Tensor("", self.stored)).transpose().read_box(box)
 
 
 @dataclass(frozen=True, slots=True)
