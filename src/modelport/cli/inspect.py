@@ -137,7 +137,7 @@ def _short(value: Any) -> str:
         return ", ".join(f"{key}: {_short(item)}" for key, item in value.items())
     if isinstance(value, list):
         return ", ".join(_short(item) for item in value if item is not None)
-    return str(value)
+    return f"{value:.7g}" if isinstance(value, float) else str(value)
 
 
 def _settings(optimizer: dict[str, Any] | None) -> str:
@@ -191,14 +191,14 @@ def _layer_table(layers: list[dict[str, Any]], every_layer: bool) -> str:
         half = SHOWN_LAYERS // 2
         gap = dict.fromkeys(layers[0]) | {"name": f"… {len(layers) - 2 * half:,} more (--layers)"}
         shown = [*layers[:half], gap, *layers[-half:]]
-    header = ["layer", "type", "activation", "units", "parameters", "bias", "frozen", "output"]
+    header = ["layer", "type", "act.", "units", "params", "bias", "frozen", "output"]
     rows = [
         [
             str(layer["name"]),
             str(layer["type"] or ""),
             _short(layer["activation"]) if layer["activation"] else "",
             text.number(layer["units"]),
-            text.number(layer["parameters"]),
+            text.number(layer["parameters"] or None),
             text.number(layer["bias"] or None),
             text.number(layer["frozen"] or None),
             text.shape(layer["output_shape"]) if layer["output_shape"] else "",
@@ -220,13 +220,19 @@ def _next(described: dict[str, Any]) -> str:
     stem = Path(path).stem
     name = described["format"]["name"]
     ways: list[tuple[str, str]] = []
-    if described["components"]["architecture"] and name.startswith("keras"):
+    level = described["verdict"]["level"]
+    if level != "inert":
+        ways.append(("", f"{level}: modelport shows such parts, and never runs or converts them"))
+    elif described["components"]["architecture"] and name.startswith("keras"):
         ways.append((f"modelport convert {path} {stem}.onnx", "run it anywhere, verified"))
         other = ".h5" if name == "keras-v3" else ".keras"
         ways.append((f"modelport convert {path} {stem}{other}", "for Keras 3, training goes on"))
     elif described["components"]["weights"] and not described["components"]["architecture"]:
-        ways.append((f"modelport convert {path} {stem}.safetensors", "weights alone"))
+        ending = ".npz" if name == "safetensors" else ".safetensors"
+        ways.append((f"modelport convert {path} {stem}{ending}", "weights alone"))
     ways.append((f"modelport ready {path}", "what is missing to use, train, archive"))
     lines = [click.style("Next", bold=True)]
-    lines += [f"  {text.clean(what)}\n      {why}" for what, why in ways]
+    for what, why in ways:
+        lines += [f"  {text.clean(what)}"] if what else []
+        lines.append(f"      {why}" if what else f"  {why}")
     return "\n".join(lines)

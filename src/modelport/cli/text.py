@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
-WIDTH = 80
+WIDTH = min(max(shutil.get_terminal_size().columns, 80), 120)
+"""Columns: those of the terminal within reason, 80 where there is none."""
 
 
 def size(count: int | None) -> str:

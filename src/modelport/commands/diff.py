@@ -6,7 +6,7 @@ import os
 from collections import defaultdict
 from typing import Any
 
-from modelport.commands.layers import layers
+from modelport.commands.layers import describe_layers
 from modelport.commands.open import open_model
 from modelport.convert.compare import Fingerprint, equal, fingerprint
 from modelport.errors import ConversionError
@@ -74,8 +74,8 @@ def _training(model: Model) -> dict[str, Any]:
 
 
 def _layers(a: Model, b: Model) -> dict[str, list[Any]]:
-    left = {layer["name"]: layer for layer in layers(a)} if a.dialect else {}
-    right = {layer["name"]: layer for layer in layers(b)} if b.dialect else {}
+    left = {layer["name"]: layer for layer in describe_layers(a).layers}
+    right = {layer["name"]: layer for layer in describe_layers(b).layers}
     if a.dialect != b.dialect:
         return {"only_a": [], "only_b": [], "changed": []}
     return {

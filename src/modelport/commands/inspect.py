@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from modelport.commands import plain
-from modelport.commands.layers import layers
+from modelport.commands.layers import Layers, describe_layers
 from modelport.commands.open import open_model
 from modelport.errors import LimitExceeded, MalformedFile, ModelportError
 from modelport.formats.candidate import Candidate
 from modelport.formats.table import by_name, identify
 from modelport.model.component import Component
-from modelport.model.model import Level, Model
+from modelport.model.model import Model
 from modelport.wire.source import FileSource
 
 SCHEMA = "modelport.inspect/1"
@@ -32,6 +32,8 @@ def inspect(path: str | os.PathLike[str], *, tensors: bool = False) -> dict[str,
 def describe(model: Model, *, tensors: bool = False) -> dict[str, Any]:
     """The description of a model that is open already."""
     present = model.components
+    layers = describe_layers(model)
+    signature = _signature(model, layers)
     described = {
         "schema": SCHEMA,
         "path": model.path,
@@ -45,14 +47,14 @@ def describe(model: Model, *, tensors: bool = False) -> dict[str, Any]:
         "verdict": _verdict(model),
         "components": {str(component): component in present for component in Component},
         "evidence": {str(key): text for key, text in model.evidence.items()},
-        "architecture": _architecture(model),
+        "architecture": _architecture(model, layers, signature),
         "weights": _weights(model),
         "loss": plain.plain(model.training.loss) if model.training else None,
         "metrics": plain.plain(model.training.metrics) if model.training else None,
         "optimizer": _optimizer(model),
         "optimizer_state": _optimizer_state(model),
         "hyperparameters": plain.plain(model.hyperparameters),
-        "signature": _signature(model),
+        "signature": signature,
         "training_data": _training_data(model),
         "metadata": plain.plain(model.metadata),
     }
@@ -114,16 +116,18 @@ def _verdict(model: Model) -> dict[str, Any]:
     return {"level": str(model.level), "findings": findings}
 
 
-def _architecture(model: Model) -> dict[str, Any] | None:
-    if model.dialect is None:
+def _architecture(
+    model: Model, described: Layers, signature: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    if model.dialect is None or signature is None:
         return None
     return {
         "dialect": model.dialect,
         "kind": model.kind,
         "nodes": sum(len(graph.nodes) for graph in model.graph.subgraphs()),
-        "inputs": [value.name for value in model.graph.inputs],
-        "outputs": [value.name for value in model.graph.outputs],
-        "layers": layers(model) if model.level is not Level.MALFORMED else [],
+        "inputs": [value["name"] for value in signature["inputs"]],
+        "outputs": [value["name"] for value in signature["outputs"]],
+        "layers": described.layers,
     }
 
 
@@ -156,12 +160,17 @@ def _optimizer_state(model: Model) -> dict[str, Any] | None:
     return {"step": state.step, "tensors": len(state.tensors)}
 
 
-def _signature(model: Model) -> dict[str, Any] | None:
+def _signature(model: Model, described: Layers) -> dict[str, Any] | None:
     if model.signature is None:
         return None
+    outputs = [plain.value(value) for value in model.signature.outputs]
+    # A Keras file does not state what comes out of a layer; the layers tell.
+    for output, (dtype, extents) in zip(outputs, described.outputs, strict=False):
+        output["dtype"] = output["dtype"] or dtype
+        output["shape"] = output["shape"] or extents
     return {
         "inputs": [plain.value(value) for value in model.signature.inputs],
-        "outputs": [plain.value(value) for value in model.signature.outputs],
+        "outputs": outputs,
     }
 
 

@@ -12,7 +12,7 @@ from modelport.dialects.onnx.edge import Edge
 from modelport.errors import ConversionError
 from modelport.model.component import Component
 from modelport.model.dtype import FLOAT32
-from modelport.model.graph import Dim, Graph, Node, Value
+from modelport.model.graph import Graph, Node, TensorType, Value
 from modelport.model.report import Kind, Report
 from modelport.model.tensor import Tensor
 
@@ -101,15 +101,15 @@ def _filled(written: Any, inputs: Sequence[Edge]) -> Any:
     return written
 
 
-def output_shapes(graph: Graph) -> dict[str, tuple[Dim, ...]]:
-    """The shape of every value of a canonical graph that can be told, by lowering it for show.
+def output_types(graph: Graph) -> dict[str, TensorType]:
+    """The dtype and shape of every value of a canonical graph, told by lowering it for show.
 
-    Layers that have no ONNX form, and what comes after them, are left out.
+    Unknown extents are None. Layers that have no ONNX form, and what comes after them, are left
+    out.
     """
-    b = Builder("shapes")
-    shapes: dict[str, tuple[Dim, ...]] = {}
-    known = [value for value in graph.inputs if value.shape is not None]
-    edges = {value.name: _input(b, value) for value in known}
+    b = Builder("types")
+    types: dict[str, TensorType] = {}
+    edges = {value.name: _input(b, value) for value in graph.inputs if value.shape is not None}
     for node in graph.nodes:
         if node.op_type != "InputLayer" and all(name in edges for name in node.inputs):
             try:
@@ -118,7 +118,7 @@ def output_shapes(graph: Graph) -> dict[str, tuple[Dim, ...]]:
             except ConversionError:
                 continue
             edges.update(zip(node.outputs, results, strict=False))
-        for name in node.outputs:
-            if name in edges:
-                shapes[name] = edges[name].shape
-    return shapes
+    for name, edge in edges.items():
+        extents = tuple(extent if isinstance(extent, int) else None for extent in edge.shape)
+        types[name] = TensorType(edge.dtype, extents)
+    return types

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from modelport.formats.shared.keras_findings import find
@@ -10,6 +12,7 @@ from modelport.formats.shared.keras_graph import model_graph, model_kind
 from modelport.formats.shared.keras_training import learning_rate, training_config
 from modelport.formats.shared.keras_values import keras_config, layers_of
 from modelport.model.component import Component
+from modelport.model.graph import Value
 from modelport.model.model import Model, Producer
 from modelport.model.signature import Signature
 
@@ -51,12 +54,28 @@ def describe(model: Model, entry: Any, where: str, names: tuple[str, ...] = ()) 
             return
         model.graph = model_graph(entry, where, names=names)
         model.dialect = "keras"
-        model.signature = Signature(list(model.graph.inputs), list(model.graph.outputs))
+        model.signature = Signature(_named(model.graph.inputs), _named(model.graph.outputs))
         model.evidence[Component.ARCHITECTURE] = "model config"
         model.hyperparameters["layers"] = len(layers_of(entry) or ())
         batch = _batch_size(model)
         if batch is not None:
             model.hyperparameters["batch_size"] = batch
+
+
+def _named(values: Sequence[Value]) -> list[Value]:
+    """The values under the names Keras gives them: that of the layer, ``_input`` for its input."""
+    named: list[Value] = []
+    taken: set[str] = set()
+    for value in values:
+        layer = value.name.rsplit(":", 2)[0]
+        name = wanted = value.name.replace(":", "_") if value.name.endswith(":input") else layer
+        number = 0
+        while name in taken:
+            number += 1
+            name = f"{wanted}_{number}"
+        taken.add(name)
+        named.append(replace(value, name=name))
+    return named
 
 
 def _batch_size(model: Model) -> int | None:
