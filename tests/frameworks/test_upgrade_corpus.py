@@ -39,6 +39,7 @@ NOT_IN_KERAS3 = (
     "shapes",  # LocallyConnected1D
     "locally-connected",
     "theano-pooling-same",  # another padding than TensorFlow's
+    "up-sampling-bilinear",  # measured from the corners of pixels
     "keras2.2.4-tensorflow-masking-sequences",  # Bidirectional repeated outputs at masked steps
 )
 """Old models with a layer that no stock layer of Keras 3 can stand for; ONNX can."""

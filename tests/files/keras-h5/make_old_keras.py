@@ -102,7 +102,7 @@ PLAN = {
     "2.1.3-tensorflow": {"conv2d": "Adam"},
     "2.1.3-theano": {"conv2d": "Adam"},
     "2.2.4-tensorflow": dict(
-        BOTH_2, lstm="RMSprop", gru=None, gru_reset_after="Adam", bidirectional=None,
+        BOTH_2, up_sampling_bilinear=None, lstm="RMSprop", gru=None, gru_reset_after="Adam", bidirectional=None,
         conv_lstm2d=None, masking_sequences=None, embedding_mask_gru=None,
         shared_nested=None, nested_frozen="Adam", merge_layers=None, activations=None,
         locally_connected=None, separable_1d=None, dense_sgd_nesterov="SGD nesterov",
@@ -323,6 +323,11 @@ else:
     def conv_lstm2d_same():
         return sequential(L.ConvLSTM2D(2, 3, padding="same", return_sequences=True,
                                        input_shape=(3, 4, 4, 2)))
+
+    def up_sampling_bilinear():
+        return sequential(
+            L.Conv2D(2, 2, input_shape=(5, 4, 2)),
+            L.UpSampling2D((2, 3), interpolation="bilinear"))
 
     def masking_sequences():
         return sequential(

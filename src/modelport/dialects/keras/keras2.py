@@ -84,6 +84,10 @@ def _era_defaults(name: str, config: Config, history: History) -> None:
             config.setdefault("reset_after", False)
     elif name.startswith("ConvLSTM"):
         config.setdefault("recurrent_activation", "hard_sigmoid")
+    bilinear = name == "UpSampling2D" and config.get("interpolation") == "bilinear"
+    if bilinear and history.era <= Era.KERAS2:
+        # TensorFlow 1 measured from the corners of pixels, not from their centres.
+        config["interpolation"] = "bilinear_keras2"
     if history.era is Era.KERAS1 and name == "BatchNormalization":
         config.setdefault("momentum", 0.99)
 

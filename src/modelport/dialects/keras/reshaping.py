@@ -92,7 +92,7 @@ def up_sampling(layer: Layer) -> Edge:
     if kind in ("nearest", "area"):
         # Whole factors: the mean over a part of one element is that element.
         return resize.repeat(layer.b, layer.x, dict(zip(axes, factors, strict=True)))
-    if kind not in resize.INTERPOLATIONS:
+    if kind not in resize.INTERPOLATIONS and kind not in resize.OPERATORS:
         raise layer.error(f"it interpolates by {kind!r}, which is not known")
     name, shape = spatial.channels_first(layer)
     sizes: list[Dim] = [

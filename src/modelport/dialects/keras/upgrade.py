@@ -13,20 +13,21 @@ from typing import Any
 from modelport.dialects.keras import keras1
 from modelport.dialects.keras.branches import begins_with_merge, spread
 from modelport.dialects.keras.calls import modern_call
-from modelport.dialects.keras.configs import is_operation, modern_layer
+from modelport.dialects.keras.configs import OLD_ONLY, is_operation, modern_layer
 from modelport.dialects.keras.defaults import DEFAULTS, complete
 from modelport.dialects.keras.era import Era, History, history
 from modelport.dialects.keras.nesting import deal_out
 from modelport.dialects.keras.reset_after import settle_reset_after
 from modelport.dialects.keras.theano import Extra, same_padding
 from modelport.dialects.keras.weights import assign
-from modelport.dialects.keras.words import MODEL_CLASSES, sequence
+from modelport.dialects.keras.words import MODEL_CLASSES, layer_name, sequence
 from modelport.errors import MalformedFile, ModelportError
 from modelport.model.component import Component
 from modelport.model.dtype import FLOAT32
 from modelport.model.graph import Graph, Node, Scope, TensorType, Value
 from modelport.model.model import Model
 from modelport.model.report import Kind, Report
+from modelport.model.signature import Signature
 from modelport.model.tensor import Tensor
 
 UPGRADED = "keras_canonical"
@@ -58,9 +59,10 @@ def upgrade(model: Model, report: Report) -> Model:
             expected="the config of a Keras model",
             found=f"{type(error).__name__}: {str(error)[:200]}",
         ) from error
-    signature = model.signature and replace(
-        model.signature, inputs=list(graph.inputs), outputs=list(graph.outputs)
-    )
+    signature = model.signature
+    if native is not model.graph:
+        inputs = [replace(value, name=layer_name(value.name)) for value in graph.inputs]
+        signature = Signature(inputs, list(signature.outputs) if signature else [])
     extras = {**model.extras, UPGRADED: True}
     return replace(model, kind=kind, graph=graph, signature=signature, extras=extras)
 
@@ -193,6 +195,10 @@ class _Upgrade:
         )
         if layer.graph is not None:
             attributes["graph"] = layer.graph
+        if layer.op_type in DEFAULTS and not is_operation(node.attributes.get("module")):
+            attributes["module"], attributes["registered_name"] = "keras.layers", None
+        if layer.op_type in OLD_ONLY or layer.op_type.startswith("Theano"):
+            attributes["not_in_keras3"] = True
         scope = node.scope
         if scope and not is_operation(node.attributes.get("module")):
             scope = (*scope[:-1], scope[-1]._replace(type=layer.op_type))

@@ -15,6 +15,7 @@ from modelport.model.graph import Dim
 
 OPERATORS: Mapping[str, dict[str, Any]] = {
     "bilinear": {"mode": "linear"},
+    "bilinear_keras2": {"mode": "linear", "coordinate_transformation_mode": "asymmetric"},
     "bicubic": {"mode": "cubic", "cubic_coeff_a": -0.5, "exclude_outside": 1},
 }
 """The interpolations that the Resize operator knows, with its attributes."""
@@ -52,7 +53,8 @@ def magnify(b: Builder, x: Edge, factors: Sequence[int], interpolation: str) -> 
     if operator is not None:
         scales = b.constant(np.array([1, 1, *factors], np.float32))
         given = [b.name(x), "", b.name(scales)]
-        name = b.node("Resize", given, coordinate_transformation_mode="half_pixel", **operator)[0]
+        attributes = {"coordinate_transformation_mode": "half_pixel", **operator}
+        name = b.node("Resize", given, **attributes)[0]
         return Edge(name, x.dtype, shape)
     rows, columns = (
         b.constant(weights(int(extent), int(size), interpolation), x.dtype)

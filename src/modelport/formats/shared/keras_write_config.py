@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from modelport.errors import ConversionError
 from modelport.formats.shared.keras_operations import as_operation
 from modelport.model.component import Component
 from modelport.model.graph import Graph, Node
@@ -18,6 +19,7 @@ FUNCTIONAL = {
 SEQUENTIAL = {"module": "keras", "class_name": "Sequential", "registered_name": None}
 
 OLD_HARD_SIGMOID = "hard_sigmoid_keras2"
+OLD_BILINEAR = "bilinear_keras2"
 
 
 class Names:
@@ -28,6 +30,7 @@ class Names:
 
     def __init__(self, graph: Graph, report: Report, keras_2: bool) -> None:
         self.report, self.keras_2 = report, keras_2
+        self.masks = any(_makes_mask(node) for node in graph.nodes)
         self._known: dict[str, str] = {}
         for node in graph.nodes:
             name = node.scope[-1].name
@@ -121,8 +124,15 @@ def layer_entry(node: Node, names: Names) -> dict[str, Any]:
     return entry
 
 
+def _makes_mask(node: Node) -> bool:
+    config = node.attributes.get("config")
+    masked = isinstance(config, dict) and config.get("mask_zero") is True
+    return node.op_type == "Masking" or masked
+
+
 def _layer(node: Node, inner: Any, names: Names) -> dict[str, Any]:
     config = file_form(node.attributes.get("config", {}))
+    _account_for_era(node, config, names)
     if isinstance(inner, Graph) and isinstance(config.get("layer"), dict):
         sequential = config["layer"].get("class_name") == "Sequential"
         config["layer"] = model_entry(inner, sequential, names.report, names.keras_2)
@@ -132,6 +142,31 @@ def _layer(node: Node, inner: Any, names: Names) -> dict[str, Any]:
         "config": config,
         "registered_name": node.attributes.get("registered_name"),
     }
+
+
+def _account_for_era(node: Node, config: dict[str, Any], names: Names) -> None:
+    """Report what an old layer meant that no stock layer of the target does.
+
+    Raises:
+        ConversionError: the target has no such layer at all.
+    """
+    name = node.scope[-1].name
+    if node.attributes.get("not_in_keras3") and not names.keras_2:
+        raise ConversionError(f"layer {name!r}", f"Keras 3 has no layer {node.op_type}")
+    if config.get("interpolation") == OLD_BILINEAR:
+        config["interpolation"] = "bilinear"
+        why = "Keras 2 interpolated from the corners of pixels; today's Keras from their centres"
+        names.report.add(Kind.APPROXIMATED, Component.ARCHITECTURE, name, why)
+    inner = config.get("layer")
+    half = inner.get("config") if isinstance(inner, dict) else None
+    repeats = (
+        isinstance(half, dict)
+        and half.get("return_sequences") is True
+        and half.get("zero_output_for_mask") is False
+    )
+    if node.op_type == "Bidirectional" and repeats and names.masks:
+        why = "at masked steps this Keras repeated the last output; today's gives zeros"
+        names.report.add(Kind.APPROXIMATED, Component.ARCHITECTURE, name, why)
 
 
 def file_form(config: Mapping[str, Any]) -> dict[str, Any]:
