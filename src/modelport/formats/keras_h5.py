@@ -104,7 +104,8 @@ def _read_rest(model: Model, file: HDF5File, group: str | None) -> None:
     if model.metadata:
         model.evidence[Component.METADATA] = "root attributes"
     own = ("/model_weights/", "/optimizer_weights/")
-    foreign = [path for path in file.datasets() if not path.startswith(own)]
+    state = model.optimizer_state.tensors if model.optimizer_state is not None else {}
+    foreign = [path for path in file.datasets() if not path.startswith(own) and path not in state]
     if group != "/":
         model.dataset = dataset_of(file, foreign)
     if model.dataset is not None:

@@ -91,3 +91,24 @@ def _mask(layer: Layer) -> Edge | None:
     if given is None or given.dtype == BOOL:
         return given
     return ops.binary(layer.b, "Greater", given, 0.5)
+
+
+@lowers("SReLU", mask="pass")
+def srelu(layer: Layer) -> Edge:
+    """Three straight pieces with learnt slopes and corners (Keras 1)."""
+    b, x = layer.b, layer.x
+    corner, width = layer.weight("t_left"), ops.unary(b, "Abs", layer.weight("t_right"))
+    above, below = ops.subtract(b, x, corner), ops.subtract(b, corner, x)
+    middle = ops.binary(b, "Min", ops.unary(b, "Relu", above), width)
+    left = ops.multiply(b, ops.unary(b, "Relu", below), layer.weight("a_left"))
+    beyond = ops.unary(b, "Relu", ops.subtract(b, above, width))
+    right = ops.multiply(b, beyond, layer.weight("a_right"))
+    inside = ops.subtract(b, ops.add(b, corner, middle), left)
+    return ops.add(b, inside, right)
+
+
+@lowers("ParametricSoftplus", mask="pass")
+def parametric_softplus(layer: Layer) -> Edge:
+    """``alpha * log(1 + exp(beta * x))`` with learnt alpha and beta (Keras 1)."""
+    inside = ops.multiply(layer.b, layer.x, layer.weight("beta"))
+    return ops.multiply(layer.b, ops.unary(layer.b, "Softplus", inside), layer.weight("alpha"))

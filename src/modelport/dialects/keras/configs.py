@@ -25,7 +25,12 @@ Config: TypeAlias = dict[str, Any]
 MOST_NESTED = 32
 """How deep wrappers may hold wrappers."""
 
-OLD_ONLY = frozenset({"LocallyConnected1D", "LocallyConnected2D", "MaxoutDense", "Highway"})
+OLD_ONLY = frozenset(
+    {
+        *("LocallyConnected1D", "LocallyConnected2D", "MaxoutDense", "Highway", "SReLU"),
+        "ParametricSoftplus",
+    }
+)
 """Layers that Keras 3 no longer has, but whose meaning modelport knows."""
 
 _OPERATIONS = ("keras.src.ops", "keras.ops", "keras.operations")

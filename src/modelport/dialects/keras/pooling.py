@@ -51,6 +51,23 @@ def pooling(layer: Layer) -> Edge:
     return spatial.result(layer, name, [*shape[:2], *extents])
 
 
+@lowers(*(f"Theano{kind}Pooling{n}D" for kind in ("Max", "Average") for n in (1, 2, 3)))
+def theano_pooling(layer: Layer) -> Edge:
+    """Pooling with Theano's padding "same", which puts nearly a whole window in front."""
+    rank, config = _rank(layer), layer.config
+    size, steps = (spatial.each(config[key], rank) for key in ("pool_size", "strides"))
+    before = [width - 2 if width > 2 and width % 2 else width - 1 for width in size]
+    after = [width - 1 - pad for width, pad in zip(size, before, strict=True)]
+    name, shape = spatial.channels_first(layer)
+    window = Window(size, steps, (1,) * rank, "valid")
+    name = _pool(layer, name, window, {"pads": [*before, *after]})
+    extents = [
+        -(-extent // step) if isinstance(extent, int) else None
+        for extent, step in zip(shape[2:], steps, strict=True)
+    ]
+    return spatial.result(layer, name, [*shape[:2], *extents])
+
+
 def _pool(layer: Layer, name: str, window: Window, given: dict[str, Any]) -> str:
     return layer.b.node(
         _operator(layer),

@@ -274,8 +274,8 @@ def _locally_connected(config: Config) -> Iterator[Role]:
     yield from _bias(config, *(None,) * (length(config, "kernel_size", 1) + 1))
 
 
-def _one(name: str) -> Own:
-    return lambda config: iter([Role(name)])
+def _named(*names: str) -> Own:
+    return lambda config: iter([Role(name) for name in names])
 
 
 def _vector_u(config: Config) -> Iterator[Role]:
@@ -298,10 +298,10 @@ _OWN: dict[str, Own] = {
     "BatchNormalization": _batch_normalization,
     "GroupNormalization": _scaled,
     "LayerNormalization": _scaled,
-    "RMSNormalization": _one("scale"),
+    "RMSNormalization": _named("scale"),
     "SpectralNormalization": _vector_u,
     "Normalization": _normalization,
-    "PReLU": _one("alpha"),
+    "PReLU": _named("alpha"),
     "Attention": _attention,
     "AdditiveAttention": _additive_attention,
     "MultiHeadAttention": _multi_head,
@@ -312,6 +312,8 @@ _OWN: dict[str, Own] = {
     # Layers of Keras 1 and 2 that Keras 3 no longer has, under today's words.
     "Highway": _highway,
     "MaxoutDense": _maxout,
+    "SReLU": _named("t_left", "a_left", "t_right", "a_right"),
+    "ParametricSoftplus": _named("alpha", "beta"),
     "LocallyConnected1D": _locally_connected,
     "LocallyConnected2D": _locally_connected,
 }

@@ -26,11 +26,15 @@ class Extra:
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """A layer in other words: its changed arguments, and the layers around it."""
+    """A layer in other words: its changed arguments, and the layers around it.
+
+    ``op_type`` is a name that only modelport's own lowering knows, or None for the same class.
+    """
 
     changes: dict[str, Any] = field(default_factory=dict)
     before: Extra | None = None
     after: Extra | None = None
+    op_type: str | None = None
 
 
 def same_padding(name: str, config: Mapping[str, Any]) -> Spelling | str | None:
@@ -46,7 +50,7 @@ def same_padding(name: str, config: Mapping[str, Any]) -> Spelling | str | None:
     if config.get("padding") != "same":
         return None
     if "Pooling" in name:
-        return _pooling(config, n)
+        return _pooling(name, config, n)
     if name.endswith("Transpose"):
         return _transposed(config, n)
     return _convolution(name, config, n)
@@ -86,10 +90,10 @@ def _transposed(config: Mapping[str, Any], n: int) -> Spelling | str | None:
     return Spelling(changes, after=Extra(f"Cropping{n}D", "cropping", cropping))
 
 
-def _pooling(config: Mapping[str, Any], n: int) -> Spelling | str | None:
+def _pooling(name: str, config: Mapping[str, Any], n: int) -> Spelling | None:
     strides, windows = config["strides"], config["pool_size"]
     if any(window not in (1, 3) for window in windows):
-        return f"padding 'same' of a pooling over {windows} on Theano"
+        return Spelling(op_type=f"Theano{name}")
     if all(stride == 1 for stride in strides):
         return None
     # A window of three is centred, so the result is every stride-th one of all windows.

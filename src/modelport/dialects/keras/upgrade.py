@@ -157,9 +157,10 @@ class _Upgrade:
             self.past.foreign(where, f"{layer.op_type} with {spelling}")
             layer.op_type = f"{layer.op_type}[{spelling}]"
         elif spelling is not None:
+            layer.op_type = spelling.op_type or layer.op_type
             layer.config.update(spelling.changes)
             layer.before, layer.after = spelling.before, spelling.after
-            why = "Theano's padding 'same' is written out as a layer of its own"
+            why = "Theano's padding 'same' is spelt out, for it is not TensorFlow's"
             self.past.report.add(Kind.REARRANGED, Component.ARCHITECTURE, where, why)
 
     def _model(self, node: Node, written: Any, inner: Graph, where: str) -> _Layer:

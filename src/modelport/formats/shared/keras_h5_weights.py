@@ -65,7 +65,15 @@ def read_named_tensors(file: HDF5File, group: str) -> dict[str, Tensor]:
             path[len(group) + 1 :]: tensor(file, path, path[len(group) + 1 :])
             for path in file.datasets(group)
         }
-    return {name: tensor(file, f"{group}/{name}", name) for name in listed}
+    return {name: tensor(file, weight_path(group, name), name) for name in listed}
+
+
+def weight_path(group: str, name: str) -> str:
+    """Where the dataset of a listed name is.
+
+    Keras 2.0 on Theano writes "/iterations", which HDF5 takes for a place in the root.
+    """
+    return name if name.startswith("/") else f"{group.rstrip('/')}/{name}"
 
 
 def place_weights(graph: Graph, layers: list[LayerWeights]) -> list[str]:
@@ -156,7 +164,7 @@ def _tensors(
     for weight in listed:
         name = weight if weight not in taken else f"{layer}/{weight}"
         taken.add(name)
-        yield tensor(file, f"{path}/{weight}", name)
+        yield tensor(file, weight_path(path, weight), name)
 
 
 def _texts(value: Any) -> list[str]:
