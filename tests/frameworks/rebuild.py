@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import keras
@@ -52,10 +53,17 @@ def run(graph: Graph, inputs: list[Any], layers: dict[int, Any] | None = None) -
         inner = node.attributes.get("graph")
         if node.op_type in ("Functional", "Sequential") and isinstance(inner, Graph):
             results = run(inner, arguments)
+        elif node.op_type == "TimeDistributed" and isinstance(inner, Graph):
+            results = [_at_every_step(inner, arguments[0])]
         else:
             results = _flat(_call(node, arguments, made, graph))
         values.update(zip(node.outputs, results, strict=False))
     return [values[value.name] for value in graph.outputs]
+
+
+def _at_every_step(graph: Graph, x: Any) -> Any:
+    steps = [run(graph, [x[:, i]])[0] for i in range(x.shape[1])]
+    return keras.ops.stack(steps, axis=1)
 
 
 def _call(node: Node, arguments: list[Any], made: dict[str, Any], graph: Graph) -> Any:
@@ -65,6 +73,8 @@ def _call(node: Node, arguments: list[Any], made: dict[str, Any], graph: Graph) 
     if name in made:
         return made[name](*args, **kwargs)
     layer = made[name] = live_layer(node)
+    if "training" in inspect.signature(layer.call).parameters:
+        kwargs.setdefault("training", False)
     result = layer(*args, **kwargs)
     given = {role: graph.tensors[tensor].numpy() for role, tensor in node.parameters.items()}
     assert len(given) == len(layer.weights), (name, list(given), layer.weights)

@@ -251,6 +251,8 @@ def test_reshape_infers_one_extent_and_refuses_others() -> None:
     for shape in [(5, 5), (-1, 7), (-4, -6), (-1, -1)]:
         with pytest.raises(ValueError, match="cannot reshape"):
             reshape(e, shape)
+    with pytest.raises(ValueError, match="equal parts"):
+        e.split(1, 4)
     with pytest.raises(ValueError, match="permutation"):
         transpose(e, (0, 0))
 

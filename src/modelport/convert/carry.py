@@ -63,7 +63,7 @@ def _keras_to_onnx(model: Model, report: Report) -> Model:
     from modelport.dialects.onnx.builder import IR_VERSION, OPSET
 
     upgraded = canonical(model, report)
-    graph = lower(upgraded.graph, upgraded.graph.name or "model")
+    graph = lower(upgraded.graph, upgraded.graph.name or "model", report)
     domains = {node.domain for inner in graph.subgraphs() for node in inner.nodes}
     return replace(
         upgraded,

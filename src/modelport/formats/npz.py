@@ -30,7 +30,6 @@ from modelport.formats.shared.weights_only import fitting, report_left_out
 from modelport.model.component import Component, Holds
 from modelport.model.dataset import Dataset
 from modelport.model.dtype import DTYPES, OBJECT, STRING, DType
-from modelport.model.expression import source as leaf
 from modelport.model.model import Finding, Level, Model
 from modelport.model.report import Kind, Report
 from modelport.model.tensor import Box, FileSlice, Tensor, TensorData
@@ -209,7 +208,9 @@ class Computed:
         """The values inside ``box``."""
         if self.how == "swap":
             return self.stored.read_box(box).byteswap()
-        return leaf(Tensor("", self.stored)).transpose().read_box(box)
+        from modelport.model.expression import source
+
+        return source(Tensor("", self.stored)).transpose().read_box(box)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,15 +232,25 @@ class Text:
 
         start = self.header.start
         raw = self.source.read_at(start, self.source.size - start)
+        _check_text(self.source.name, start, raw, self.header.descr)
         order: Literal["F", "C"] = "F" if self.header.fortran_order else "C"
         whole = np.frombuffer(raw, self.header.descr) if raw else np.empty(0, object)
-        try:
-            values = whole.reshape(self.shape, order=order).astype(object)
-        except ValueError as error:  # a code point beyond Unicode
-            raise MalformedFile(
-                self.source.name, offset=start, expected="text", found=str(error)
-            ) from error
+        values = whole.reshape(self.shape, order=order).astype(object)
         return values[tuple(slice(begin, stop) for begin, stop in box)]
+
+
+def _check_text(name: str, start: int, raw: bytes, descr: str) -> None:
+    """Refuse code points that are none; numpy would fail on them with an error of its own."""
+    import numpy as np
+
+    if "U" not in descr:
+        return
+    codes = np.frombuffer(raw, ">u4" if descr[0] == ">" else "<u4")
+    wrong = np.flatnonzero((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes < 0xE000)))
+    if wrong.size:
+        at = int(wrong[0])
+        found = f"{int(codes[at]):#x}"
+        raise MalformedFile(name, offset=start + 4 * at, expected="a code point", found=found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +315,7 @@ def _write_text(writer: ZipWriter, name: str, tensor: Tensor, report: Report) ->
     """Strings, as the fixed-width type of numpy that holds them all."""
     import numpy as np
 
-    values = tensor.numpy()
+    values = tensor.numpy().astype(object)
     kinds = {type(value) for value in values.flat}
     fixed = values.astype("S" if kinds == {bytes} else "U") if kinds in ({str}, {bytes}) else None
     if fixed is None or not np.array_equal(fixed.astype(object), values):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from modelport.model.tensor import Box
 
-READ_BYTES = 4 << 20
+READ_BYTES = 2 << 20
 """How much is read at a time to cut a box from (measured: from 1 to 8 MB alike)."""
 
 SCATTERED_BYTES = 64 << 10

@@ -59,8 +59,10 @@ class Expression(ABC):
         return flipped
 
     def split(self, axis: int, parts: int) -> list[Expression]:
-        """Equal parts along one axis."""
-        extent = self.shape[axis] // parts
+        """Equal parts along one axis; ValueError where there is a rest."""
+        extent, rest = divmod(self.shape[axis], parts)
+        if rest:
+            raise ValueError(f"axis {axis} of {self.shape} has no {parts} equal parts")
         return [self.slice(axis, i * extent, (i + 1) * extent) for i in range(parts)]
 
     def read_box(self, box: Box) -> NDArray[Any]:

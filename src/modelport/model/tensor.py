@@ -123,9 +123,6 @@ class FileSlice:
     def __init__(
         self, source: ByteSource, offset: int, length: int, dtype: DType, shape: tuple[int, ...]
     ) -> None:
-        if math.prod(extent for extent in shape if extent) * max(dtype.bits, 8) >> 66:
-            extent = max(shape)
-            raise LimitExceeded(source.name, resource="extent", limit=1 << 62, actual=extent)
         needed = dtype.nbytes(math.prod(shape))
         if needed != length:
             raise MalformedFile(
@@ -134,6 +131,9 @@ class FileSlice:
                 expected=f"{needed:,} bytes for {dtype} {list(shape)}",
                 found=f"{length:,} bytes",
             )
+        if math.prod(extent for extent in shape if extent) * max(dtype.bits, 8) >> 66:
+            extent = max(shape)
+            raise LimitExceeded(source.name, resource="extent", limit=1 << 62, actual=extent)
         self.source = source
         self.offset = offset
         self.dtype = dtype

@@ -16,6 +16,7 @@ from modelport.dialects.keras.objects import (
     modern_regularizer,
     serialised,
 )
+from modelport.dialects.keras.roles import knows
 from modelport.dialects.keras.shapes import window_lists
 from modelport.dialects.keras.words import is_model
 
@@ -57,7 +58,11 @@ def modern_layer(
             name, renamed = keras1.modern(name, renamed, history)
         name, renamed = keras2.modern(name, renamed, history)
     if name in AS_STATED and not is_custom(module, registered_name, class_name):
-        return name, {**renamed, "dtype": modern_dtype(renamed.get("dtype"))}
+        kept = {key: value for key, value in renamed.items() if key not in keras2.IGNORED}
+        for key in ("name", "trainable", "seed"):
+            if key in renamed:
+                kept[key] = renamed[key]
+        return name, {**kept, "dtype": modern_dtype(renamed.get("dtype"))}
     if (name not in DEFAULTS and name not in OLD_ONLY) or is_custom(
         module, registered_name, class_name
     ):
@@ -101,21 +106,27 @@ def _canonical(name: str, config: Config, history: History, where: str, depth: i
     for key, value in config.items():
         if allowed is None or key in allowed:
             known[key] = _value(name, key, value, history, where, depth)
-        elif key not in keras2.IGNORED and value not in (None, False, [], {}):
+        elif keras2.says_something(name, key, value):
             history.dropped(where, f"{name} of Keras 3 has no argument {key!r} (= {value!r})")
-    if history.era < Era.KERAS3 and name != "InputLayer" and known.get("dtype") not in _FLOATS:
-        # Keras 1 and 2 gave the dtype of the input there.
+    if _is_input_dtype(name, known.get("dtype", "float32"), history):
         known.pop("dtype", None)
     window_lists(name, known, history, where)
     filled = complete(name, known)
     if "data_format" in filled and filled["data_format"] not in ("channels_first", "channels_last"):
         filled["data_format"] = "channels_last"
     if name == "Bidirectional":
-        _bidirectional(filled, history, where, depth)
+        _bidirectional(filled, history, where)
     return filled
 
 
 _FLOATS = (*("float16", "bfloat16", "float32", "float64"), "mixed_float16", "mixed_bfloat16")
+
+
+def _is_input_dtype(name: str, dtype: str, history: History) -> bool:
+    """Whether it is the type of what goes in: Keras 1 and 2 put that where the layer's own is."""
+    if history.era is Era.KERAS3 or name == "InputLayer" or dtype in _FLOATS:
+        return False
+    return history.era <= Era.KERAS2 or knows(name)
 
 
 def _value(name: str, key: str, value: Any, history: History, where: str, depth: int) -> Any:
@@ -164,8 +175,11 @@ def _inner(layer: Any, history: History, where: str, depth: int) -> dict[str, An
     return serialised("keras.layers", name, modern)
 
 
-def _bidirectional(config: Config, history: History, where: str, depth: int) -> None:
-    """State the backward layer, which is a copy of the forward one unless a config has it."""
+def _bidirectional(config: Config, history: History, where: str) -> None:
+    """State the backward layer, which is a copy of the forward one unless a config has it.
+
+    From TensorFlow 2 on both give zeros at masked steps; before, they repeated their last output.
+    """
     forward = config.get("layer")
     if not isinstance(forward, Mapping):
         raise history.malformed(where, expected="a layer inside", found=forward)
@@ -175,3 +189,9 @@ def _bidirectional(config: Config, history: History, where: str, depth: int) -> 
         plain = str(own.get("name", "")).removeprefix("forward_")
         copy["name"] = f"backward_{plain}"
         config["backward_layer"] = {**forward, "config": copy}
+    for key in ("layer", "backward_layer"):
+        half = dict(config[key]["config"])
+        if "zero_output_for_mask" in half:
+            zeros = history.era >= Era.TF_KERAS and bool(half.get("return_sequences"))
+            half["zero_output_for_mask"] = zeros
+        config[key] = {**config[key], "config": half}

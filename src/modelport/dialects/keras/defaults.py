@@ -256,7 +256,7 @@ _ALSO: dict[str, frozenset[str]] = {
     "ReversibleEmbedding": frozenset({"lora_rank", "lora_alpha"}),
     "CategoryEncoding": frozenset({"sparse"}),
     "Lambda": frozenset({"mask"}),
-    "MultiHeadAttention": frozenset({"flash_attention", "query_shape", "key_shape", "value_shape"}),
+    "MultiHeadAttention": frozenset({"flash_attention"}),
     "GroupQueryAttention": frozenset({"flash_attention"}),
     **{name: frozenset({"vocabulary_size"}) for name in ("IntegerLookup", "StringLookup")},
     "TextVectorization": frozenset({"vocabulary_size"}),

@@ -39,9 +39,23 @@ IGNORED = frozenset(
         *("build_config", "activity_regularizer", "autocast", "name", "trainable", "dtype"),
         *("_keras_api_names", "_keras_api_names_v1", "seed", "force_generator", "weights"),
         *("rng_type", "experimental_autocast", "inner_activation", "lora_rank", "lora_alpha"),
+        *("query_shape", "key_shape", "value_shape", "reduction_axes"),
     }
 )
 """Arguments that say nothing about what a loaded layer computes, or that are read elsewhere."""
+
+
+_NEUTRAL = {"groups": 1, "mode": 0}
+"""Values of arguments that Keras 3 lacks, by which they change nothing."""
+
+
+def says_something(name: str, key: str, value: Any) -> bool:
+    """Whether an argument that the class has no longer would be missed."""
+    if key in IGNORED or value in (None, False, [], {}) or _NEUTRAL.get(key) == value:
+        return False
+    # Convolutions by depth inherited the words for a kernel that they do not have.
+    deep = name.startswith(("Separable", "Depthwise"))
+    return not (deep and key.startswith("kernel_"))
 
 
 def modern(class_name: str, config: Mapping[str, Any], history: History) -> tuple[str, Config]:

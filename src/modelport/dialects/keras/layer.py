@@ -8,6 +8,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Literal, TypeAlias
 
+from modelport.dialects.keras.era import Era
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
@@ -85,8 +86,8 @@ class Layer:
     ``args`` and ``kwargs`` are the call as written, with edges in place of tensors. ``tensors``
     maps a role, the path of a variable below the layer (``kernel``, ``cell/kernel``), to its
     tensor. ``prefix`` is the path from the outermost layer to this one, ending in ``/``, for
-    layers inside wrappers. ``graph`` is the inner graph of a nested model. ``era`` is 2 where the
-    call keeps the meaning of Keras 1 and 2 (tf_keras), which handle some masks in other ways.
+    layers inside wrappers. ``graph`` is the inner graph of a nested model. ``era`` tells whose
+    meaning the call keeps: older ones handle some masks in other ways.
     """
 
     b: Builder
@@ -99,7 +100,7 @@ class Layer:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     graph: Graph | None = None
     prefix: str = ""
-    era: int = 3
+    era: Era = Era.KERAS3
 
     @property
     def x(self) -> Edge:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from modelport.dialects.keras.era import Era
 from modelport.dialects.keras.layer import Layer, call
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
@@ -71,7 +72,7 @@ def lower_node(
         args=_filled(written.get("args", [{"tensor": i} for i in range(len(inputs))]), inputs),
         kwargs=_filled(written.get("kwargs", {}), inputs),
         graph=inner if isinstance(inner, Graph) else None,
-        era=node.attributes.get("era", 3),
+        era=Era(node.attributes.get("era", Era.KERAS3)),
     )
     return call(layer)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from modelport.dialects.keras.attention_masks import both, causal, window
+from modelport.dialects.keras.era import Era
 from modelport.dialects.keras.layer import Layer, lowers
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.edge import Edge
@@ -54,7 +55,7 @@ def multi_head_attention(layer: Layer) -> list[Edge]:
         gate = ops.unary(b, "Sigmoid", _project(layer, "gate_dense", given.query))
         flat = replace(ops.multiply(b, flat, gate), shape=flat.shape)
     output = replace(_output(layer, flat), mask=given.query.mask)
-    if layer.era >= 3 and layer.op_type not in GROUPED:
+    if layer.era >= Era.KERAS3 and layer.op_type not in GROUPED:
         # Keras 3 takes the masks off the tensors it was called on: layers after it see none.
         for edge in (given.query, given.value, given.key):
             edge.mask = None
@@ -65,12 +66,12 @@ def _arguments(layer: Layer) -> _Call:
     query, value = layer.argument("query", 0), layer.argument("value", 1)
     given_key = layer.argument("key", 2)
     key = given_key if isinstance(given_key, Edge) else value
-    late = 3 if layer.era < 3 else 6
+    late = 3 if layer.era < Era.KERAS3 else 6
     pairs = layer.argument("attention_mask", late)
     scores = layer.argument("return_attention_scores", late + 1, False)
     looks_back = layer.argument("use_causal_mask", late + 3, False)
     masks: list[Edge | None] = [edge.mask for edge in (query, value, key)]
-    if layer.era >= 3:
+    if layer.era >= Era.KERAS3:
         explicit = [layer.argument(f"{k}_mask", 3 + i) for i, k in enumerate(_TENSORS)]
         masks = [e if isinstance(e, Edge) else m for e, m in zip(explicit, masks, strict=True)]
         if not isinstance(given_key, Edge):
@@ -193,7 +194,7 @@ def _attend(
 def _computes_at_once(layer: Layer, query: Edge, returns_scores: bool) -> bool:
     """Whether Keras 3 takes its single function, which masks in another way."""
     dropout = layer.config.get("dropout") or 0.0
-    return layer.era >= 3 and not (dropout > 0 or returns_scores or query.rank != 4)
+    return layer.era >= Era.KERAS3 and not (dropout > 0 or returns_scores or query.rank != 4)
 
 
 def _grouped(layer: Layer, x: Edge, axes: Sequence[int], turned: bool = False) -> Edge:
@@ -235,7 +236,7 @@ def _softmax(
             raise layer.error("its mask has fewer axes than those it attends over")
         mask = ops.unsqueeze(b, mask, *range(place, place + scores.rank - mask.rank))
     half = scores.dtype == FLOAT16
-    if layer.era < 3:
+    if layer.era < Era.KERAS3:
         low = -65504.0 if half else -1.0e9
         lifted = ops.subtract(b, b.constant(1, scores.dtype), ops.cast(b, mask, scores.dtype))
         masked = ops.add(b, scores, ops.multiply(b, lifted, low))

@@ -10,6 +10,7 @@ from typing import Any
 
 from modelport.dialects.keras import conv_lstm
 from modelport.dialects.keras.cells import cell_of, prepare
+from modelport.dialects.keras.era import Era
 from modelport.dialects.keras.layer import Layer, lowers
 from modelport.dialects.keras.recurrent_fused import fits, fused
 from modelport.dialects.keras.recurrent_scan import Outcome, Walk, scan, zeros
@@ -50,7 +51,7 @@ def arguments(layer: Layer) -> Arguments:
     states = [edge for edge in flat(initial) if isinstance(edge, Edge)]
     mask = explicit_mask(layer)
     # Keras 3 finds a mask by the only tensor argument: with initial states there are two.
-    if mask is None and (not states or layer.era < 3):
+    if mask is None and (not states or layer.era < Era.KERAS3):
         mask = sequences.mask
     return Arguments(sequences, states or None, mask)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from modelport.dialects.keras import keras1
 from modelport.dialects.keras.branches import begins_with_merge, spread
+from modelport.dialects.keras.calls import modern_call
 from modelport.dialects.keras.configs import is_operation, modern_layer
 from modelport.dialects.keras.defaults import DEFAULTS, complete
 from modelport.dialects.keras.era import Era, History, history
@@ -163,7 +164,7 @@ class _Upgrade:
 
     def _model(self, node: Node, written: Any, inner: Graph, where: str) -> _Layer:
         """A nested model: its layers are in its graph, so its config is only its name."""
-        if node.op_type not in MODEL_CLASSES:
+        if node.op_type not in MODEL_CLASSES and node.op_type != "Pipeline":
             self.past.foreign(where, f"the code of the class {node.op_type!r}; its layers are kept")
         functional = isinstance(written, Mapping) and "input_layers" in written
         config: dict[str, Any] = {"name": node.scope[-1].name, "trainable": True}
@@ -183,6 +184,12 @@ class _Upgrade:
 
     def _calls(self, node: Node, layer: _Layer) -> Iterator[Node]:
         attributes = {**node.attributes, "config": layer.config}
+        if self.past.era < Era.KERAS3:
+            # No config can say this: older versions heed some masks in other ways.
+            attributes["era"] = int(self.past.era)
+        attributes["call"] = modern_call(
+            layer.op_type, node.attributes.get("call"), len(node.inputs)
+        )
         if layer.graph is not None:
             attributes["graph"] = layer.graph
         scope = node.scope

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from modelport.dialects.keras.cells import cell_of
+from modelport.dialects.keras.era import Era
 from modelport.dialects.keras.layer import Layer, call, lowers
 from modelport.dialects.keras.lower import MODELS, lower_graph
 from modelport.dialects.keras.recurrent import (
@@ -65,8 +66,9 @@ def _halves(layer: Layer) -> list[Layer]:
         half = layer.inner(layer.config[key], path, layer.inputs[:1])
         if half.op_type not in RECURRENT:
             raise layer.error(f"it wraps {half.op_type!r}, which is no recurrent layer of Keras")
-        sequences = half.config["return_sequences"]
-        half.config = {**half.config, "zero_output_for_mask": sequences}
+        # Outputs at masked steps are zero, so that they merge; before tf.keras they were repeated.
+        zero = half.config["return_sequences"] and layer.era >= Era.TF_KERAS
+        half.config = {**half.config, "zero_output_for_mask": zero}
         halves.append(half)
     return halves
 
@@ -167,7 +169,7 @@ def _parted(layer: Layer, edge: Edge) -> Edge:
 def _steps_mask(layer: Layer, inner: Edge | None) -> Edge | None:
     """The mask of the whole: Keras 3 hands its input's on, Keras 2 asks the inner layer first."""
     mask = layer.mask
-    if layer.era >= 3:
+    if layer.era >= Era.KERAS3:
         return mask
     if inner is not None:
         return _parted(layer, inner)

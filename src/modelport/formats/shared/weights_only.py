@@ -8,7 +8,6 @@ from typing import Any, BinaryIO
 
 from modelport.model.component import Component
 from modelport.model.dtype import DType, dtype
-from modelport.model.expression import Cast, source
 from modelport.model.model import Model
 from modelport.model.report import Kind, Report
 from modelport.model.tensor import Tensor
@@ -59,6 +58,8 @@ def fitting(
 
 def cast(tensor: Tensor, wanted: DType) -> Tensor:
     """The tensor's values in another dtype."""
+    from modelport.model.expression import Cast, source  # half of the start-up of an inspection
+
     return Tensor(tensor.name, Cast(source(tensor), wanted), tensor.metadata)
 
 

@@ -1,6 +1,6 @@
 """Where Keras 2 means something else than Keras 3: the same layers against live tf_keras.
 
-The canonical graph comes from a Keras 3 twin with the same weights, its calls marked as era 2.
+The canonical graph comes from a Keras 3 twin with the same weights, its calls marked as older ones.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from test_lower_attention import QUERY, VALUE, flat, zeroed
 from test_lower_masks import sequences
 from test_lower_recurrent import batch
 
+from modelport.dialects.keras.era import Era
+
 
 def check(build: Callable[[Any], Any], inputs: list[Any], tolerance: float = 1e-5) -> None:
     """Assert that the ONNX form of the model gives what tf_keras gives."""
@@ -29,7 +31,7 @@ def check(build: Callable[[Any], Any], inputs: list[Any], tolerance: float = 1e-
     graph = live.canonical(twin)
     for inner in graph.subgraphs():
         for node in inner.nodes:
-            node.attributes["era"] = 2
+            node.attributes["era"] = Era.TF_KERAS
             config = node.attributes["config"]
             if config.get("recurrent_activation") == "hard_sigmoid":
                 config["recurrent_activation"] = "hard_sigmoid_keras2"
