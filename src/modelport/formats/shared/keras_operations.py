@@ -233,7 +233,8 @@ def _where(args: list[Any], given: dict[str, Any]) -> Operation:
 
 
 def _take(args: list[Any], given: dict[str, Any]) -> Operation:
-    given.pop("batch_dims", None)
+    if not given.get("batch_dims"):
+        given.pop("batch_dims", None)
     return Operation("Take", {"axis": given.pop("axis", 0)}, [args[0], given.pop("indices")])
 
 
