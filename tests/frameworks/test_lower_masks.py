@@ -159,3 +159,17 @@ def test_bidirectional_hands_its_mask_on() -> None:
     )
     live.randomize(model)
     live.check(model, [sequences(3)])
+
+
+# Keras warns, and inside the nested model the mask works all the same.
+@pytest.mark.filterwarnings("ignore:.*was passed an input with a mask")
+def test_nested_models_take_masks() -> None:
+    import keras
+
+    layers = keras.layers
+    inner = keras.Sequential([keras.Input((None, 3)), layers.GRU(4, return_sequences=True)])
+    x, mask = keras.Input((None, 3)), keras.Input((None,), dtype="bool")
+    outer = inner(layers.Masking()(x), **HIDDEN)
+    model = keras.Model([x, mask], [inner(x, mask=mask), layers.GRU(2)(outer, **HIDDEN)])
+    live.randomize(model)
+    live.check(model, [sequences(3), np.array(ROWS, bool)[::-1].copy()])

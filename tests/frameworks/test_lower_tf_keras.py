@@ -5,7 +5,9 @@ The canonical graph comes from a Keras 3 twin with the same weights, its calls m
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import live
@@ -16,6 +18,7 @@ from test_lower_attention import QUERY, VALUE, flat, zeroed
 from test_lower_masks import sequences
 from test_lower_recurrent import batch
 
+import modelport
 from modelport.dialects.keras.era import Era
 
 
@@ -137,3 +140,29 @@ def test_conv_lstm() -> None:
         return keras.Model(x, layer(x))
 
     check(build, [batch(2, 4, 6, 5, 2)])
+
+
+@pytest.mark.filterwarnings("ignore:.*legacy")
+def test_causal_was_a_setting_of_the_layer(tmp_path: Path) -> None:
+    import h5py
+    import onnxruntime
+    import tf_keras
+
+    layers = tf_keras.layers
+    x, y = tf_keras.Input((None, 4)), tf_keras.Input((None, 4))
+    q = layers.Masking()(x)
+    model = tf_keras.Model([x, y], layers.Attention(name="looks_back", causal=True)([q, y]))
+    source, target = tmp_path / "model.h5", tmp_path / "model.onnx"
+    model.save(source)
+    with h5py.File(source, "r+") as file:
+        # TensorFlow 2.0 to 2.10 wrote the setting; tf_keras loses it.
+        config = json.loads(file.attrs["model_config"])
+        (layer,) = [item for item in config["config"]["layers"] if item["name"] == "looks_back"]
+        layer["config"]["causal"] = True
+        file.attrs["model_config"] = json.dumps(config)
+    modelport.convert(source, target, verify=False)
+    session = onnxruntime.InferenceSession(target, providers=["CPUExecutionProvider"])
+    inputs = [zeroed(batch(3, 5, 4), QUERY), batch(3, 4, 4)]
+    names = [meta.name for meta in session.get_inputs()]
+    (found,) = session.run(None, dict(zip(names, inputs, strict=True)))
+    np.testing.assert_allclose(found, np.asarray(model(inputs)), atol=1e-5)

@@ -15,6 +15,11 @@ def _differs(settings: Mapping[str, Any], era: Era) -> str | None:
             "the momentum schedule of the old rule decays with a rate of its own "
             "(schedule_decay, 0.004 by default), Keras 3's with 1"
         )
+    if era is Era.TF_KERAS:
+        return (
+            "tf_keras multiplies the product of momenta more than once a step and does not save "
+            "it; Keras 3 goes on with the product that the step count gives"
+        )
     return None
 
 

@@ -166,7 +166,8 @@ def _schedule(result: Translated, rule: Rule, stated: Mapping[str, Any]) -> Any:
     class_name = str(stated.get("class_name", "")).rsplit(">", 1)[-1]
     config = stated.get("config")
     if class_name in SCHEDULES and isinstance(config, Mapping):
-        known = {key: config[key] for key in SCHEDULES[class_name] if key in config}
+        keys = SCHEDULES[class_name]
+        known = {key: config[key] for key in keys if config.get(key) is not None}
         return serialised("keras.optimizers.schedules", class_name, known)
     start = config.get("initial_learning_rate") if isinstance(config, Mapping) else None
     number = isinstance(start, int | float) and not isinstance(start, bool)

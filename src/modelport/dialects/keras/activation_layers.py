@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelport.dialects.keras import activations
+from modelport.dialects.keras.era import Era
 from modelport.dialects.keras.layer import Layer, lowers
 from modelport.dialects.onnx import layout, ops
 from modelport.dialects.onnx.edge import Edge, Twin
@@ -65,7 +66,7 @@ def softmax(layer: Layer) -> Edge:
     """Softmax over one axis or several, with masked positions left out."""
     b, x = layer.b, layer.x
     keep = _mask(layer)
-    if keep is not None and layer.era < 3:
+    if keep is not None and layer.era < Era.KERAS3:
         # Keras 2 adds a large negative number, so that rows without any step are not 0.
         hidden = layout.unary(b, "Not", keep)
         large = -65504.0 if x.dtype.name == "float16" else -1e9

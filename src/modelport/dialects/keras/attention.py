@@ -79,7 +79,7 @@ def _like(edge: Edge, other: Edge) -> Edge:
 def _scores_mask(layer: Layer, scores: Edge, value_mask: Edge | None) -> Edge | None:
     """Which scores count: those of unmasked values and, where wanted, not of the future."""
     b = layer.b
-    forward_only = layer.argument("use_causal_mask", 4) or layer.config.get("causal")
+    forward_only = layer.argument("use_causal_mask", 4)
     if value_mask is not None and (forward_only or value_mask.rank == 2):
         value_mask = ops.unsqueeze(b, value_mask, -2)
     if not forward_only:

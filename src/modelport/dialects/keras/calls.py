@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_RECURRENT = ("RNN", "SimpleRNN", "LSTM", "GRU", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D")
+_ATTENTION = ("Attention", "AdditiveAttention")
+_CONVOLUTIONAL = ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
+_RECURRENT = ("RNN", "SimpleRNN", "LSTM", "GRU", "Bidirectional", *_CONVOLUTIONAL)
 
 
-def modern_call(op_type: str, written: Any, inputs: int) -> dict[str, Any]:
+def modern_call(
+    op_type: str, config: Mapping[str, Any], written: Any, inputs: int
+) -> dict[str, Any]:
     """The call of a layer with ``inputs`` tensors, as Keras 3 would write it.
 
-    A recurrent layer of Keras 2 got its initial states in one list with its input.
+    A recurrent layer of Keras 2 got its initial states in one list with its input; whether
+    attention looks back only was a setting of the layer (``config`` as the file has it).
     """
     if not isinstance(written, Mapping):
         tensors: list[Any] = [{"tensor": i} for i in range(inputs)]
@@ -21,4 +26,6 @@ def modern_call(op_type: str, written: Any, inputs: int) -> dict[str, Any]:
     if op_type in _RECURRENT and len(args) == 1 and isinstance(first, list) and len(first) > 1:
         args = [first[0]]
         kwargs.setdefault("initial_state", first[1:])
+    if op_type in _ATTENTION and config.get("causal"):
+        kwargs.setdefault("use_causal_mask", True)
     return {"args": args, "kwargs": kwargs}

@@ -11,10 +11,10 @@ from dataclasses import replace
 from modelport.dialects.keras.activations import activate
 from modelport.dialects.keras.cells import Cell, States
 from modelport.dialects.keras.layer import Layer
-from modelport.dialects.keras.recurrent_scan import Outcome, Walk, scan, zeros
+from modelport.dialects.keras.recurrent_scan import Outcome, Walk, scan, time_major, zeros
 from modelport.dialects.onnx import layout, ops
 from modelport.dialects.onnx.builder import Builder
-from modelport.dialects.onnx.edge import Edge, Twin
+from modelport.dialects.onnx.edge import Edge
 from modelport.model.graph import Dim
 
 
@@ -33,7 +33,7 @@ def run(
     """
     b, last = layer.b, layer.config["data_format"] == "channels_last"
     if last:
-        x = ops.transpose(b, x, _frames_first(x.rank))
+        x = _frames_first(b, x)
     ready = _prepare(cell, x)
     if initial is None:
         states = [zeros(b, x, size, layer.dtype) for size in ready.sizes]
@@ -130,15 +130,23 @@ def _extents(
     ]
 
 
-def _frames_first(rank: int) -> tuple[int, ...]:
-    """The permutation (batch, time, ..., channels) to (batch, time, channels, ...)."""
-    return (0, 1, rank - 1, *range(2, rank - 1))
+def _scanned_layout(rank: int) -> tuple[int, ...]:
+    """The permutation from (batch, time, ..., channels) to (time, batch, channels, ...)."""
+    return (1, 0, rank - 1, *range(2, rank - 1))
+
+
+def _frames_first(b: Builder, x: Edge) -> Edge:
+    """(batch, time, ..., channels) as (batch, time, channels, ...), time-major underneath."""
+    name = b.name(ops.transpose(b, x, _scanned_layout(x.rank)))
+    shape = (*x.shape[:2], x.shape[-1], *x.shape[2:-1])
+    return layout.moved(name, time_major(x.rank), x.dtype, shape)
 
 
 def _frames_last(edge: Edge) -> Edge:
+    """(batch, time, channels, ...), time-major underneath, as (batch, time, ..., channels)."""
     shape = (*edge.shape[:2], *edge.shape[3:], edge.shape[2])
-    twin = Twin(edge.name or "", _frames_first(edge.rank), shape)
-    return Edge(None, edge.dtype, shape, twin)
+    name = edge.twin.name if edge.twin is not None else ""
+    return layout.moved(name, _scanned_layout(edge.rank), edge.dtype, shape)
 
 
 def _first(b: Builder, edge: Edge) -> Edge:

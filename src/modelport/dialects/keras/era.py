@@ -14,15 +14,18 @@ from modelport.model.report import Kind, Report
 
 
 class Era(IntEnum):
-    """The versions of Keras by what absent and present words mean; they compare by age."""
+    """The versions of Keras by what absent and present words mean; they compare by age.
 
-    KERAS1 = 1
+    Canonical nodes carry the number as their attribute ``era`` where it is not that of Keras 3.
+    """
+
+    KERAS1 = 0
     """1.0 to 1.2: other class and argument names, one array a gate."""
-    KERAS2 = 2
+    KERAS2 = 1
     """2.0 to 2.3, several backends: ``hard_sigmoid`` gates, GRU that resets before."""
-    TF_KERAS = 3
+    TF_KERAS = 2
     """tf.keras and tf_keras (2.x-tf, 2.4 and later)."""
-    KERAS3 = 4
+    KERAS3 = 3
 
 
 @dataclass(frozen=True, slots=True)

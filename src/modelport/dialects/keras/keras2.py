@@ -39,7 +39,7 @@ IGNORED = frozenset(
         *("build_config", "activity_regularizer", "autocast", "name", "trainable", "dtype"),
         *("_keras_api_names", "_keras_api_names_v1", "seed", "force_generator", "weights"),
         *("rng_type", "experimental_autocast", "inner_activation", "lora_rank", "lora_alpha"),
-        *("query_shape", "key_shape", "value_shape", "reduction_axes"),
+        *("query_shape", "key_shape", "value_shape", "reduction_axes", "causal"),
     }
 )
 """Arguments that say nothing about what a loaded layer computes, or that are read elsewhere."""

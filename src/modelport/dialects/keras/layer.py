@@ -44,6 +44,10 @@ Masks: TypeAlias = Literal["pass", "stop", "own"]
 Lower: TypeAlias = Callable[["Layer"], Edge | Sequence[Edge]]
 
 
+BROKEN = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What a lowering raises when it is given a config that no Keras could have written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lowering:
     """How a layer class becomes ONNX."""
@@ -211,7 +215,12 @@ def call(layer: Layer) -> list[Edge]:
         layer.inputs = [cast[id(edge)] for edge in layer.inputs]
         layer.args, layer.kwargs = _replaced(layer.args, cast), _replaced(layer.kwargs, cast)
     mask = layer.mask
-    result = lowering.function(layer)
+    try:
+        result = lowering.function(layer)
+    except BROKEN as error:
+        # A config comes from a file and may say anything; what a lowering trips over is the file's.
+        why = f"its config or its inputs make no sense ({type(error).__name__}: {error})"
+        raise layer.error(why) from error
     edges = [result] if isinstance(result, Edge) else list(result)
     if lowering.mask == "own":
         return edges

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from modelport.dialects.keras.era import Era
@@ -60,7 +61,7 @@ def lower_node(
     inputs = [edges[name] for name in node.inputs]
     inner = node.attributes.get("graph")
     if node.op_type in MODELS and isinstance(inner, Graph):
-        return lower_graph(b, inner, inputs)
+        return lower_graph(b, inner, _model_inputs(node, inputs, inner))
     written = node.attributes.get("call") or {}
     layer = Layer(
         b,
@@ -75,6 +76,20 @@ def lower_node(
         era=Era(node.attributes.get("era", Era.KERAS3)),
     )
     return call(layer)
+
+
+def _model_inputs(node: Node, inputs: Sequence[Edge], inner: Graph) -> list[Edge]:
+    """The tensors a nested model is called on, with the masks that are given beside them."""
+    count = len(inner.inputs)
+    if len(inputs) < count:
+        why = f"it is called on {len(inputs)} tensors and has {count} inputs"
+        raise ConversionError(f"layer {node.name!r} ({node.op_type})", why)
+    given = list(inputs[:count])
+    masks = _filled((node.attributes.get("call") or {}).get("kwargs", {}), inputs).get("mask")
+    for i, mask in enumerate(masks if isinstance(masks, list) else [masks]):
+        if isinstance(mask, Edge):
+            given[i] = replace(given[i], mask=mask)
+    return given
 
 
 def layer_name(value: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+from modelport.dialects.keras.era import Era
 from modelport.dialects.keras.layer import Layer, lowers
 from modelport.dialects.keras.normalization import unit_length
 from modelport.dialects.onnx import layout, ops
@@ -49,7 +50,7 @@ def _and(b: Builder, x: Edge, y: Edge) -> Edge:
 def _common_mask(layer: Layer) -> Edge | None:
     """The mask of the merged value; in Keras 3 none unless all inputs have one."""
     masks = [edge.mask for edge in layer.inputs if edge.mask is not None]
-    if layer.era < 3:
+    if layer.era < Era.KERAS3:
         return _folded(layer.b, _and, masks) if masks else None
     return _folded(layer.b, _or, masks) if len(masks) == len(layer.inputs) else None
 
@@ -66,7 +67,7 @@ def arithmetic(layer: Layer) -> Edge:
 
 def _spread_mask(layer: Layer, edge: Edge) -> Edge | None:
     """The mask of an input with an axis for its features; Keras loses it where ranks differ."""
-    same = layer.era >= 3 and all(other.rank == edge.rank for other in layer.inputs)
+    same = layer.era >= Era.KERAS3 and all(other.rank == edge.rank for other in layer.inputs)
     return ops.unsqueeze(layer.b, edge.mask, -1) if same and edge.mask is not None else None
 
 
@@ -119,7 +120,7 @@ def _concatenated_mask(layer: Layer, axis: int) -> Edge | None:
     given = [edge.mask for edge in layer.inputs if edge.mask is not None]
     if not given or any(mask.rank != layer.x.rank - 1 for mask in given):
         return None
-    if axis == layer.x.rank - 1 and layer.era < 3:
+    if axis == layer.x.rank - 1 and layer.era < Era.KERAS3:
         return _folded(b, _and, given)
     if axis == layer.x.rank - 1:
         # An input without a mask counts as unmasked everywhere, which leaves nothing masked.

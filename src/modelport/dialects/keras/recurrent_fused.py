@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from modelport.dialects.keras.layer import Layer
-from modelport.dialects.onnx import ops
-from modelport.dialects.onnx.edge import Edge, Twin
+from modelport.dialects.keras.recurrent_scan import time_major
+from modelport.dialects.onnx import layout, ops
+from modelport.dialects.onnx.edge import Edge
 from modelport.model.dtype import FLOAT16, FLOAT32
 from modelport.model.expression import Expression, concatenate, fill
 from modelport.model.graph import Dim
-
-TIME_MAJOR = (1, 0, 2)
-"""The permutation from Keras' (batch, time, features) to the operators' own layout."""
 
 ACTIVATIONS: dict[str | None, tuple[str, float | None, float | None]] = {
     None: ("Affine", 1.0, 0.0),
@@ -92,7 +90,7 @@ def fused(
     kind, config = KINDS[cells[0].op_type], cells[0].config
     weights = [_weight(layer, cells, role, make) for role, make in _PARTS.items()]
     states = [_initial(layer, initial, i, kind.states, len(cells)) for i in range(kind.states)]
-    sequence = ops.transpose(layer.b, x, TIME_MAJOR)
+    sequence = ops.transpose(layer.b, x, time_major(x.rank))
     inputs = [sequence, *weights, None, *states]
     names = [layer.b.name(edge) if edge is not None else "" for edge in inputs]
     while not names[-1]:
@@ -206,4 +204,4 @@ def _parts(layer: Layer, edge: Edge, axis: int) -> list[Edge]:
 def _time_major(edge: Edge) -> Edge:
     time, batch, units = edge.shape
     shape: tuple[Dim, ...] = (batch, time, units)
-    return Edge(None, edge.dtype, shape, Twin(edge.name or "", TIME_MAJOR, shape))
+    return layout.moved(edge.name or "", time_major(3), edge.dtype, shape)

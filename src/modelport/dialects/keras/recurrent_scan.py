@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modelport.dialects.keras.cells import Cell
-from modelport.dialects.onnx import ops
+from modelport.dialects.onnx import layout, ops
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
 from modelport.model.dtype import DType
@@ -38,43 +38,59 @@ class Outcome:
     states: list[Edge]
 
 
+def time_major(rank: int) -> tuple[int, ...]:
+    """The permutation from (batch, time, ...) to (time, batch, ...)."""
+    return (1, 0, *range(2, rank))
+
+
 def scan(
     b: Builder, cell: Cell, x: Edge, initial: Sequence[Edge], mask: Edge | None, walk: Walk
 ) -> Outcome:
     """Run a cell over the time axis (1) of ``x``.
 
     At a step masked for a row, the row's states stay and its output is repeated (zero before the
-    first step). ``initial`` states are in the cell's dtype.
+    first step). ``initial`` states are in the cell's dtype. The Scan itself walks forwards over
+    axis 0: every runtime has that, and chains stay time-major.
     """
-    x = cell.project(b, x) if cell.projects_ahead else x
+    over = [_steps(b, cell, x)]
+    if mask is not None:
+        over.append(ops.transpose(b, mask, time_major(mask.rank)))
+    if walk.backwards:
+        over = [ops.flip(b, edge, 0) for edge in over]
     dtype, batch = initial[0].dtype, x.shape[0]
-    first = zeros(b, x, cell.output, dtype)
-    carried = [first, *initial]
-    over = [x] if mask is None else [x, mask]
+    carried = [zeros(b, x, cell.output, dtype), *initial]
     names = [b.name(edge) for edge in (*carried, *over)]
     body = _body(b, cell, carried, over, walk)
-    order = int(walk.backwards)
-    found = b.node(
-        "Scan",
-        names,
-        len(body.graph.outputs),
-        body=body.finish(),
-        num_scan_inputs=len(over),
-        scan_input_axes=[1] * len(over),
-        scan_input_directions=[order] * len(over),
-        scan_output_axes=[1] if walk.sequences else None,
-        scan_output_directions=[int(walk.backwards and walk.in_time_order)]
-        if walk.sequences
-        else None,
-    )
+    count = len(body.graph.outputs)
+    found = b.node("Scan", names, count, body=body.finish(), num_scan_inputs=len(over))
     edges = [
         Edge(name, dtype, (batch, *size))
         for name, size in zip(found, (cell.output, *cell.sizes), strict=False)
     ]
-    sequence = None
-    if walk.sequences:
-        sequence = Edge(found[-1], dtype, (batch, x.shape[1], *cell.output))
+    sequence = _sequence(b, found[-1], edges[0], x, walk) if walk.sequences else None
     return Outcome(edges[0], sequence, edges[1:])
+
+
+def _steps(b: Builder, cell: Cell, x: Edge) -> Edge:
+    """The inputs of all steps, time-major; projected in the layout there is, where that may be."""
+    value, order = layout.carried(b, x)
+    if cell.projects_ahead:
+        if order[-1] != x.rank - 1:
+            value, order = b.name(x), tuple(range(x.rank))
+        given = Edge(value, x.dtype, tuple(x.shape[axis] for axis in order))
+        projected = cell.project(b, given)
+        shape = (*x.shape[:-1], projected.shape[-1])
+        x = layout.moved(b.name(projected), order, projected.dtype, shape)
+    return ops.transpose(b, x, time_major(x.rank))
+
+
+def _sequence(b: Builder, name: str, last: Edge, x: Edge, walk: Walk) -> Edge:
+    batch, time = x.shape[:2]
+    outputs = Edge(name, last.dtype, (time, batch, *last.shape[1:]))
+    if walk.backwards and walk.in_time_order:
+        outputs = ops.flip(b, outputs, 0)
+    shape = (batch, time, *last.shape[1:])
+    return layout.moved(b.name(outputs), time_major(len(shape)), last.dtype, shape)
 
 
 def zeros(b: Builder, x: Edge, extents: Sequence[Dim], dtype: DType) -> Edge:
@@ -92,7 +108,7 @@ def _body(
         for i, edge in enumerate(carried)
     ]
     now = [
-        body.input(f"{b.path}/{name}", edge.dtype, (edge.shape[0], *edge.shape[2:]))
+        body.input(f"{b.path}/{name}", edge.dtype, edge.shape[1:])
         for name, edge in zip(("input", "mask"), over, strict=False)
     ]
     x = now[0] if cell.projects_ahead else cell.project(body, now[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelport.dialects.keras.era import Era
 from modelport.dialects.keras.layer import Layer, lowers
 from modelport.dialects.onnx import layout, ops, resize
 from modelport.dialects.onnx.edge import Edge
@@ -37,7 +38,7 @@ def unchanged(layer: Layer) -> Edge:
 )
 def unaugmented(layer: Layer) -> Edge:
     """The images as they are: Keras augments in training only."""
-    old = layer.era < 3 and layer.op_type not in ("RandomHeight", "RandomWidth")
+    old = layer.era < Era.KERAS3 and layer.op_type not in ("RandomHeight", "RandomWidth")
     return layout.unary(layer.b, "Identity", _in_floats(layer) if old else layer.x)
 
 
@@ -69,7 +70,7 @@ def _in_floats(layer: Layer) -> Edge:
 def random_crop(layer: Layer) -> Edge:
     """The images as they are in Keras 3; in Keras 2 their middle, resized to the wanted extent."""
     b, x = layer.b, layer.x
-    if layer.era >= 3:
+    if layer.era >= Era.KERAS3:
         return layout.unary(b, "Identity", x)
     wanted = (layer.config["height"], layer.config["width"])
     if x.rank != 4 or not all(isinstance(extent, int) for extent in x.shape[1:]):

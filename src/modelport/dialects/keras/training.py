@@ -182,7 +182,7 @@ def _state(
         optimizer.rule,
         optimizer.settings,
         optimizer.era,
-        list(_native_order(native.graph, trainable, optimizer.era)),
+        list(_native_order(native, trainable, optimizer.era)),
         sorted_first=optimizer.era is Era.KERAS_1_2 and _up_to_2_0_5(native.producer.version),
         wrapped=optimizer.wrapper is not None,
     )
@@ -209,17 +209,18 @@ def _up_to_2_0_5(version: str | None) -> bool:
     return bool(numbers) and numbers <= [2, 0, 5]
 
 
-def _native_order(graph: Graph, trainable: list[Weight], era: Era) -> Iterator[Weight]:
+def _native_order(native: Model, trainable: list[Weight], era: Era) -> Iterator[Weight]:
     """The file's own trainable weights, in the order in which its optimizer met them."""
     wanted: dict[int, Tensor] = {}
     for weight in trainable:
         for tensor in sources(source(weight.tensor)):
             wanted.setdefault(id(tensor), tensor)
-    if era is Era.KERAS_3:
+    if era is Era.KERAS_3 or native.format == "keras-v3":
+        # The tree of a .keras file has no order of its own; that of the layers' weights counts.
         for tensor in wanted.values():
             yield Weight(tensor.name, tensor, True)
         return
-    for tensor in _tensors(graph):
+    for tensor in _tensors(native.graph):
         if wanted.pop(id(tensor), None) is not None:
             yield Weight(tensor.name, tensor, True)
 
@@ -275,10 +276,10 @@ def _used_slots(optimizer: Stated, found: Found, report: Report) -> list[str]:
     for slot in found.slots:
         if slot not in used:
             report.add(
-                Kind.DROPPED,
+                Kind.REARRANGED,
                 Component.OPTIMIZER_STATE,
                 slot,
-                f"{optimizer.rule.name} of these settings does not use it, and Keras 3 has none",
+                f"{optimizer.rule.name} of these settings never uses it, and Keras 3 has none",
             )
     return used
 

@@ -191,7 +191,10 @@ class _Upgrade:
             # No config can say this: older versions heed some masks in other ways.
             attributes["era"] = int(self.past.era)
         attributes["call"] = modern_call(
-            layer.op_type, node.attributes.get("call"), len(node.inputs)
+            layer.op_type,
+            node.attributes.get("config") or {},
+            node.attributes.get("call"),
+            len(node.inputs),
         )
         if layer.graph is not None:
             attributes["graph"] = layer.graph

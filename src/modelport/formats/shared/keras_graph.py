@@ -33,6 +33,8 @@ class Layer:
     calls: list[Call] = field(default_factory=list)
     first_call: int = 0
     """The file's number of the first call here (a nested model counts the call that built it)."""
+    first_output: int = 0
+    """The same in ``output_layers``, where Keras 3 counts otherwise than in ``inbound_nodes``."""
     outputs: int = 1
 
     @property
@@ -219,15 +221,15 @@ def _connect(graph: Graph, layers: list[Layer], config: dict[str, Any]) -> None:
     for layer in layers:
         layer.calls = [parse_call(node, by_name) for node in layer.entry.get("inbound_nodes") or []]
         layer.calls = layer.calls or [Call()]
-    for reference in [
-        *inputs,
-        *outputs,
-        *(found for layer in layers for call in layer.calls for found in call.tensors),
-    ]:
+    shown: dict[str, list[Reference]] = {layer.name: [] for layer in layers}
+    for reference in (found for layer in layers for call in layer.calls for found in call.tensors):
         used[reference.layer].append(reference)
+    for reference in [*inputs, *outputs]:
+        shown[reference.layer].append(reference)
     for layer in layers:
-        layer.first_call = _first_call(layer, used[layer.name])
-        _count_outputs(layer, *(reference.output for reference in used[layer.name]))
+        inside, outside = used[layer.name], shown[layer.name]
+        layer.first_call, layer.first_output = _first_calls(layer, inside, outside)
+        _count_outputs(layer, *(reference.output for reference in [*inside, *outside]))
     for layer, number in _in_order(layers, by_name):
         call = layer.calls[number]
         names = [_value_name(reference, by_name) for reference in call.tensors]
@@ -236,33 +238,40 @@ def _connect(graph: Graph, layers: list[Layer], config: dict[str, Any]) -> None:
             if reference.type is not None:
                 graph.values.setdefault(name, Value(name, reference.type))
     graph.inputs = [
-        Value(_value_name(found, by_name), input_type(by_name[found.layer].entry))
+        Value(_value_name(found, by_name, True), input_type(by_name[found.layer].entry))
         for found in inputs
     ]
     for found in outputs:
-        name = _value_name(found, by_name)
+        name = _value_name(found, by_name, True)
         known = graph.values.get(name)
         graph.outputs.append(Value(name, known.type if known else None))
 
 
-def _first_call(layer: Layer, used: list[Reference]) -> int:
-    """The file's number of a layer's first call.
+def _first_calls(
+    layer: Layer, inside: list[Reference], outside: list[Reference]
+) -> tuple[int, int]:
+    """The file's number of a layer's first call: in ``inbound_nodes``, and in ``output_layers``.
 
-    A nested model is called once when it is built, and most eras count that call. The numbers in
-    use decide; where they leave both open, the era does: Keras 3 counts it for functional models
-    only, Keras 1-2 for every model.
+    A nested model is called once when it is built, and most eras count that call. Keras 3 counts
+    it for functional models alone, and only in ``output_layers``. Where the numbers in use leave
+    no choice, they decide.
     """
     if layer.graph is None or not is_model(layer.entry):
-        return 0
+        return 0, 0
+    if any(isinstance(node, dict) for node in layer.entry.get("inbound_nodes") or []):
+        after = 0 if layer.class_name == "Sequential" else 1
+        return _first_call(layer, inside, 0), _first_call(layer, outside, after)
+    both = _first_call(layer, [*inside, *outside], 1)
+    return both, both
+
+
+def _first_call(layer: Layer, used: list[Reference], usual: int) -> int:
     numbers = {reference.node for reference in used}
     amount = len(layer.calls)
-    open_starts = [
+    possible = [
         start for start in (0, 1) if all(start <= number < start + amount for number in numbers)
     ]
-    if len(open_starts) == 1:
-        return open_starts[0]
-    new_style = any(isinstance(node, dict) for node in layer.entry.get("inbound_nodes") or [])
-    return 0 if new_style and layer.class_name == "Sequential" else 1
+    return possible[0] if len(possible) == 1 else usual
 
 
 def _count_outputs(layer: Layer, *used: int) -> None:
@@ -270,9 +279,9 @@ def _count_outputs(layer: Layer, *used: int) -> None:
     layer.outputs = max(stated, 1, *(output + 1 for output in used), 0)
 
 
-def _value_name(reference: Reference, by_name: dict[str, Layer]) -> str:
+def _value_name(reference: Reference, by_name: dict[str, Layer], outside: bool = False) -> str:
     layer = by_name[reference.layer]
-    call = reference.node - layer.first_call
+    call = reference.node - (layer.first_output if outside else layer.first_call)
     if not 0 <= call < len(layer.calls):
         raise ValueError(
             f"call {reference.node} of layer {layer.name!r}, which is called "

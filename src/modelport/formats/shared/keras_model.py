@@ -56,6 +56,8 @@ def describe(model: Model, entry: Any, where: str, names: tuple[str, ...] = ()) 
         model.dialect = "keras"
         model.signature = Signature(_named(model.graph.inputs), _named(model.graph.outputs))
         model.evidence[Component.ARCHITECTURE] = "model config"
+        model.evidence[Component.SIGNATURE] = "input and output layers of the model config"
+        model.evidence[Component.HYPERPARAMETERS] = "model config"
         model.hyperparameters["layers"] = len(layers_of(entry) or ())
         batch = _batch_size(model)
         if batch is not None:
@@ -98,3 +100,4 @@ def describe_training(model: Model, config: Any, where: str) -> None:
     rate = learning_rate(model.training)
     if rate is not None:
         model.hyperparameters["learning_rate"] = rate
+        model.evidence[Component.HYPERPARAMETERS] = "model and training config"

@@ -71,6 +71,9 @@ def _config(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
         del made["groups"]
     if class_name == "InputLayer":
         made["batch_input_shape"] = made.pop("batch_shape", None)
+    if class_name == "MultiHeadAttention":
+        # tf_keras demands them and, where they are None, waits for the first call.
+        made |= dict.fromkeys(("query_shape", "key_shape", "value_shape"))
     if class_name == "LeakyReLU":
         made["alpha"] = made.pop("negative_slope", 0.3)
     return made

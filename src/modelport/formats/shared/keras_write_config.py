@@ -119,7 +119,7 @@ def layer_entry(node: Node, names: Names) -> dict[str, Any]:
         entry["config"]["trainable"] = entry["config"]["trainable"] and bool(trainable)
     else:
         operation = None if names.keras_2 else as_operation(node)
-        entry = operation or _layer(node, inner, names)
+        entry = _layer(node, inner, names) if operation is None else operation.entry()
     entry["config"]["name"] = names[node.scope[-1].name]
     return entry
 
@@ -228,10 +228,14 @@ def old_hard_sigmoid(dtype: Any) -> dict[str, Any]:
 
 def _inbound(graph: Graph, node: Node, names: Names) -> dict[str, Any]:
     call = node.attributes.get("call") or {}
-    default = [{"tensor": i} for i in range(len(node.inputs))]
+    args = call.get("args", [{"tensor": i} for i in range(len(node.inputs))])
+    kwargs = call.get("kwargs", {})
+    operation = None if names.keras_2 else as_operation(node)
+    if operation is not None:
+        args, kwargs = operation.args, operation.kwargs
     return {
-        "args": _call_value(call.get("args", default), graph, node, names),
-        "kwargs": _call_value(call.get("kwargs", {}), graph, node, names),
+        "args": _call_value(args, graph, node, names),
+        "kwargs": _call_value(kwargs, graph, node, names),
     }
 
 

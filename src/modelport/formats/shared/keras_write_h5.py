@@ -11,8 +11,8 @@ from modelport.formats.shared.keras_write_2 import keras_2_model, plain_objects
 from modelport.formats.shared.keras_write_config import model_entry
 from modelport.formats.shared.keras_write_layers import of_graph, of_names, write_layers
 from modelport.formats.shared.keras_write_store import (
+    all_variables,
     integer,
-    optimizer_variables,
     write_model,
     write_optimizer,
 )
@@ -113,8 +113,8 @@ def _write_state(
     optimizer = compiled_optimizer(model)
     if optimizer is None:
         return
-    if optimizer["class_name"] in loss_scale.NAMES:
-        why = "modelport keeps the state of a loss scale in .keras only"
+    if keras_2 and optimizer["class_name"] in loss_scale.NAMES:
+        why = "modelport does not write the state of a loss scale for tf_keras"
         report.add(Kind.DROPPED, Component.OPTIMIZER_STATE, optimizer["class_name"], why)
         return
     make = _keras_2_variables if keras_2 else _keras_3_variables
@@ -142,7 +142,7 @@ def _keras_2_variables(optimizer: dict[str, Any], state: OptimizerState) -> Iter
 def _keras_3_variables(optimizer: dict[str, Any], state: OptimizerState) -> Iterator[Tensor]:
     name = optimizer["config"]["name"]
     taken: set[str] = set()
-    for tensor in optimizer_variables(optimizer, state):
+    for tensor in all_variables(optimizer, state):
         # A name is one step long, as Keras 3 writes it; the order says what belongs where.
         own = re.sub("/", "_", tensor.name)
         path = f"{name}/{'variable' if own == 'u_product' else own}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from modelport.formats.shared.keras_operations import as_operation, is_operation
+from modelport.formats.shared.keras_operations import as_operation
 from modelport.formats.shared.keras_values import snake_case
 from modelport.model.graph import Graph, Node
 from modelport.model.tensor import InMemory, Tensor
@@ -26,7 +26,7 @@ def _write_model(writer: HDF5Writer, graph: Graph, prefix: str, seen: set[int]) 
     by_name = {node.scope[-1].name: node for node in reversed(graph.nodes)}
     for name in graph.attributes["layers"]:
         node = by_name[name]
-        if is_operation(node) or as_operation(node) is not None:
+        if as_operation(node) is not None:
             continue
         group = snake_case(node.op_type)
         count = used[group] = used.get(group, -1) + 1
@@ -51,13 +51,19 @@ def _write_layer(writer: HDF5Writer, graph: Graph, node: Node, path: str, seen: 
 def write_optimizer(writer: HDF5Writer, optimizer: dict[str, Any], state: OptimizerState) -> None:
     """An optimizer's variables in the order in which Keras 3 makes them."""
     config = optimizer["config"]
-    wrapped = optimizer["class_name"] in loss_scale.NAMES
-    inner = config["inner_optimizer"] if wrapped else optimizer
-    variables = list(optimizer_variables(inner, state))
-    if wrapped:
+    if optimizer["class_name"] in loss_scale.NAMES:
+        inner = config["inner_optimizer"]
+        variables = list(optimizer_variables(inner, state))
         _write_variables(writer, "optimizer/inner_optimizer", inner["config"]["name"], variables)
-        variables = [*_loss_scale_variables(config, state), *variables]
-    _write_variables(writer, "optimizer", config["name"], variables)
+    _write_variables(writer, "optimizer", config["name"], list(all_variables(optimizer, state)))
+
+
+def all_variables(optimizer: dict[str, Any], state: OptimizerState) -> Iterator[Tensor]:
+    """The variables of an optimizer, those of a loss scale around it first."""
+    if optimizer["class_name"] in loss_scale.NAMES:
+        yield from _loss_scale_variables(optimizer["config"], state)
+        optimizer = optimizer["config"]["inner_optimizer"]
+    yield from optimizer_variables(optimizer, state)
 
 
 def _write_variables(writer: HDF5Writer, path: str, name: str, variables: list[Tensor]) -> None:
