@@ -112,4 +112,5 @@ FORMAT = Format(
     match=match,
     read=read,
     write=write_weights,
+    dialect="keras",
 )

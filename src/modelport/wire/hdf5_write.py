@@ -92,6 +92,8 @@ class HDF5Writer:
             raise ConversionError(path, "the file would hold two datasets of that name")
         if tensor.dtype.kind in ("string", "other"):
             texts = np.asarray(tensor.numpy(), dtype=object)
+            if any("\0" in text for text in map(str, texts.reshape(-1))):
+                raise ConversionError(path, "text in HDF5 ends at the first zero character")
             group.create_dataset(name, data=texts, dtype=h5py.string_dtype())
             return
         kind, foreign = _storage(tensor.dtype)

@@ -30,6 +30,9 @@ class Names:
 
     def __init__(self, graph: Graph, report: Report, keras_2: bool) -> None:
         self.report, self.keras_2 = report, keras_2
+        self._origins = {
+            value: (node, index) for node in graph.nodes for index, value in enumerate(node.outputs)
+        }
         self.masks = any(_makes_mask(node) for node in graph.nodes)
         self._known: dict[str, str] = {}
         for node in graph.nodes:
@@ -55,6 +58,11 @@ class Names:
     def __getitem__(self, name: str) -> str:
         """The allowed name of the layer ``name``."""
         return self._known[name]
+
+    def history(self, value: str) -> tuple[Node, list[Any]]:
+        """The node that gives a value, and ``[layer, call, output]``."""
+        node, index = self._origins[value]
+        return node, [self._known[node.scope[-1].name], node.scope[-1].call, index]
 
 
 def model_entry(
@@ -130,7 +138,30 @@ def _makes_mask(node: Node) -> bool:
     return node.op_type == "Masking" or masked
 
 
+_NO_LONGER = frozenset({"Highway", "MaxoutDense"})
+_NOT_IN_KERAS_3 = frozenset({"LocallyConnected1D", "LocallyConnected2D"})
+
+
+def _check_class(node: Node, names: Names) -> None:
+    """Refuse what no stock layer computes.
+
+    Raises:
+        ConversionError: the layer is of a kind that the target's Keras does not have.
+    """
+    gone = _NO_LONGER if names.keras_2 else _NO_LONGER | _NOT_IN_KERAS_3
+    where = f"layer {node.scope[-1].name!r} ({node.op_type})"
+    if node.op_type in gone:
+        raise ConversionError(where, "today's Keras has no such layer")
+    if node.op_type.startswith("Theano") and "Pooling" in node.op_type:
+        raise ConversionError(
+            where, "no stock layer pools with Theano's padding 'same' over an even window"
+        )
+    if "[" in node.op_type:
+        raise ConversionError(where, "no stock layer has these settings")
+
+
 def _layer(node: Node, inner: Any, names: Names) -> dict[str, Any]:
+    _check_class(node, names)
     config = file_form(node.attributes.get("config", {}))
     _account_for_era(node, config, names)
     if isinstance(inner, Graph) and isinstance(config.get("layer"), dict):
@@ -250,7 +281,6 @@ def _call_value(written: Any, graph: Graph, node: Node, names: Names) -> Any:
 
 
 def _tensor(value: str, graph: Graph, names: Names) -> dict[str, Any]:
-    layer, call, output = value.rsplit(":", 2)
     known = graph.values.get(value) or next((v for v in graph.inputs if v.name == value), None)
     shape = None if known is None else known.shape
     # Keras only looks at the history; a shape that nobody stated is left open.
@@ -259,17 +289,14 @@ def _tensor(value: str, graph: Graph, names: Names) -> dict[str, Any]:
         "config": {
             "shape": [] if shape is None else [_extent(extent) for extent in shape],
             "dtype": "float32" if known is None or known.dtype is None else known.dtype.name,
-            "keras_history": [names[layer], int(call), int(output)],
+            "keras_history": names.history(value)[1],
         },
     }
 
 
 def _references(graph: Graph, stated: Any, inputs: bool, names: Names) -> Any:
     """``input_layers`` or ``output_layers``: in the structure that the source states, if nested."""
-    found = [
-        _reference(graph, value.name, names)
-        for value in (graph.inputs if inputs else graph.outputs)
-    ]
+    found = [_reference(value.name, names) for value in (graph.inputs if inputs else graph.outputs)]
     if isinstance(stated, dict):
         return _filled(stated, iter(found))
     if len(found) == 1:
@@ -292,11 +319,8 @@ def _filled(stated: Any, found: Iterator[Any]) -> Any:
     return [_filled(item, found) for item in stated]
 
 
-def _reference(graph: Graph, value: str, names: Names) -> list[Any]:
-    layer, call, output = value.rsplit(":", 2)
-    model = any(
-        node.scope[-1].name == layer and node.op_type in ("Functional", "Model")
-        for node in graph.nodes
-    )
+def _reference(value: str, names: Names) -> list[Any]:
+    node, history = names.history(value)
     # Keras 3 counts the call that built a functional model here, though not in inbound_nodes.
-    return [names[layer], int(call) + (1 if model else 0), int(output)]
+    extra = 1 if node.op_type in ("Functional", "Model") else 0
+    return [history[0], history[1] + extra, history[2]]
