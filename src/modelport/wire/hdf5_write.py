@@ -92,7 +92,7 @@ class HDF5Writer:
             raise ConversionError(path, "the file would hold two datasets of that name")
         if tensor.dtype.kind in ("string", "other"):
             texts = np.asarray(tensor.numpy(), dtype=object)
-            if any("\0" in text for text in map(str, texts.reshape(-1))):
+            if any(_has_zero(text) for text in texts.reshape(-1)):
                 raise ConversionError(path, "text in HDF5 ends at the first zero character")
             group.create_dataset(name, data=texts, dtype=h5py.string_dtype())
             return
@@ -157,6 +157,10 @@ def _storage(dtype: Any) -> tuple[Any, bool]:
     if kind.kind in "biufc" and kind.type.__module__ == "numpy":
         return kind.newbyteorder("<"), False
     return np.dtype((np.void, kind.itemsize)), True
+
+
+def _has_zero(text: Any) -> bool:
+    return b"\0" in text if isinstance(text, bytes) else "\0" in str(text)
 
 
 def _is_texts(value: Any) -> bool:
