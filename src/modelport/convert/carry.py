@@ -101,5 +101,8 @@ def _weights_alone(model: Model, target: Format, report: Report) -> Model:
         model.path,
         producer=model.producer,
         graph=graph,
+        optimizer_state=model.optimizer_state,
+        dataset=model.dataset,
         metadata=model.metadata,
+        extras=dict(model.extras) if model.format == target.name else {},
     )

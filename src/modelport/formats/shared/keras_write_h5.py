@@ -175,6 +175,9 @@ def write_weights(model: Model, output: Output, report: Report) -> None:
     with HDF5Writer(output.path) as writer:
         if tree and model.graph.nodes:
             write_model(writer, model.graph)
+            for name in names:
+                why = "a place in the tree of objects stands for its name"
+                report.add(Kind.REARRANGED, Component.WEIGHTS, name, why)
             optimizer = compiled_optimizer(model)
             if optimizer is not None and model.optimizer_state is not None:
                 write_optimizer(writer, optimizer, model.optimizer_state)
@@ -208,10 +211,11 @@ def _is_tree(names: dict[str, Tensor]) -> bool:
 
 def _write_tree(writer: HDF5Writer, model: Model, names: dict[str, Tensor]) -> None:
     stated = model.extras.get("names", {})
+    writer.group("/vars")
     for name, tensor in names.items():
         writer.dataset(name, tensor)
     for path, name in stated.items():
-        writer.attribute(f"{path}/vars", "name", name)
+        writer.attribute(f"{path}/vars" if path else "/vars", "name", name)
     state = model.optimizer_state.tensors if model.optimizer_state is not None else {}
     for name, tensor in state.items():
         writer.dataset(name, tensor)
