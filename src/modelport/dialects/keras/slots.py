@@ -51,7 +51,7 @@ def tell_apart(tensors: Mapping[str, Tensor], question: Question) -> Found:
     """Assign the tensors of a state, given in file order."""
     found = Found()
     rest = _without_scalars(list(tensors.items()), question, found)
-    if not rest and not question.rule.layout(question.settings, question.era):
+    if not rest and not question.rule.layout(question.settings, Era.KERAS_3):
         return found
     named = _by_names(rest, question)
     if named is not None:
