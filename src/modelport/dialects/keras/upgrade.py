@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelport.dialects.keras import keras1
-from modelport.dialects.keras.branches import begins_with_merge, spread
 from modelport.dialects.keras.calls import modern_call
 from modelport.dialects.keras.configs import OLD_ONLY, is_operation, modern_layer
 from modelport.dialects.keras.defaults import DEFAULTS, complete
@@ -20,14 +19,13 @@ from modelport.dialects.keras.nesting import deal_out
 from modelport.dialects.keras.reset_after import settle_reset_after
 from modelport.dialects.keras.theano import Extra, same_padding
 from modelport.dialects.keras.weights import assign
-from modelport.dialects.keras.words import MODEL_CLASSES, layer_name, sequence
+from modelport.dialects.keras.words import MODEL_CLASSES, sequence
 from modelport.errors import MalformedFile, ModelportError
 from modelport.model.component import Component
 from modelport.model.dtype import FLOAT32
 from modelport.model.graph import Graph, Node, Scope, TensorType, Value
 from modelport.model.model import Model
 from modelport.model.report import Kind, Report
-from modelport.model.signature import Signature
 from modelport.model.tensor import Tensor
 
 UPGRADED = "keras_canonical"
@@ -46,11 +44,8 @@ def upgrade(model: Model, report: Report) -> Model:
     if model.dialect != "keras" or model.extras.get(UPGRADED):
         return model
     past = history(model, report)
-    kind, native = model.kind, model.graph
     try:
-        if begins_with_merge(native):
-            kind, native = "functional", spread(native, model.path)
-        graph = _Upgrade(past).graph(native)
+        graph = _Upgrade(past).graph(model.graph)
     except ModelportError:
         raise
     except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
@@ -59,12 +54,10 @@ def upgrade(model: Model, report: Report) -> Model:
             expected="the config of a Keras model",
             found=f"{type(error).__name__}: {str(error)[:200]}",
         ) from error
-    signature = model.signature
-    if native is not model.graph:
-        inputs = [replace(value, name=layer_name(value.name)) for value in graph.inputs]
-        signature = Signature(inputs, list(signature.outputs) if signature else [])
+    # A Sequential of Keras 1 may begin with several models whose outputs it merges.
+    kind = "functional" if len(graph.inputs) > 1 else model.kind
     extras = {**model.extras, UPGRADED: True}
-    return replace(model, kind=kind, graph=graph, signature=signature, extras=extras)
+    return replace(model, kind=kind, graph=graph, extras=extras)
 
 
 @dataclass(slots=True)
