@@ -82,11 +82,10 @@ def _print_changes(changes: list[dict[str, Any]]) -> None:
             continue
         click.echo(f"\n  {click.style(PLAIN_WORDS[kind], bold=True)} ({len(found)})")
         found.sort(key=lambda change: change["why"].startswith("was called"))
-        rows = [[change["where"], change["why"]] for change in found[:SHOWN]]
+        for change in found[:SHOWN]:
+            click.echo(text.beside(change["where"], change["why"], 4, 24))
         if len(found) > SHOWN:
-            rows.append([f"… {len(found) - SHOWN} more", "see --json"])
-        # The header line of the table is left out: the heading above says it.
-        click.echo(text.table(["", ""], rows, indent=4).split("\n", 1)[1])
+            click.echo(f"    … {len(found) - SHOWN} more (see --json)")
 
 
 def verdict(verification: dict[str, Any]) -> str:
@@ -102,11 +101,13 @@ def verdict(verification: dict[str, Any]) -> str:
         )
         error = verification["max_rel_error"]
         far = error if isinstance(error, str) else f"{error or 0:.1e}"
-        line = (
-            f"  {word}: {runtimes['a']} and {runtimes['b']} differ by at most {far} of the "
-            f"output's\n  scale (tolerance {verification['tolerance']:.0e}, "
-            f"{verification['samples']} samples, seed {verification['seed']})"
+        line = f"  {word}: {runtimes['a']} and {runtimes['b']}"
+        far = (
+            f"at most {far} of the output's scale apart (tolerance "
+            f"{verification['tolerance']:.0e}, {verification['samples']} samples, "
+            f"seed {verification['seed']})"
         )
+        line += "\n" + text.wrap("", far, 2)
     else:
         word = "weights proved, not run" if status == "weights-only" else "not verified"
         line = f"  {click.style(word, fg='yellow', bold=True)}"

@@ -90,6 +90,20 @@ def wrap(label: str, words: str, width: int = 17) -> str:
     return "\n".join([first, *(" " * (width + 2) + line for line in lines[1:])])
 
 
+def beside(left: str, right: str, indent: int, width: int) -> str:
+    """A short text with a longer one beside it, or below it where the first is too long."""
+    import textwrap
+
+    start = indent + width + 2
+    lines = textwrap.wrap(clean(right), WIDTH - start) or [""]
+    left = clean(left)
+    if len(left) > width:
+        lines.insert(0, "")
+        left = shorten(left, WIDTH - indent)
+    first = f"{' ' * indent}{left.ljust(width)}  {lines[0]}".rstrip()
+    return "\n".join([first, *(" " * start + line for line in lines[1:])])
+
+
 def echo_json(value: Any) -> None:
     """Print one JSON value."""
     click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))

@@ -37,7 +37,7 @@ def account_for(source: Model, carried: Model, target: Format, report: Report) -
         why = "the target model has no use for this tensor"
         report.add(Kind.DROPPED, Component.WEIGHTS, name, why)
     for component in sorted(source.components):
-        if target.holds[component] is Holds.NEVER:
+        if target.holds[component] is Holds.NEVER or component not in carried.components:
             why = f"{target.name} cannot hold it ({CARRIED_WITH.get(component, component)})"
             report.add(Kind.DROPPED, component, str(component), why)
     report.kept = {component: _kept(component, source, target, report) for component in Component}

@@ -60,9 +60,11 @@ def canonical(model: Model, report: Report) -> Model:
 
 def _keras_to_onnx(model: Model, report: Report) -> Model:
     from modelport.dialects.keras.lower import lower
+    from modelport.dialects.keras.upgrade import upgrade
     from modelport.dialects.onnx.builder import IR_VERSION, OPSET
 
-    upgraded = canonical(model, report)
+    # The training config goes along in the words of the source: ONNX gives them no meaning.
+    upgraded = upgrade(model, report)
     graph = lower(upgraded.graph, upgraded.graph.name or "model", report)
     domains = {node.domain for inner in graph.subgraphs() for node in inner.nodes}
     return replace(

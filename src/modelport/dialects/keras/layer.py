@@ -201,7 +201,8 @@ def call(layer: Layer) -> list[Edge]:
     """Lower one call: inputs cast to the layer's dtype, masks handed on as Keras does.
 
     Raises:
-        ConversionError: no lowering for the class, or the lowering found that ONNX cannot hold it.
+        ConversionError: no lowering for the class, the lowering found that ONNX cannot hold it,
+            or a configuration that no layer of the class can have.
     """
     lowering = lowerings().get(layer.op_type)
     if lowering is None:

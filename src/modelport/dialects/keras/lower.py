@@ -109,7 +109,10 @@ def _input(b: Builder, value: Value) -> Edge:
 def _filled(written: Any, inputs: Sequence[Edge]) -> Any:
     if isinstance(written, Mapping):
         if set(written) == {"tensor"}:
-            return inputs[written["tensor"]]
+            index = written["tensor"]
+            if not isinstance(index, int) or not 0 <= index < len(inputs):
+                raise ConversionError("a call", f"tensor {index!r} of {len(inputs)} is none")
+            return inputs[index]
         return {key: _filled(item, inputs) for key, item in written.items()}
     if isinstance(written, list | tuple):
         return [_filled(item, inputs) for item in written]

@@ -12,6 +12,7 @@ from modelport.dialects.keras.layer import Layer, lowers
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.edge import Edge
 from modelport.model.dtype import BOOL, FLOAT16, FLOAT32, FLOAT64, INT64
+from modelport.model.graph import Dim
 
 GROUPED = ("GroupQueryAttention", "GroupedQueryAttention")
 
@@ -46,8 +47,7 @@ def multi_head_attention(layer: Layer) -> list[Edge]:
         for name, edge in (("query", given.query), ("key", given.key), ("value", given.value))
     )
     if layer.op_type in GROUPED:
-        repeats = layer.config["num_query_heads"] // layer.config["num_key_value_heads"]
-        key, value = (_repeated(layer, edge, repeats) for edge in (key, value))
+        key, value = (_repeated(layer, edge, query.shape[2]) for edge in (key, value))
     axes = _axes(layer, given.value.rank)
     mixed, scores = _attend(layer, (query, key, value), mask, axes, given.scores)
     flat = _flat_heads(layer, mixed)
@@ -132,12 +132,12 @@ def _heads(layer: Layer, dense: str, x: Edge) -> Edge:
     return ops.reshape(layer.b, _project(layer, dense, x), [*x.shape[:-1], heads, size])
 
 
-def _repeated(layer: Layer, x: Edge, repeats: int) -> Edge:
+def _repeated(layer: Layer, x: Edge, queries: Dim) -> Edge:
     """Every head as often as query heads share it."""
     heads = x.shape[2]
-    if repeats == 1 or not isinstance(heads, int):
+    if heads == queries or not isinstance(heads, int) or not isinstance(queries, int):
         return x
-    chosen = [head for head in range(heads) for _ in range(repeats)]
+    chosen = [head for head in range(heads) for _ in range(queries // heads)]
     return ops.gather(layer.b, x, layer.b.constant(chosen, INT64), 2)
 
 
