@@ -129,7 +129,7 @@ def test_own_classes_stay_and_are_reported() -> None:
     name, config = modern_layer("MyLayer", {"units": 1, "p": 2}, history, "mine")
     assert (name, config) == ("MyLayer", {"units": 1, "p": 2})
     name, _ = modern_layer("Dense", {"units": 1}, history, "d", module="their.module")
-    assert name == "Dense"
+    assert name == "their.module>Dense"
     assert [change.kind for change in history.report] == [Kind.FOREIGN, Kind.FOREIGN]
 
 

@@ -12,7 +12,12 @@ from typing import Any
 
 from modelport.dialects.keras import keras1
 from modelport.dialects.keras.calls import modern_call
-from modelport.dialects.keras.configs import OLD_ONLY, is_operation, modern_layer
+from modelport.dialects.keras.configs import (
+    OLD_ONLY,
+    is_operation,
+    is_unnamed_operation,
+    modern_layer,
+)
 from modelport.dialects.keras.defaults import DEFAULTS, complete
 from modelport.dialects.keras.era import Era, History, history
 from modelport.dialects.keras.nesting import deal_out
@@ -135,9 +140,14 @@ class _Upgrade:
             written,
             self.past,
             where,
-            module=node.attributes.get("module"),
+            module=self._module(node),
             registered_name=node.attributes.get("registered_name"),
         )
+
+    def _module(self, node: Node) -> Any:
+        module, config = node.attributes.get("module"), node.attributes.get("config")
+        unnamed = is_unnamed_operation(node.op_type, config, module, self.past)
+        return "keras.ops" if unnamed else module
 
     def _other_words(self, node: Node, layer: _Layer, where: str) -> None:
         """Layers that today's Keras says with one layer more."""
@@ -191,12 +201,18 @@ class _Upgrade:
         )
         if layer.graph is not None:
             attributes["graph"] = layer.graph
-        if layer.op_type in DEFAULTS and not is_operation(node.attributes.get("module")):
+        module = self._module(node)
+        if is_operation(module):
+            attributes["module"] = module
+        elif layer.op_type in DEFAULTS:
             attributes["module"], attributes["registered_name"] = "keras.layers", None
-        if layer.op_type in OLD_ONLY or layer.op_type.startswith("Theano"):
+        elif layer.op_type in OLD_ONLY or layer.op_type.startswith("Theano"):
+            attributes["not_in_keras3"] = True
+        elif layer.op_type.endswith("]"):
+            # A stock class in a meaning that has no name in Keras 3.
             attributes["not_in_keras3"] = True
         scope = node.scope
-        if scope and not is_operation(node.attributes.get("module")):
+        if scope and not is_operation(module):
             scope = (*scope[:-1], scope[-1]._replace(type=layer.op_type))
         made = replace(
             node,
