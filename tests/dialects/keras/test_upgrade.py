@@ -222,3 +222,29 @@ def test_wrappers_too_deep_and_configs_that_are_none(config: Any) -> None:
         upgrade(model("TimeDistributed", config, {}), Report())
     except ModelportError as error:
         assert isinstance(error, MalformedFile)
+
+
+# Measured with Keras 1.2.2 on TensorFlow: (kernel, stride, border mode, output extent) of an input
+# of extent 3, and what Keras 3 needs to be told for it.
+@pytest.mark.parametrize(
+    ("size", "stride", "mode", "extent", "padding"),
+    [
+        (3, 2, "valid", 7, None),
+        (3, 2, "valid", 8, [1, 1]),
+        (3, 2, "same", 6, None),
+        (3, 2, "same", 5, [0, 0]),
+        (2, 2, "same", 5, [1, 1]),
+        (2, 3, "valid", 9, None),
+        (2, 3, "valid", 8, [0, 0]),
+        (4, 2, "same", 5, [1, 1]),
+    ],
+)
+def test_the_stated_output_of_a_deconvolution_is_kept(
+    size: int, stride: int, mode: str, extent: int, padding: list[int] | None
+) -> None:
+    written = {
+        **{"nb_filter": 2, "nb_row": size, "nb_col": size, "subsample": [stride, stride]},
+        **{"border_mode": mode, "output_shape": [3, extent, extent, 2], "dim_ordering": "tf"},
+    }
+    _, config = modern_layer("Deconvolution2D", written, past(Era.KERAS1), "d")
+    assert config["output_padding"] == padding
