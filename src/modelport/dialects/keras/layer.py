@@ -33,7 +33,14 @@ FAMILIES = (
     "attention",
     "multi_head_attention",
     "preprocessing",
-    "operations",
+    "operations_unary",
+    "operations_binary",
+    "operations_reduce",
+    "operations_shape",
+    "operations_index",
+    "operations_product",
+    "operations_nn",
+    "operations_image",
     "tf_ops",
 )
 """The modules of this folder that hold lowerings, imported when the first one is needed."""

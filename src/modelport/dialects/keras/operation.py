@@ -1,0 +1,63 @@
+"""Operations of ``keras.ops`` as functions over operands, and their registry.
+
+An operation's function takes the layer it stands for, then the arguments of the call and those of
+the config under Keras' names. TensorFlow's functions are expressed by the same functions.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from modelport.dialects.keras.layer import Layer, lowers
+from modelport.dialects.keras.operands import plain
+from modelport.dialects.onnx.edge import Edge
+
+Result: TypeAlias = Edge | Sequence[Edge]
+Function: TypeAlias = Callable[..., Result]
+
+OPERATIONS: dict[str, Function] = {}
+"""Every operation by the name of its class, as the families register them."""
+
+
+def operation(*names: str) -> Callable[[Function], Function]:
+    """Register a function as the operations of those names."""
+
+    def register(function: Function) -> Function:
+        for name in names:
+            OPERATIONS[name] = function
+            lowers(f"keras.ops.{name}", autocast=False)(_lowering(function))
+        return function
+
+    return register
+
+
+def _lowering(function: Function) -> Callable[[Layer], Result]:
+    def lower(layer: Layer) -> Result:
+        config = {key: value for key, value in layer.config.items() if key != "name"}
+        return apply(layer, function, layer.args, {**config, **layer.kwargs})
+
+    return lower
+
+
+def apply(
+    layer: Layer, function: Function, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Result:
+    """Call an operation's function with arguments as a file has them.
+
+    Arguments it does not know are passed over where they are unset (None or False).
+
+    Raises:
+        ConversionError: the arguments do not fit it.
+    """
+    known = inspect.signature(function).parameters
+    given = {key: value for key, value in kwargs.items() if key in known}
+    for key in set(kwargs) - set(given):
+        if kwargs[key] not in (None, False):
+            raise layer.error(f"its argument {key!r} (= {str(kwargs[key])[:80]}) has no ONNX form")
+    try:
+        return function(layer, *plain(args), **plain(given))
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        why = f"{type(error).__name__}: {str(error)[:200]}"
+        raise layer.error(f"its arguments are not those of that operation ({why})") from error
