@@ -6,8 +6,8 @@ the config under Keras' names. TensorFlow's functions are expressed by the same 
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from inspect import Parameter, signature
 from typing import Any, TypeAlias
 
 from modelport.dialects.keras.layer import Layer, lowers
@@ -36,28 +36,35 @@ def operation(*names: str) -> Callable[[Function], Function]:
 def _lowering(function: Function) -> Callable[[Layer], Result]:
     def lower(layer: Layer) -> Result:
         config = {key: value for key, value in layer.config.items() if key != "name"}
-        return apply(layer, function, layer.args, {**config, **layer.kwargs})
+        return apply(layer, function, layer.args, {**config, **layer.kwargs}, config)
 
     return lower
 
 
 def apply(
-    layer: Layer, function: Function, args: Sequence[Any], kwargs: Mapping[str, Any]
+    layer: Layer,
+    function: Function,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    config: Collection[str] = (),
 ) -> Result:
     """Call an operation's function with arguments as a file has them.
 
-    Arguments it does not know are passed over where they are unset (None or False).
+    Positional arguments are those of the call, so they pass over the names in ``config``.
+    Arguments the function does not know are left out where they are unset (None or False).
 
     Raises:
-        ConversionError: the arguments do not fit it.
+        ConversionError: an argument that is set and that the function does not know.
     """
-    known = inspect.signature(function).parameters
+    known = signature(function).parameters
     given = {key: value for key, value in kwargs.items() if key in known}
     for key in set(kwargs) - set(given):
         if kwargs[key] not in (None, False):
             raise layer.error(f"its argument {key!r} (= {str(kwargs[key])[:80]}) has no ONNX form")
-    try:
+    if any(parameter.kind is Parameter.VAR_POSITIONAL for parameter in known.values()):
         return function(layer, *plain(args), **plain(given))
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        why = f"{type(error).__name__}: {str(error)[:200]}"
-        raise layer.error(f"its arguments are not those of that operation ({why})") from error
+    free = [name for name in list(known)[1:] if name not in config]
+    given.update(zip(free, args, strict=False))
+    if len(args) > len(free):
+        raise layer.error(f"it is called with {len(args)} arguments")
+    return function(layer, **plain(given))
