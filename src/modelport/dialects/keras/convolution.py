@@ -39,7 +39,9 @@ def depthwise_convolution(layer: Layer) -> Edge:
     weight = layer.weight(role, _channelwise(kernel))
     name, shape = spatial.channels_first(layer)
     channels = kernel.shape[-2]
-    name, shape = convolve(layer, name, shape, weight, window_of(layer, rank), channels, _bias(layer))
+    name, shape = convolve(
+        layer, name, shape, weight, window_of(layer, rank), channels, _bias(layer)
+    )
     return _activated(layer, name, shape)
 
 
@@ -51,7 +53,9 @@ def separable_convolution(layer: Layer) -> Edge:
     rank = len(depthwise.shape) - 2
     weight = layer.weight("depthwise_kernel", _channelwise(depthwise))
     name, shape = spatial.channels_first(layer)
-    name, shape = convolve(layer, name, shape, weight, window_of(layer, rank), depthwise.shape[-2], None)
+    name, shape = convolve(
+        layer, name, shape, weight, window_of(layer, rank), depthwise.shape[-2], None
+    )
     mixing = layer.weight("pointwise_kernel", _outwards(pointwise))
     ones = (1,) * rank
     name, shape = convolve(

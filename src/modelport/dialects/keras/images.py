@@ -67,9 +67,7 @@ def known_extents(layer: Layer, x: Edge, first: bool) -> tuple[int, int]:
     return height, width
 
 
-def cropped(
-    layer: Layer, x: Edge, starts: Sequence[int], size: Sequence[int], first: bool
-) -> Edge:
+def cropped(layer: Layer, x: Edge, starts: Sequence[int], size: Sequence[int], first: bool) -> Edge:
     """A box of an image."""
     places = axes(x, first)[:2]
     for axis, start, count in zip(places, starts, size, strict=True):

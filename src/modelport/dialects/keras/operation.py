@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from inspect import Parameter, signature
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from modelport.dialects.keras.layer import Layer, lowers
 from modelport.dialects.keras.operands import plain
@@ -16,15 +16,19 @@ from modelport.dialects.onnx.edge import Edge
 
 Result: TypeAlias = Edge | Sequence[Edge]
 Function: TypeAlias = Callable[..., Result]
+Single: TypeAlias = Callable[..., Edge]
+"""An operation with one output."""
+
+_Function = TypeVar("_Function", bound=Function)
 
 OPERATIONS: dict[str, Function] = {}
 """Every operation by the name of its class, as the families register them."""
 
 
-def operation(*names: str) -> Callable[[Function], Function]:
+def operation(*names: str) -> Callable[[_Function], _Function]:
     """Register a function as the operations of those names."""
 
-    def register(function: Function) -> Function:
+    def register(function: _Function) -> _Function:
         for name in names:
             OPERATIONS[name] = function
             lowers(f"keras.ops.{name}", autocast=False)(_lowering(function))

@@ -8,9 +8,9 @@ from typing import Any
 
 from modelport.dialects.keras.layer import Layer
 from modelport.dialects.keras.operands import Operand, boolean, common, kind, tensor, together
-from modelport.dialects.keras.operation import Function, operation
+from modelport.dialects.keras.operation import Single, operation
 from modelport.dialects.keras.operations_unary import is_nan
-from modelport.dialects.onnx import ops
+from modelport.dialects.onnx import layout, ops
 from modelport.dialects.onnx.edge import Edge
 from modelport.model.dtype import BOOL, INT32
 
@@ -23,7 +23,7 @@ def _numbers(layer: Layer, *values: Operand) -> list[Edge]:
     return together(layer, *values)
 
 
-def _joined(op_type: str, logical: str | None = None) -> Function:
+def _joined(op_type: str, logical: str | None = None) -> Single:
     def apply(layer: Layer, x1: Operand, x2: Operand) -> Edge:
         x, y = together(layer, x1, x2)
         if x.dtype == BOOL and logical:
@@ -88,7 +88,7 @@ def fmod(layer: Layer, x1: Operand, x2: Operand) -> Edge:
 
 
 def _float_mod(layer: Layer, x: Edge, y: Edge) -> Edge:
-    shape = ops.layout.broadcast([x.shape, y.shape])
+    shape = layout.broadcast([x.shape, y.shape])
     return layer.b.emit("Mod", [x, y], x.dtype, shape, fmod=1)
 
 
@@ -120,13 +120,15 @@ def arctan2(layer: Layer, x1: Operand, x2: Operand) -> Edge:
     pi, zero, one = (b.constant(value, x.dtype) for value in (math.pi, 0, 1))
     upright = ops.binary(b, "Equal", x, 0)
     slope = ops.unary(b, "Atan", ops.divide(b, y, ops.where(b, upright, one, x)))
-    behind = ops.multiply(b, ops.where(b, ops.binary(b, "Less", y, 0), ops.unary(b, "Neg", one), one), pi)
+    behind = ops.multiply(
+        b, ops.where(b, ops.binary(b, "Less", y, 0), ops.unary(b, "Neg", one), one), pi
+    )
     turned = ops.add(b, slope, ops.where(b, ops.binary(b, "Less", x, 0), behind, zero))
     quarter = ops.multiply(b, ops.unary(b, "Sign", y), math.pi / 2)
     return ops.where(b, upright, quarter, turned)
 
 
-def _log_sum(base: float) -> Function:
+def _log_sum(base: float) -> Single:
     def apply(layer: Layer, x1: Operand, x2: Operand) -> Edge:
         b = layer.b
         x, y = together(layer, x1, x2, least=float)
@@ -170,7 +172,7 @@ _COMPARISONS: Mapping[str, str] = {
 }
 
 
-def _compared(op_type: str) -> Function:
+def _compared(op_type: str) -> Single:
     def apply(layer: Layer, x1: Operand, x2: Operand) -> Edge:
         return ops.binary(layer.b, op_type, *_numbers(layer, x1, x2))
 
@@ -193,10 +195,10 @@ def not_equal(layer: Layer, x1: Operand, x2: Operand) -> Edge:
     return ops.unary(layer.b, "Not", equal(layer, x1, x2))
 
 
-def _logical(op_type: str) -> Function:
+def _logical(op_type: str) -> Single:
     def apply(layer: Layer, x1: Operand, x2: Operand) -> Edge:
         x, y = boolean(layer, x1), boolean(layer, x2)
-        return ops.layout.elementwise(layer.b, op_type, [x, y], BOOL)
+        return layout.elementwise(layer.b, op_type, [x, y], BOOL)
 
     return apply
 
@@ -206,11 +208,11 @@ operation("LogicalOr")(_logical("Or"))
 operation("LogicalXor")(_logical("Xor"))
 
 
-def _bitwise(op_type: str) -> Function:
+def _bitwise(op_type: str) -> Single:
     def apply(layer: Layer, x: Operand, y: Operand) -> Edge:
         first, second = together(layer, x, y)
         operator = op_type if first.dtype == BOOL else f"Bitwise{op_type}"
-        return ops.layout.elementwise(layer.b, operator, [first, second], first.dtype)
+        return layout.elementwise(layer.b, operator, [first, second], first.dtype)
 
     return apply
 
@@ -222,7 +224,7 @@ operation("BitwiseXor")(_bitwise("Xor"))
 
 @operation("BitwiseLeftShift", "LeftShift")
 def shift_left(layer: Layer, x: Operand, y: Operand) -> Edge:
-    """x times 2 to the power of y."""
+    """X times 2 to the power of y."""
     first, second = _numbers(layer, x, y)
     two = layer.b.constant(2, first.dtype)
     return ops.multiply(layer.b, first, ops.binary(layer.b, "Pow", two, second))
@@ -230,7 +232,7 @@ def shift_left(layer: Layer, x: Operand, y: Operand) -> Edge:
 
 @operation("BitwiseRightShift", "RightShift")
 def shift_right(layer: Layer, x: Operand, y: Operand) -> Edge:
-    """x by 2 to the power of y, rounded down."""
+    """X by 2 to the power of y, rounded down."""
     first, second = _numbers(layer, x, y)
     two = layer.b.constant(2, first.dtype)
     return floor_divide(layer, first, ops.binary(layer.b, "Pow", two, second))

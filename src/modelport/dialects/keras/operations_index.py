@@ -11,7 +11,7 @@ from modelport.dialects.keras.layer import Layer
 from modelport.dialects.keras.operands import Operand, axes_of, extents, kind, tensor
 from modelport.dialects.keras.operation import operation
 from modelport.dialects.keras.operations_unary import named, shape_extents
-from modelport.dialects.onnx import layout, ops
+from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.edge import Edge
 from modelport.model.dtype import BOOL, FLOAT32, INT32, INT64, DType
 from modelport.model.graph import Dim
@@ -22,22 +22,12 @@ def get_item(layer: Layer, x: Operand, key: Any) -> Edge:
     """Python's indexing by numbers, slices, None, Ellipsis, and at most one list or tensor."""
     edge = tensor(layer, x)
     keys = key if isinstance(key, list) else [key]
-    if isinstance(key, list) and key and all(type(item) is int for item in key) and (
-        layer.op_type == "keras.ops.GetItem" and len(key) > edge.rank
-    ):
-        keys = [np.asarray(key)]
-    values = edge.values
-    places = [item for item in keys if item is not None and item is not Ellipsis]
-    if keys.count(Ellipsis) > 1 if not _arrays(keys) else False:
+    if sum(1 for item in keys if item is Ellipsis) > 1:
         raise layer.error("it has several Ellipsis")
     found = _indexed(layer, edge, _spelled_out(layer, keys, edge.rank))
-    if values is not None and len(places) == len(keys) == 1:
-        found.values = _chosen(values, keys[0])
+    if edge.values is not None and len(keys) == 1:
+        found.values = _chosen(edge.values, keys[0])
     return found
-
-
-def _arrays(keys: Sequence[Any]) -> bool:
-    return any(isinstance(item, np.ndarray) for item in keys)
 
 
 def _chosen(values: tuple[Dim, ...], key: Any) -> tuple[Dim, ...] | None:
@@ -48,7 +38,7 @@ def _chosen(values: tuple[Dim, ...], key: Any) -> tuple[Dim, ...] | None:
 
 
 def _spelled_out(layer: Layer, keys: Sequence[Any], rank: int) -> list[Any]:
-    """One key an axis (None adds one), with full slices for the Ellipsis and the axes at the end."""
+    """One key an axis (None adds one), full slices for the Ellipsis and the axes at the end."""
     used = sum(1 for key in keys if key is not None and key is not Ellipsis)
     if used > rank:
         raise layer.error(f"it indexes {used} axes of {rank}")
@@ -177,11 +167,9 @@ def _spread(layer: Layer, x: Edge, other: Edge, axis: int) -> Edge:
 
 
 @operation("OneHot")
-def one_hot(
-    layer: Layer, x: Operand, num_classes: int, axis: int = -1, dtype: Any = None
-) -> Edge:
+def one_hot(layer: Layer, x: Operand, num_classes: int, axis: int = -1, dtype: Any = None) -> Edge:
     """1 at the index, 0 elsewhere; an index outside gives zeros."""
-    wanted = FLOAT32 if dtype is None else named(layer, dtype)
+    wanted = FLOAT32 if dtype is None else named(dtype)
     return hot(layer, tensor(layer, x), num_classes, axis, wanted)
 
 
@@ -206,7 +194,7 @@ def multi_hot(
 ) -> Edge:
     """1 at every index along the second axis (the first, of a vector)."""
     edge = tensor(layer, inputs)
-    wanted = FLOAT32 if dtype is None else named(layer, dtype)
+    wanted = FLOAT32 if dtype is None else named(dtype)
     count = num_classes if num_classes is not None else num_tokens
     if count is None:
         raise layer.error("it does not state the number of classes")
@@ -271,9 +259,7 @@ def _box(layer: Layer, x: Edge, axis: int, begin: int | Edge, count: int) -> Edg
 
 
 @operation("SliceUpdate")
-def slice_update(
-    layer: Layer, inputs: Operand, start_indices: Operand, updates: Operand
-) -> Edge:
+def slice_update(layer: Layer, inputs: Operand, start_indices: Operand, updates: Operand) -> Edge:
     """A tensor with another box of values from a start on."""
     b, edge = layer.b, tensor(layer, inputs)
     update = tensor(layer, updates, edge.dtype)
@@ -287,133 +273,3 @@ def slice_update(
         places.append(ops.unsqueeze(b, wide, -1))
     index = ops.concat(b, places, -1)
     return b.emit("ScatterND", [edge, index, update], edge.dtype, edge.shape)
-
-
-# Order
-
-
-def ordered(
-    layer: Layer, x: Edge, axis: int, largest: bool, count: int | Edge | None = None
-) -> list[Edge]:
-    """The elements along an axis in order (the first ``count``), and where they were (int64)."""
-    b = layer.b
-    size = ops.extent(b, x, axis) if count is None else count
-    shape = list(x.shape)
-    if count is not None:
-        shape[axis] = count if isinstance(count, int) else None
-    inputs = [b.name(x), b.name(ops.vector(b, [size]))]
-    names = b.node("TopK", inputs, 2, axis=axis, largest=int(largest), sorted=1)
-    return [Edge(names[0], x.dtype, tuple(shape)), Edge(names[1], INT64, tuple(shape))]
-
-
-@operation("Sort")
-def sort(layer: Layer, x: Operand, axis: Any = -1) -> Edge:
-    """The elements along an axis from small to large."""
-    edge = tensor(layer, x)
-    return ordered(layer, edge, axes_of(axis, edge.rank)[0], False)[0]
-
-
-@operation("Argsort")
-def argsort(layer: Layer, x: Operand, axis: Any = -1) -> Edge:
-    """Where the elements along an axis are, from small to large."""
-    edge = tensor(layer, x)
-    if axis is None:
-        edge, axis = ops.reshape(layer.b, edge, [-1]), 0
-    places = ordered(layer, edge, axes_of(axis, edge.rank)[0], False)[1]
-    return ops.cast(layer.b, places, INT32)
-
-
-@operation("TopK")
-def top_k(layer: Layer, x: Operand, k: int, sorted: bool = True) -> list[Edge]:
-    """The largest elements along the last axis, and where they are."""
-    edge = tensor(layer, x)
-    values, places = ordered(layer, edge, edge.rank - 1, True, k)
-    return [values, ops.cast(layer.b, places, INT32)]
-
-
-@operation("InTopK")
-def in_top_k(layer: Layer, targets: Operand, predictions: Operand, k: int) -> Edge:
-    """Whether a class is among those of the largest predictions (ties count)."""
-    b, scores = layer.b, tensor(layer, predictions)
-    target = ops.unsqueeze(b, ops.cast(b, tensor(layer, targets), INT64), -1)
-    own = b.emit("GatherElements", [scores, target], scores.dtype, target.shape, axis=-1)
-    better = ops.cast(b, ops.binary(b, "Greater", scores, own), INT32)
-    return ops.binary(b, "Less", ops.reduce(b, "ReduceSum", better, [-1]), k)
-
-
-@operation("SearchSorted")
-def search_sorted(
-    layer: Layer, sorted_sequence: Operand, values: Operand, side: str = "left"
-) -> Edge:
-    """How many elements of a sorted sequence lie before each value."""
-    b, sequence, wanted = layer.b, tensor(layer, sorted_sequence), tensor(layer, values)
-    wide = ops.unsqueeze(b, wanted, wanted.rank)
-    op_type = "Greater" if side == "left" else "GreaterOrEqual"
-    before = ops.binary(b, op_type, wide, ops.cast(b, sequence, wanted.dtype))
-    return ops.reduce(b, "ReduceSum", ops.cast(b, before, INT32), [-1])
-
-
-@operation("Digitize")
-def digitize(layer: Layer, x: Operand, bins: Operand) -> Edge:
-    """How many ends of bins lie at or before each element."""
-    return search_sorted(layer, bins, tensor(layer, x), "right")
-
-
-@operation("IsIn")
-def is_in(
-    layer: Layer, x1: Operand, x2: Operand, assume_unique: bool = False, invert: bool = False
-) -> Edge:
-    """Whether each element is one of the second tensor's."""
-    b, edge = layer.b, tensor(layer, x1)
-    among = ops.reshape(b, tensor(layer, x2, edge.dtype), [-1])
-    same = ops.binary(b, "Equal", ops.unsqueeze(b, edge, edge.rank), among)
-    found = ops.binary(b, "Greater", ops.reduce(b, "ReduceMax", ops.cast(b, same, INT32), [-1]), 0)
-    return ops.unary(b, "Not", found) if invert else found
-
-
-# Diagonals
-
-
-@operation("Tril")
-def lower_triangle(layer: Layer, x: Operand, k: int = 0) -> Edge:
-    """The last two axes with zeros above a diagonal."""
-    return _triangle(layer, x, k, 0)
-
-
-@operation("Triu")
-def upper_triangle(layer: Layer, x: Operand, k: int = 0) -> Edge:
-    """The last two axes with zeros below a diagonal."""
-    return _triangle(layer, x, k, 1)
-
-
-def _triangle(layer: Layer, x: Operand, k: int, upper: int) -> Edge:
-    b, edge = layer.b, tensor(layer, x)
-    given = edge if edge.dtype != BOOL else ops.cast(b, edge, INT32)
-    made = b.emit("Trilu", [given, b.constant(k, INT64)], given.dtype, edge.shape, upper=upper)
-    return ops.cast(b, made, edge.dtype)
-
-
-@operation("Diagonal")
-def diagonal(
-    layer: Layer, x: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1
-) -> Edge:
-    """The elements whose indices along two axes differ by an offset, as a new last axis."""
-    b, edge = layer.b, tensor(layer, x)
-    rows, columns = axes_of([axis1, axis2], edge.rank)
-    order = [i for i in range(edge.rank) if i not in (rows, columns)]
-    moved = ops.transpose(b, edge, [*order, rows, columns])
-    height, width = moved.shape[-2:]
-    if not isinstance(height, int) or not isinstance(width, int):
-        raise layer.error("a diagonal needs extents that are known")
-    first, start = max(0, -offset), max(0, offset)
-    count = max(0, min(height - first, width - start))
-    chosen = [(first + i) * width + start + i for i in range(count)]
-    flat = ops.reshape(b, moved, [*(None,) * len(order), height * width])
-    flat = Edge(flat.name, edge.dtype, (*moved.shape[:-2], height * width))
-    return ops.gather(b, flat, b.constant(np.array(chosen, np.int64)), -1)
-
-
-@operation("Trace")
-def trace(layer: Layer, x: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Edge:
-    """The sum of a diagonal."""
-    return ops.reduce(layer.b, "ReduceSum", diagonal(layer, x, offset, axis1, axis2), [-1])

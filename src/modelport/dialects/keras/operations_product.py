@@ -36,7 +36,7 @@ def matmul(layer: Layer, x1: Operand, x2: Operand) -> Edge:
 
 @operation("Dot")
 def dot(layer: Layer, x1: Operand, x2: Operand) -> Edge:
-    """numpy's dot: the last axis of the first with the second last of the second."""
+    """Numpy's dot: the last axis of the first with the second last of the second."""
     x, y = together(layer, x1, x2)
     if x.rank == 0 or y.rank == 0:
         return ops.multiply(layer.b, x, y)
@@ -80,9 +80,7 @@ def tensordot(layer: Layer, x1: Operand, x2: Operand, axes: Any = 2) -> Edge:
     return contracted(layer, x, y, first, second)
 
 
-def contracted(
-    layer: Layer, x: Edge, y: Edge, first: Sequence[int], second: Sequence[int]
-) -> Edge:
+def contracted(layer: Layer, x: Edge, y: Edge, first: Sequence[int], second: Sequence[int]) -> Edge:
     """The sum of products over axes of both; the other axes of the first come first."""
     left = list(ascii_letters[: x.rank])
     right = list(ascii_letters[x.rank : x.rank + y.rank])
@@ -199,7 +197,9 @@ def _times(layer: Layer, first: int | Edge, second: int | Edge) -> int | Edge:
 
 
 @operation("Norm")
-def norm(layer: Layer, x: Operand, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Edge:
+def norm(
+    layer: Layer, x: Operand, ord: Any = None, axis: Any = None, keepdims: bool = False
+) -> Edge:
     """The norm of vectors or matrices (those that need no singular values)."""
     edge = floating(layer, x)
     axes = axes_of(axis, edge.rank)

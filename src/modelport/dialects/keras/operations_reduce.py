@@ -13,11 +13,11 @@ from modelport.dialects.keras.operands import (
     tensor,
     together,
 )
-from modelport.dialects.keras.operation import Function, operation
+from modelport.dialects.keras.operation import Single, operation
 from modelport.dialects.keras.operations_unary import is_nan, named
-from modelport.dialects.onnx import ops
+from modelport.dialects.onnx import layout, ops
 from modelport.dialects.onnx.edge import Edge
-from modelport.model.dtype import BOOL, FLOAT32, INT32, INT64, UINT32, DType
+from modelport.model.dtype import BOOL, INT32, INT64, UINT32, DType
 
 
 def reduced(layer: Layer, op_type: str, x: Edge, axis: Any, keepdims: bool) -> Edge:
@@ -39,9 +39,7 @@ def _summed(dtype: DType) -> DType:
 def total(layer: Layer, x: Operand, axis: Any = None, keepdims: bool = False) -> Edge:
     """The sum over axes."""
     edge = tensor(layer, x)
-    return reduced(
-        layer, "ReduceSum", ops.cast(layer.b, edge, _summed(edge.dtype)), axis, keepdims
-    )
+    return reduced(layer, "ReduceSum", ops.cast(layer.b, edge, _summed(edge.dtype)), axis, keepdims)
 
 
 @operation("Prod")
@@ -50,7 +48,7 @@ def product(
 ) -> Edge:
     """The product over axes."""
     edge = tensor(layer, x)
-    wanted = _summed(edge.dtype) if dtype is None else named(layer, dtype)
+    wanted = _summed(edge.dtype) if dtype is None else named(dtype)
     return reduced(layer, "ReduceProd", ops.cast(layer.b, edge, wanted), axis, keepdims)
 
 
@@ -74,7 +72,7 @@ def average(layer: Layer, x: Operand, axis: Any = None, weights: Operand = None)
     return ops.divide(b, weighted, reduced(layer, "ReduceSum", weight, axis, False))
 
 
-def _extreme(op_type: str) -> Function:
+def _extreme(op_type: str) -> Single:
     def apply(
         layer: Layer,
         x: Operand,
@@ -85,7 +83,9 @@ def _extreme(op_type: str) -> Function:
         edge = tensor(layer, x)
         if edge.dtype == BOOL:
             small = ops.cast(layer.b, edge, INT32)
-            return ops.cast(layer.b, reduced(layer, f"Reduce{op_type}", small, axis, keepdims), BOOL)
+            return ops.cast(
+                layer.b, reduced(layer, f"Reduce{op_type}", small, axis, keepdims), BOOL
+            )
         largest = reduced(layer, f"Reduce{op_type}", edge, axis, keepdims)
         if initial is None:
             return largest
@@ -130,7 +130,7 @@ def moments(layer: Layer, x: Operand, axes: Any, keepdims: bool = False) -> list
 
 @operation("Logsumexp")
 def log_sum_exp(layer: Layer, x: Operand, axis: Any = None, keepdims: bool = False) -> Edge:
-    """log Σ exp(x), without overflow."""
+    """Log Σ exp(x), without overflow."""
     return reduced(layer, "ReduceLogSumExp", floating(layer, x), axis, keepdims)
 
 
@@ -157,7 +157,7 @@ def count_nonzero(layer: Layer, x: Operand, axis: Any = None) -> Edge:
     return reduced(layer, "ReduceSum", ops.cast(layer.b, boolean(layer, x), INT32), axis, False)
 
 
-def _place(op_type: str) -> Function:
+def _place(op_type: str) -> Single:
     def apply(layer: Layer, x: Operand, axis: Any = None, keepdims: bool = False) -> Edge:
         b, edge = layer.b, tensor(layer, x)
         edge = ops.cast(b, edge, INT32) if edge.dtype == BOOL else edge
@@ -190,7 +190,7 @@ def _without(layer: Layer, x: Operand, value: float) -> tuple[Edge, Edge]:
     return ops.where(b, nan, b.constant(value, edge.dtype), edge), ops.unary(b, "Not", nan)
 
 
-def _nan_reduced(op_type: str, neutral: float, empty: bool) -> Function:
+def _nan_reduced(op_type: str, neutral: float, empty: bool) -> Single:
     def apply(layer: Layer, x: Operand, axis: Any = None, keepdims: bool = False) -> Edge:
         b = layer.b
         edge, counted = _without(layer, x, neutral)
@@ -246,7 +246,7 @@ def cumulated(
 ) -> Edge:
     """The sums of the elements up to each one."""
     b, edge = layer.b, tensor(layer, x)
-    wanted = named(layer, dtype) if dtype else (INT32 if edge.dtype == BOOL else edge.dtype)
+    wanted = named(dtype) if dtype else (INT32 if edge.dtype == BOOL else edge.dtype)
     edge = ops.cast(b, edge, wanted)
     if axis is None:
         edge, axis = ops.reshape(b, edge, [-1]), 0
@@ -265,7 +265,7 @@ def nan_cumulated(layer: Layer, x: Operand, axis: Any = None, dtype: Any = None)
 def cumulated_product(layer: Layer, x: Operand, axis: Any = None, dtype: Any = None) -> Edge:
     """The products of the elements up to each one, multiplied one by one."""
     b, edge = layer.b, tensor(layer, x)
-    wanted = named(layer, dtype) if dtype else (INT32 if edge.dtype == BOOL else edge.dtype)
+    wanted = named(dtype) if dtype else (INT32 if edge.dtype == BOOL else edge.dtype)
     edge = ops.cast(b, edge, wanted)
     if axis is None:
         edge, axis = ops.reshape(b, edge, [-1]), 0
@@ -298,9 +298,7 @@ def difference(layer: Layer, a: Operand, n: int = 1, axis: Any = -1) -> Edge:
         later = ops.slice_axis(b, edge, place, 1, None)
         earlier = ops.slice_axis(b, edge, place, None, -1)
         if edge.dtype == BOOL:
-            edge = ops.layout.elementwise(b, "Xor", [later, earlier], BOOL)
+            edge = layout.elementwise(b, "Xor", [later, earlier], BOOL)
         else:
             edge = ops.subtract(b, later, earlier)
     return edge
-
-

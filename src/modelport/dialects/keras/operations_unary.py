@@ -10,10 +10,10 @@ import numpy as np
 
 from modelport.dialects.keras.layer import Layer
 from modelport.dialects.keras.operands import Operand, boolean, floating, tensor
-from modelport.dialects.keras.operation import Function, operation
+from modelport.dialects.keras.operation import Single, operation
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.edge import Edge
-from modelport.model.dtype import BOOL, FLOAT32, INT32, dtype
+from modelport.model.dtype import BOOL, INT32, DType, dtype
 
 _FLOAT: Mapping[str, str] = {
     "Arccos": "Acos",
@@ -43,7 +43,7 @@ _ANY: Mapping[str, str] = {"Absolute": "Abs", "Abs": "Abs", "Negative": "Neg", "
 _FLOATS_ONLY: Mapping[str, str] = {"Ceil": "Ceil", "Floor": "Floor"}
 
 
-def _operator(op_type: str, makes_float: bool) -> Function:
+def _operator(op_type: str, makes_float: bool) -> Single:
     def apply(layer: Layer, x: Operand) -> Edge:
         edge = floating(layer, x) if makes_float else tensor(layer, x)
         return ops.unary(layer.b, op_type, edge)
@@ -131,7 +131,7 @@ def log1p(layer: Layer, x: Operand) -> Edge:
     return ops.unary(layer.b, "Log", ops.add(layer.b, floating(layer, x), 1))
 
 
-def _logarithm(base: float) -> Function:
+def _logarithm(base: float) -> Single:
     def apply(layer: Layer, x: Operand) -> Edge:
         return ops.multiply(
             layer.b, ops.unary(layer.b, "Log", floating(layer, x)), 1 / math.log(base)
@@ -144,7 +144,7 @@ operation("Log2")(_logarithm(2))
 operation("Log10")(_logarithm(10))
 
 
-def _scaled(factor: float) -> Function:
+def _scaled(factor: float) -> Single:
     def apply(layer: Layer, x: Operand) -> Edge:
         return ops.multiply(layer.b, floating(layer, x), factor)
 
@@ -234,8 +234,7 @@ def is_minus_infinite(layer: Layer, x: Operand) -> Edge:
 
 def _asked(layer: Layer, x: Operand, op_type: str, **given: Any) -> Edge:
     edge = floating(layer, x)
-    answer = ops.unary(layer.b, op_type, edge, dtype=BOOL, **given)
-    return answer
+    return ops.unary(layer.b, op_type, edge, dtype=BOOL, **given)
 
 
 @operation("Isfinite")
@@ -257,9 +256,7 @@ def sign_bit(layer: Layer, x: Operand) -> Edge:
     """Whether an element is below 0, or is -0."""
     b, edge = layer.b, floating(layer, x)
     inverse = ops.unary(b, "Reciprocal", edge)
-    return ops.binary(
-        b, "Or", ops.binary(b, "Less", edge, 0), ops.binary(b, "Less", inverse, 0)
-    )
+    return ops.binary(b, "Or", ops.binary(b, "Less", edge, 0), ops.binary(b, "Less", inverse, 0))
 
 
 @operation("LogicalNot")
@@ -309,15 +306,12 @@ def nan_to_num(
 def cast(layer: Layer, x: Operand, dtype: Any) -> Edge:
     """The elements in another dtype."""
     edge = tensor(layer, x)
-    return known_values(edge, ops.cast(layer.b, edge, named(layer, dtype)))
+    made = ops.cast(layer.b, edge, named(dtype))
+    made.values = edge.values
+    return made
 
 
-def known_values(before: Edge, after: Edge) -> Edge:
-    after.values = before.values
-    return after
-
-
-def named(layer: Layer, name: Any) -> Any:
+def named(name: Any) -> DType:
     """The dtype of a name in a config (also ``float``, ``int`` and ``tf.float32``)."""
     plain = str(name).removeprefix("tf.").removeprefix("<dtype: '").removesuffix("'>")
     plain = {"float": "float32", "int": "int32", "half": "float16", "double": "float64"}.get(
@@ -335,7 +329,7 @@ def converted(layer: Layer, x: Operand, dtype: Any = None) -> Edge:
 @operation("SaturateCast")
 def saturated(layer: Layer, x: Operand, dtype: Any) -> Edge:
     """The elements in another dtype, held within its range."""
-    edge, wanted = tensor(layer, x), named(layer, dtype)
+    edge, wanted = tensor(layer, x), named(dtype)
     if wanted.kind in ("int", "uint"):
         info = np.iinfo(wanted.numpy)
         edge = clip(layer, edge, *_representable(info.min, info.max, edge))
