@@ -20,6 +20,7 @@ from modelport.dialects.keras.configs import (
 )
 from modelport.dialects.keras.defaults import DEFAULTS, complete
 from modelport.dialects.keras.era import Era, History, history
+from modelport.dialects.keras.named_operations import with_module
 from modelport.dialects.keras.nesting import deal_out
 from modelport.dialects.keras.reset_after import settle_reset_after
 from modelport.dialects.keras.theano import Extra, same_padding
@@ -95,7 +96,8 @@ class _Upgrade:
         self.made[id(native)] = graph
         layers: dict[str, _Layer] = {}
         used: set[str] = set()
-        for node in native.nodes:
+        for found in native.nodes:
+            node = with_module(found) if self.past.era is Era.KERAS3 else found
             name = node.scope[-1].name if node.scope else node.name
             if name not in layers:
                 layers[name] = self._layer(node, native, graph)
