@@ -20,7 +20,6 @@ from modelport.dialects.keras.configs import (
 )
 from modelport.dialects.keras.defaults import DEFAULTS, complete
 from modelport.dialects.keras.era import Era, History, history
-from modelport.dialects.keras.named_operations import with_module
 from modelport.dialects.keras.nesting import deal_out
 from modelport.dialects.keras.reset_after import settle_reset_after
 from modelport.dialects.keras.theano import Extra, same_padding
@@ -97,7 +96,7 @@ class _Upgrade:
         layers: dict[str, _Layer] = {}
         used: set[str] = set()
         for found in native.nodes:
-            node = with_module(found) if self.past.era is Era.KERAS3 else found
+            node = self._with_module(found)
             name = node.scope[-1].name if node.scope else node.name
             if name not in layers:
                 layers[name] = self._layer(node, native, graph)
@@ -142,14 +141,16 @@ class _Upgrade:
             written,
             self.past,
             where,
-            module=self._module(node),
+            module=node.attributes.get("module"),
             registered_name=node.attributes.get("registered_name"),
         )
 
-    def _module(self, node: Node) -> Any:
+    def _with_module(self, node: Node) -> Node:
+        """The node, with the module of operations where it is one and the file leaves that out."""
         module, config = node.attributes.get("module"), node.attributes.get("config")
-        unnamed = is_unnamed_operation(node.op_type, config, module, self.past)
-        return "keras.ops" if unnamed else module
+        if not is_unnamed_operation(node.op_type, config, module, self.past):
+            return node
+        return replace(node, attributes={**node.attributes, "module": "keras.ops"})
 
     def _other_words(self, node: Node, layer: _Layer, where: str) -> None:
         """Layers that today's Keras says with one layer more."""
@@ -203,7 +204,7 @@ class _Upgrade:
         )
         if layer.graph is not None:
             attributes["graph"] = layer.graph
-        module = self._module(node)
+        module = node.attributes.get("module")
         if is_operation(module):
             attributes["module"] = module
         elif layer.op_type in DEFAULTS:
