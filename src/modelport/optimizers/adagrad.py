@@ -10,7 +10,10 @@ from modelport.optimizers.rule import Era, Rule, Slot
 
 def _differs(settings: Mapping[str, Any], era: Era) -> str | None:
     if era in (Era.KERAS_1_2, Era.OPTIMIZER_V2):
-        return "epsilon stands outside the square root in the old rule and inside in Keras 3"
+        return (
+            "epsilon stands outside the square root in the old rule and inside in Keras 3, "
+            "where its square comes closest"
+        )
     return None
 
 
@@ -20,5 +23,6 @@ RULE = Rule(
     ((Slot("accumulator", "accumulator", "accumulator", initial="initial_accumulator_value"),),),
     aliases=("ExperimentalAdagrad", "AdagradOptimizer"),
     differs=_differs,
+    squares_epsilon=True,
     torch="Adagrad",
 )

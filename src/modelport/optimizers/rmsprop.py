@@ -13,7 +13,10 @@ def _differs(settings: Mapping[str, Any], era: Era) -> str | None:
     # OptimizerV2 has epsilon inside the root, as Keras 3 always has.
     plain = era is Era.OPTIMIZER_V2 and not settings.get("momentum")
     if era is Era.KERAS_1_2 or plain:
-        return "epsilon stands outside the square root in the old rule and inside in Keras 3"
+        return (
+            "epsilon stands outside the square root in the old rule and inside in Keras 3, "
+            "where its square comes closest"
+        )
     return None
 
 
@@ -27,5 +30,6 @@ RULE = Rule(
     ),
     aliases=("RMSPropOptimizer", "ExperimentalRMSprop"),
     differs=_differs,
+    squares_epsilon=True,
     torch="RMSprop",
 )

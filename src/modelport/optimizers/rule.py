@@ -61,7 +61,9 @@ class Rule:
     ``groups`` are the slots as Keras 3 (and the newer tf_keras) stores them: the slots of one
     group alternate weight by weight, groups follow one another. OptimizerV2 and Keras 1-2 store
     one block a slot, except where ``legacy_pairs``. ``scalars`` come after the slots.
-    ``torch`` is the class of ``torch.optim`` with the same rule, where there is one.
+    ``squares_epsilon`` says that where the formula differs, epsilon squared comes closest:
+    ``sqrt(v + e * e)`` for ``sqrt(v) + e``. ``torch`` is the class of ``torch.optim`` with the
+    same rule, where there is one.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Rule:
     scalars: tuple[str, ...] = ()
     legacy_pairs: bool = False
     differs: Differs = same_formula
+    squares_epsilon: bool = False
     torch: str | None = None
     obsolete: Mapping[str, Any] = field(default_factory=dict)
 

@@ -105,6 +105,8 @@ def translate(rule: Rule, given: Mapping[str, Any], era: Era) -> Translated:
     why = rule.differs(result.settings, era)
     if why:
         result.note(Kind.APPROXIMATED, rule.name, why)
+        if rule.squares_epsilon:
+            result.settings["epsilon"] = float(result.settings["epsilon"]) ** 2
     return result
 
 

@@ -29,10 +29,14 @@ class Weight:
 def annotate(graph: Graph, sequential: bool, frozen: bool = False) -> None:
     """Note on a canonical graph what a writer needs to know of Keras' order.
 
-    ``graph.attributes["layers"]`` becomes the names of the layers in order; every node gets
+    ``graph.attributes["layers"]`` becomes the names of the layers in order, and ``"sequential"``
+    whether they are a chain that a Sequential can hold; every node gets
     ``stored``: {role: paths in the object tree below the layer} and ``trainable``: {role: bool}.
     """
     by_name = layers(graph)
+    # A Sequential of Keras 1 may begin with a Merge of several branches.
+    sequential = sequential and _is_chain(graph)
+    graph.attributes["sequential"] = sequential
     order = list(by_name) if sequential else by_depth(graph)
     if sequential:
         order = [name for name in order if by_name[name][0].op_type != "InputLayer"]
@@ -51,6 +55,10 @@ def annotate(graph: Graph, sequential: bool, frozen: bool = False) -> None:
             node.attributes["stored"] = stored
             node.attributes["trainable"] = trainable
         _annotate_inner(nodes[0], config, fixed)
+
+
+def _is_chain(graph: Graph) -> bool:
+    return len(graph.inputs) <= 1 and all(len(node.inputs) <= 1 for node in graph.nodes)
 
 
 def _annotate_inner(node: Node, config: dict[str, Any], frozen: bool) -> None:

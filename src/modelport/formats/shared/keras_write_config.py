@@ -65,9 +65,7 @@ class Names:
         return node, [self._known[node.scope[-1].name], node.scope[-1].call, index]
 
 
-def model_entry(
-    graph: Graph, sequential: bool, report: Report, keras_2: bool = False
-) -> dict[str, Any]:
+def model_entry(graph: Graph, report: Report, keras_2: bool = False) -> dict[str, Any]:
     """A model as ``{"module", "class_name", "config", "registered_name", "build_config"}``."""
     names = Names(graph, report, keras_2)
     stated = graph.attributes.get("config")
@@ -76,7 +74,7 @@ def model_entry(
         "name": (graph.name or "model").replace("/", "_"),
         "trainable": bool(stated.get("trainable", True)),
     }
-    if sequential:
+    if graph.attributes["sequential"]:
         shape = _input_shape(graph)
         config["layers"] = [layer_entry(calls[0], names) for calls in _listed(graph).values()]
         config["build_input_shape"] = shape
@@ -116,12 +114,20 @@ def _functional_layers(graph: Graph, names: Names) -> Iterator[dict[str, Any]]:
         yield entry
 
 
+def class_of(node: Node) -> str:
+    """The class that a node's layer is written as; a nested model by what it holds."""
+    inner = node.attributes.get("graph")
+    if node.op_type in ("Functional", "Sequential", "Model") and isinstance(inner, Graph):
+        return "Sequential" if inner.attributes["sequential"] else "Functional"
+    return node.op_type
+
+
 def layer_entry(node: Node, names: Names) -> dict[str, Any]:
     """One layer (or operation) as Keras 3 serialises it."""
     attributes = node.attributes
     inner = attributes.get("graph")
     if isinstance(inner, Graph) and node.op_type in ("Functional", "Sequential", "Model"):
-        entry = model_entry(inner, node.op_type == "Sequential", names.report, names.keras_2)
+        entry = model_entry(inner, names.report, names.keras_2)
         config = attributes.get("config")
         trainable = config.get("trainable", True) if isinstance(config, dict) else True
         entry["config"]["trainable"] = entry["config"]["trainable"] and bool(trainable)
@@ -165,8 +171,7 @@ def _layer(node: Node, inner: Any, names: Names) -> dict[str, Any]:
     config = file_form(node.attributes.get("config", {}))
     _account_for_era(node, config, names)
     if isinstance(inner, Graph) and isinstance(config.get("layer"), dict):
-        sequential = config["layer"].get("class_name") == "Sequential"
-        config["layer"] = model_entry(inner, sequential, names.report, names.keras_2)
+        config["layer"] = model_entry(inner, names.report, names.keras_2)
     return {
         "module": node.attributes.get("module", "keras.layers"),
         "class_name": node.op_type,
@@ -322,5 +327,5 @@ def _filled(stated: Any, found: Iterator[Any]) -> Any:
 def _reference(value: str, names: Names) -> list[Any]:
     node, history = names.history(value)
     # Keras 3 counts the call that built a functional model here, though not in inbound_nodes.
-    extra = 1 if node.op_type in ("Functional", "Model") else 0
+    extra = 1 if class_of(node) == "Functional" else 0
     return [history[0], history[1] + extra, history[2]]

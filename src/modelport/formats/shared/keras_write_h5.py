@@ -17,7 +17,9 @@ from modelport.formats.shared.keras_write_store import (
     write_optimizer,
 )
 from modelport.formats.shared.keras_write_v3 import KERAS_VERSION, check, compiled_optimizer
+from modelport.formats.shared.weights_only import fitting
 from modelport.model.component import Component
+from modelport.model.dtype import DTYPES
 from modelport.model.expression import fill
 from modelport.model.model import Model
 from modelport.model.report import Kind, Report
@@ -50,7 +52,7 @@ def write_full(model: Model, output: Output, report: Report) -> None:
     """
     check(model)
     keras_2 = speaks_keras_2(model)
-    entry = model_entry(model.graph, model.kind == "sequential", report, keras_2)
+    entry = model_entry(model.graph, report, keras_2)
     with HDF5Writer(output.path) as writer:
         _producer(writer, "/", model, keras_2)
         config = keras_2_model(entry) if keras_2 else entry
@@ -168,7 +170,8 @@ def write_weights(model: Model, output: Output, report: Report) -> None:
     into one group a layer, which ``load_weights`` of every Keras reads. Weights without
     an architecture keep the layout and names they have.
     """
-    names = dict(model.tensors)
+    known = dict.fromkeys(name for name, found in DTYPES.items() if found.kind != "other")
+    names = fitting(model, known, "HDF5", report)
     tree = output.final.name.endswith(".weights.h5") if model.graph.nodes else _is_tree(names)
     if tree:
         _no_place_in_tree(model, report)

@@ -7,6 +7,7 @@ from typing import Any
 
 from modelport.formats.shared.keras_operations import as_operation
 from modelport.formats.shared.keras_values import snake_case
+from modelport.formats.shared.keras_write_config import class_of
 from modelport.model.graph import Graph, Node
 from modelport.model.tensor import InMemory, Tensor
 from modelport.model.training import OptimizerState
@@ -28,7 +29,7 @@ def _write_model(writer: HDF5Writer, graph: Graph, prefix: str, seen: set[int]) 
         node = by_name[name]
         if as_operation(node) is not None:
             continue
-        group = snake_case(node.op_type)
+        group = snake_case(class_of(node))
         count = used[group] = used.get(group, -1) + 1
         path = f"{prefix}layers/{group}_{count}" if count else f"{prefix}layers/{group}"
         _write_layer(writer, graph, node, path, seen)

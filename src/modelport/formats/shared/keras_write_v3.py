@@ -32,7 +32,7 @@ def write(model: Model, output: Output, report: Report) -> None:
         ConversionError: the model has no architecture, or its input shape is unknown.
     """
     check(model)
-    entry = model_entry(model.graph, model.kind == "sequential", report)
+    entry = model_entry(model.graph, report)
     optimizer = compiled_optimizer(model)
     entry["compile_config"] = {}
     if model.training is not None and optimizer is not None:
