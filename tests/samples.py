@@ -65,7 +65,13 @@ def _dense(i: int) -> Node:
     name = f"dense_{i}"
     before = "input:0:0" if i == 0 else f"dense_{i - 1}:0:0"
     node = Node("keras", "Dense", name, [before], [f"{name}:0:0"], scope=(Scope(name, "Dense"),))
-    config = {"name": name, "units": 512, "activation": "relu", "use_bias": False}
+    config = {
+        "name": name,
+        "trainable": True,
+        "units": 512,
+        "activation": "relu",
+        "use_bias": False,
+    }
     node.attributes = {"config": config, "call": {"args": [{"tensor": 0}], "kwargs": {}}}
     node.parameters = {"kernel": f"{name}/kernel"}
     return node

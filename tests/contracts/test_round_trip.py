@@ -13,8 +13,10 @@ from modelport.convert.compare import equal
 from modelport.errors import ConversionError
 from modelport.formats.format import Format
 from modelport.model.component import Component
+from modelport.model.dtype import OBJECT
 from modelport.model.model import Level, Model
 from modelport.model.report import Report
+from modelport.model.tensor import Tensor
 from modelport.wire.output import Output
 
 PAIRS = [
@@ -32,6 +34,11 @@ def write(path: Path, target: Format, source: Path) -> tuple[Model, Report]:
         target.write(carried, output, report)
         output.publish()
     return carried, report
+
+
+def readable(tensor: Tensor) -> bool:
+    """Whether the values can be had at all: Python objects and records cannot."""
+    return tensor.dtype is not OBJECT
 
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)
@@ -57,6 +64,8 @@ def test_every_difference_is_in_the_report(source: Path, target: Format, tmp_pat
         if name not in found.tensors:
             assert (Component.WEIGHTS, name) in told
         elif (Component.WEIGHTS, name) not in told or tensor.dtype == found.tensors[name].dtype:
+            if not readable(tensor):
+                continue
             assert equal(tensor, found.tensors[name]), name
 
     write(path, target, source)

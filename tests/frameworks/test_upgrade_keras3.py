@@ -151,3 +151,35 @@ MODELS = [_nested, _frozen, _wrapped, _bidirectional, _states, _activations, _mi
 @pytest.mark.parametrize("make", MODELS, ids=[make.__name__ for make in MODELS])
 def test_a_model_comes_back(make: Any, tmp_path: Path) -> None:
     check(make(), tmp_path)
+
+
+def test_functions_are_told_from_layers_of_one_name(tmp_path: Path) -> None:
+    x = keras.Input((4,))
+    y = keras.ops.concatenate([x * 2.0 + 1.0, LAYERS.Add()([x, x])], axis=-1)
+    model = keras.Model(x, LAYERS.Dense(2)(y))
+    for ending in (".h5", ".keras"):
+        upgraded, report = saved(model, tmp_path, ending)
+        modules = {
+            f"{node.op_type} {len(node.inputs)}": str(node.attributes["module"])
+            for node in upgraded.graph.nodes
+        }
+        assert modules["Add 2"] == "keras.layers"
+        assert modules["Add 1"] in ("keras.ops", "keras.src.ops.numpy")
+        assert modules["Concatenate 2"] != "keras.layers"
+        assert list(report) == []
+
+
+def test_quantized_and_borrowed_layers_are_foreign(tmp_path: Path) -> None:
+    @keras.saving.register_keras_serializable("theirs")
+    class Dense(keras.layers.Dense):  # a class of somebody's own with a name of Keras
+        pass
+
+    quantized = keras.Sequential([keras.Input((4,)), LAYERS.Dense(3)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        quantized.quantize("int8")
+    borrowed = keras.Sequential([keras.Input((4,)), Dense(3)])
+    for model, name in ((quantized, "Dense[int8_from_float32]"), (borrowed, "theirs>Dense")):
+        upgraded, report = saved(model, tmp_path, ".keras")
+        assert upgraded.graph.nodes[-1].op_type == name
+        assert [change.kind for change in report] == ["foreign"]

@@ -73,15 +73,24 @@ def modern_layer(
     ):
         if not is_model(name, config) and name not in ("InputLayer", "TensorFlowOpLayer"):
             history.foreign(where, f"the class {class_name!r} is no part of Keras")
-        return class_name, dict(config)
+        return _own_name(class_name, module, registered_name), dict(config)
     if name == "Lambda":
         history.foreign(where, "a Lambda holds Python code, which is kept and never run")
         return name, dict(config)
     strange = _strange(name, renamed)
     if strange is not None:
-        history.foreign(where, f"{name} with {strange} has no counterpart in Keras 3")
+        history.foreign(where, f"{name} with {strange} is no layer that modelport can carry")
         return f"{name}[{strange}]", dict(config)
     return name, _canonical(name, renamed, history, where, depth)
+
+
+def _own_name(class_name: str, module: Any, registered_name: Any) -> str:
+    """A name that no layer of Keras has, for a class of somebody's own that borrows one."""
+    if class_name not in DEFAULTS and class_name not in AS_STATED:
+        return class_name
+    if isinstance(registered_name, str) and registered_name != class_name:
+        return registered_name
+    return f"{module}>{class_name}"
 
 
 def is_operation(module: Any) -> bool:
@@ -96,8 +105,21 @@ def is_custom(module: Any, registered_name: Any, class_name: str) -> bool:
     return ">" in class_name or (isinstance(registered_name, str) and ">" in registered_name)
 
 
+def is_unnamed_operation(op_type: str, config: Any, module: Any, history: History) -> bool:
+    """Whether a node of a Keras 3 ``.h5`` file, which states no modules, is a function.
+
+    Every layer states whether it is trained and its dtype; a function states neither.
+    """
+    if history.era is not Era.KERAS3 or module is not None or op_type == "InputLayer":
+        return False
+    return isinstance(config, Mapping) and not {"trainable", "dtype", "layers"} & config.keys()
+
+
 def _strange(name: str, config: Config) -> str | None:
-    """A setting of old layers that changes what they compute and that Keras 3 lacks."""
+    """A setting that changes what a layer computes and that its lowering does not know."""
+    policy = modern_dtype(config.get("dtype"))
+    if "_from_" in policy:
+        return policy
     if name == "BatchNormalization" and config.get("mode", 0) not in (0, None):
         return f"mode={config['mode']}"
     if config.get("time_major"):

@@ -26,7 +26,7 @@ def convolution(layer: Layer) -> Edge:
     weight = layer.weight("kernel", _outwards(kernel))
     name, shape = spatial.channels_first(layer)
     groups = layer.config.get("groups") or 1
-    name, shape = _conv(layer, name, shape, weight, _window(layer, rank), groups, _bias(layer))
+    name, shape = convolve(layer, name, shape, weight, window_of(layer, rank), groups, _bias(layer))
     return _activated(layer, name, shape)
 
 
@@ -39,7 +39,9 @@ def depthwise_convolution(layer: Layer) -> Edge:
     weight = layer.weight(role, _channelwise(kernel))
     name, shape = spatial.channels_first(layer)
     channels = kernel.shape[-2]
-    name, shape = _conv(layer, name, shape, weight, _window(layer, rank), channels, _bias(layer))
+    name, shape = convolve(
+        layer, name, shape, weight, window_of(layer, rank), channels, _bias(layer)
+    )
     return _activated(layer, name, shape)
 
 
@@ -51,10 +53,12 @@ def separable_convolution(layer: Layer) -> Edge:
     rank = len(depthwise.shape) - 2
     weight = layer.weight("depthwise_kernel", _channelwise(depthwise))
     name, shape = spatial.channels_first(layer)
-    name, shape = _conv(layer, name, shape, weight, _window(layer, rank), depthwise.shape[-2], None)
+    name, shape = convolve(
+        layer, name, shape, weight, window_of(layer, rank), depthwise.shape[-2], None
+    )
     mixing = layer.weight("pointwise_kernel", _outwards(pointwise))
     ones = (1,) * rank
-    name, shape = _conv(
+    name, shape = convolve(
         layer, name, shape, mixing, Window(ones, ones, ones, "valid"), 1, _bias(layer)
     )
     return _activated(layer, name, shape)
@@ -65,8 +69,17 @@ def transposed_convolution(layer: Layer) -> Edge:
     """The gradient of a convolution as a layer, its output cropped as TensorFlow does."""
     kernel = layer.expression("kernel")
     rank = len(kernel.shape) - 2
-    window = _window(layer, rank)
+    window = window_of(layer, rank)
     weight = layer.weight("kernel", kernel.transpose(rank + 1, rank, *range(rank)))
+    name, shape = convolve_transposed(layer, weight, window, _bias(layer))
+    return _activated(layer, name, shape)
+
+
+def convolve_transposed(
+    layer: Layer, weight: Edge, window: Window, bias: Edge | None
+) -> tuple[str, list[Dim]]:
+    """A ConvTranspose of the first input with a kernel (in, out, spatial ...), channels-first."""
+    rank = len(window.size)
     name, shape = spatial.channels_first(layer)
     asked = layer.config.get("output_padding")
     ends = [
@@ -77,7 +90,6 @@ def transposed_convolution(layer: Layer) -> Edge:
     # A negative crop at the end extends the output with zeros.
     after = [max(end, 0) for _, end in ends]
     extended = [max(-end, 0) for _, end in ends]
-    bias = _bias(layer)
     inputs = [name, layer.b.name(weight), *([layer.b.name(bias)] if bias else [])]
     name = layer.b.node(
         "ConvTranspose",
@@ -94,7 +106,7 @@ def transposed_convolution(layer: Layer) -> Edge:
         else None
         for axis, (extent, stride) in enumerate(zip(shape[2:], window.strides, strict=True))
     ]
-    return _activated(layer, name, [shape[0], kernel.shape[rank], *extents])
+    return name, [shape[0], weight.shape[1], *extents]
 
 
 def _crop(window: Window, axis: int, asked: int | None) -> tuple[int, int]:
@@ -111,7 +123,7 @@ def _crop(window: Window, axis: int, asked: int | None) -> tuple[int, int]:
     return begin, total - begin
 
 
-def _conv(
+def convolve(
     layer: Layer,
     name: str,
     shape: Sequence[Dim],
@@ -120,6 +132,7 @@ def _conv(
     groups: int,
     bias: Edge | None,
 ) -> tuple[str, list[Dim]]:
+    """A Conv of a channels-first value of a shape with a kernel (out, in / groups, spatial ...)."""
     b = layer.b
     given, extents = spatial.padding(window, shape[2:])
     inputs = [name, b.name(weight), *([b.name(bias)] if bias else [])]
@@ -135,7 +148,8 @@ def _conv(
     return output, [shape[0], weight.shape[0], *extents]
 
 
-def _window(layer: Layer, rank: int) -> Window:
+def window_of(layer: Layer, rank: int) -> Window:
+    """The window of the config of a layer whose input has ``rank`` spatial axes."""
     config = layer.config
     spatial.check_rank(layer, rank)
     size = spatial.each(config["kernel_size"], rank)

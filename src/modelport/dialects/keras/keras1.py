@@ -93,8 +93,34 @@ def _convolution_1d(config: Config) -> None:
 
 def _convolution_2d(config: Config) -> None:
     _join(config, "kernel_size", "nb_row", "nb_col")
-    # The extent of a transposed convolution's output follows from the other arguments.
-    config.pop("output_shape", None)
+
+
+def _deconvolution(config: Config) -> None:
+    """The output's extents, which Keras 1 stated, as the rows and columns beyond the least."""
+    _convolution_2d(config)
+    stated = config.pop("output_shape", None)
+    sizes, strides = config.get("kernel_size"), config.get("strides", [1, 1])
+    if not isinstance(stated, list | tuple) or len(stated) != 4:
+        return
+    extents = stated[2:] if config.get("data_format") == "th" else stated[1:3]
+    lists = (extents, sizes, strides)
+    if not all(isinstance(each, list | tuple) and len(each) == 2 for each in lists):
+        return
+    rows = [tuple(row) for row in zip(extents, sizes or [], strides, strict=True)]
+    if not all(isinstance(item, int) and item > 0 for row in rows for item in row):
+        return
+    same = config.get("padding") == "same"
+    more = [_beyond(extent, size, stride, same) for extent, size, stride in rows]
+    usual = [stride - size % 2 if same else max(stride - size, 0) for _, size, stride in rows]
+    if more != usual:
+        config["output_padding"] = more
+
+
+def _beyond(extent: int, size: int, stride: int, same: bool) -> int:
+    """Keras 3's ``output_padding`` for an output of that extent."""
+    if same:
+        return stride - (-extent) % stride - size % 2
+    return (extent - size) % stride
 
 
 def _convolution_3d(config: Config) -> None:
@@ -151,7 +177,7 @@ _SPECIAL: dict[str, Callable[[Config], None]] = {
     "Conv1D": _convolution_1d,
     "LocallyConnected1D": _convolution_1d,
     "Conv2D": _convolution_2d,
-    "Conv2DTranspose": _convolution_2d,
+    "Conv2DTranspose": _deconvolution,
     "ConvLSTM2D": _convolution_2d,
     "LocallyConnected2D": _convolution_2d,
     "SeparableConv2D": _separable,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from modelport.dialects.keras.era import Era
 from modelport.dialects.onnx import ops
@@ -33,7 +33,17 @@ FAMILIES = (
     "attention",
     "multi_head_attention",
     "preprocessing",
-    "operations",
+    "operations_unary",
+    "operations_binary",
+    "operations_reduce",
+    "operations_shape",
+    "operations_join",
+    "operations_index",
+    "operations_order",
+    "operations_product",
+    "operations_nn",
+    "operations_windows",
+    "operations_image",
     "tf_ops",
 )
 """The modules of this folder that hold lowerings, imported when the first one is needed."""
@@ -60,13 +70,18 @@ class Lowering:
 _LOWERINGS: dict[str, Lowering] = {}
 
 
-def lowers(*op_types: str, mask: Masks = "stop", autocast: bool = True) -> Callable[[Lower], Lower]:
+_Lower = TypeVar("_Lower", bound=Lower)
+
+
+def lowers(
+    *op_types: str, mask: Masks = "stop", autocast: bool = True
+) -> Callable[[_Lower], _Lower]:
     """Register a function as the lowering of the Keras 3 classes of those names.
 
     ``autocast`` tells whether Keras casts the inputs to the layer's dtype.
     """
 
-    def register(function: Lower) -> Lower:
+    def register(function: _Lower) -> _Lower:
         for op_type in op_types:
             _LOWERINGS[op_type] = Lowering(function, mask, autocast)
         return function

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from modelport.dialects.keras.configs import is_operation
 from modelport.dialects.keras.era import Era
 from modelport.dialects.keras.layer import Layer, call
 from modelport.dialects.onnx.builder import Builder
@@ -65,7 +66,7 @@ def lower_node(
     written = node.attributes.get("call") or {}
     layer = Layer(
         b,
-        node.op_type,
+        _key(node),
         node.scope[-1].name,
         node.attributes["config"],
         inputs,
@@ -76,6 +77,12 @@ def lower_node(
         era=Era(node.attributes.get("era", Era.KERAS3)),
     )
     return call(layer)
+
+
+def _key(node: Node) -> str:
+    """What a node is lowered as: operations share names with layers and mean something else."""
+    operation = is_operation(node.attributes.get("module"))
+    return f"keras.ops.{node.op_type}" if operation else node.op_type
 
 
 def _model_inputs(node: Node, inputs: Sequence[Edge], inner: Graph) -> list[Edge]:

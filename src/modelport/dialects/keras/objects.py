@@ -163,6 +163,9 @@ def modern_dtype(value: Any, default: str = "float32") -> str:
     """The name of a dtype policy of any era."""
     if isinstance(value, Mapping):
         config = value.get("config")
+        if isinstance(config, Mapping) and isinstance(config.get("mode"), str):
+            # A QuantizedDTypePolicy: int8_from_float32.
+            return f"{config['mode']}_from_{config.get('source_name', default)}"
         name = config.get("name") if isinstance(config, Mapping) else None
         if name is None and isinstance(config, Mapping):
             name = config.get("default_policy")  # a DTypePolicyMap states one for the rest

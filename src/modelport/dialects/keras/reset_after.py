@@ -19,10 +19,13 @@ def settle_reset_after(
     if "reset_after" in config and "reset_after" not in written:
         units = number(config, "units")
         shapes = {tensor.shape for tensor in given}
-        if units is not None and (2, 3 * units) in shapes:
-            config["reset_after"] = True
-        elif units is not None and (3 * units,) in shapes:
+        if units is not None and (3 * units,) in shapes:
             config["reset_after"] = False
+        elif units is not None and (2, 3 * units) in shapes and units != 2:
+            config["reset_after"] = True
+        elif units == 2 and [tensor.shape for tensor in given].count((2, 6)) > 1:
+            # The recurrent kernel of two units has the shape of such a bias too.
+            config["reset_after"] = True
     for key in ("layer", "backward_layer", "cell"):
         inner, before = config.get(key), written.get(key)
         if isinstance(inner, Mapping) and isinstance(inner.get("config"), dict):

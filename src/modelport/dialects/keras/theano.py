@@ -81,8 +81,15 @@ def _transposed(config: Mapping[str, Any], n: int) -> Spelling | str | None:
         return "an even kernel and padding 'same' on Theano"
     if all(stride == 1 for stride in strides):
         return None
-    # The whole result has (inputs - 1) * stride + window rows, of which inputs * stride stay.
-    ends = [(window + 1) // 2 - stride for window, stride in zip(windows, strides, strict=True)]
+    # The whole result has (inputs - 1) * stride + window rows, of which inputs * stride stay, or
+    # fewer where a smaller output was asked for.
+    usual = [stride - 1 for stride in strides]
+    asked = config.get("output_padding") or usual
+    fewer = [most - given for most, given in zip(usual, asked, strict=True)]
+    ends = [
+        (window + 1) // 2 - stride + less
+        for window, stride, less in zip(windows, strides, fewer, strict=True)
+    ]
     crop = [[(w - 1) // 2, max(end, 0)] for w, end in zip(windows, ends, strict=True)]
     more = [max(-end, 0) for end in ends]
     cropping = _layer(f"Cropping{n}D", config, cropping=crop if n > 1 else crop[0])

@@ -11,23 +11,26 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelport.dialects.keras import keras1
-from modelport.dialects.keras.branches import begins_with_merge, spread
 from modelport.dialects.keras.calls import modern_call
-from modelport.dialects.keras.configs import OLD_ONLY, is_operation, modern_layer
+from modelport.dialects.keras.configs import (
+    OLD_ONLY,
+    is_operation,
+    is_unnamed_operation,
+    modern_layer,
+)
 from modelport.dialects.keras.defaults import DEFAULTS, complete
 from modelport.dialects.keras.era import Era, History, history
 from modelport.dialects.keras.nesting import deal_out
 from modelport.dialects.keras.reset_after import settle_reset_after
 from modelport.dialects.keras.theano import Extra, same_padding
 from modelport.dialects.keras.weights import assign
-from modelport.dialects.keras.words import MODEL_CLASSES, layer_name, sequence
+from modelport.dialects.keras.words import MODEL_CLASSES, sequence
 from modelport.errors import MalformedFile, ModelportError
 from modelport.model.component import Component
 from modelport.model.dtype import FLOAT32
 from modelport.model.graph import Graph, Node, Scope, TensorType, Value
 from modelport.model.model import Model
 from modelport.model.report import Kind, Report
-from modelport.model.signature import Signature
 from modelport.model.tensor import Tensor
 
 UPGRADED = "keras_canonical"
@@ -46,11 +49,8 @@ def upgrade(model: Model, report: Report) -> Model:
     if model.dialect != "keras" or model.extras.get(UPGRADED):
         return model
     past = history(model, report)
-    kind, native = model.kind, model.graph
     try:
-        if begins_with_merge(native):
-            kind, native = "functional", spread(native, model.path)
-        graph = _Upgrade(past).graph(native)
+        graph = _Upgrade(past).graph(model.graph)
     except ModelportError:
         raise
     except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
@@ -59,12 +59,10 @@ def upgrade(model: Model, report: Report) -> Model:
             expected="the config of a Keras model",
             found=f"{type(error).__name__}: {str(error)[:200]}",
         ) from error
-    signature = model.signature
-    if native is not model.graph:
-        inputs = [replace(value, name=layer_name(value.name)) for value in graph.inputs]
-        signature = Signature(inputs, list(signature.outputs) if signature else [])
+    # A Sequential of Keras 1 may begin with several models whose outputs it merges.
+    kind = "functional" if len(graph.inputs) > 1 else model.kind
     extras = {**model.extras, UPGRADED: True}
-    return replace(model, kind=kind, graph=graph, signature=signature, extras=extras)
+    return replace(model, kind=kind, graph=graph, extras=extras)
 
 
 @dataclass(slots=True)
@@ -97,7 +95,8 @@ class _Upgrade:
         self.made[id(native)] = graph
         layers: dict[str, _Layer] = {}
         used: set[str] = set()
-        for node in native.nodes:
+        for found in native.nodes:
+            node = self._with_module(found)
             name = node.scope[-1].name if node.scope else node.name
             if name not in layers:
                 layers[name] = self._layer(node, native, graph)
@@ -145,6 +144,13 @@ class _Upgrade:
             module=node.attributes.get("module"),
             registered_name=node.attributes.get("registered_name"),
         )
+
+    def _with_module(self, node: Node) -> Node:
+        """The node, with the module of operations where it is one and the file leaves that out."""
+        module, config = node.attributes.get("module"), node.attributes.get("config")
+        if not is_unnamed_operation(node.op_type, config, module, self.past):
+            return node
+        return replace(node, attributes={**node.attributes, "module": "keras.ops"})
 
     def _other_words(self, node: Node, layer: _Layer, where: str) -> None:
         """Layers that today's Keras says with one layer more."""
@@ -198,12 +204,18 @@ class _Upgrade:
         )
         if layer.graph is not None:
             attributes["graph"] = layer.graph
-        if layer.op_type in DEFAULTS and not is_operation(node.attributes.get("module")):
+        module = node.attributes.get("module")
+        if is_operation(module):
+            attributes["module"] = module
+        elif layer.op_type in DEFAULTS:
             attributes["module"], attributes["registered_name"] = "keras.layers", None
-        if layer.op_type in OLD_ONLY or layer.op_type.startswith("Theano"):
+        elif layer.op_type in OLD_ONLY or layer.op_type.startswith("Theano"):
+            attributes["not_in_keras3"] = True
+        elif layer.op_type.endswith("]"):
+            # A stock class in a meaning that has no name in Keras 3.
             attributes["not_in_keras3"] = True
         scope = node.scope
-        if scope and not is_operation(node.attributes.get("module")):
+        if scope and not is_operation(module):
             scope = (*scope[:-1], scope[-1]._replace(type=layer.op_type))
         made = replace(
             node,

@@ -34,11 +34,6 @@ def is_model(class_name: Any, config: Any) -> bool:
     return isinstance(config, list) or (isinstance(config, Mapping) and "layers" in config)
 
 
-def layer_name(value: str) -> str:
-    """The layer in the name of a value, ``layer:call:output``."""
-    return value.rsplit(":", 2)[0]
-
-
 _WORD_STARTS = re.compile(r"(?<=.)(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])")
 
 

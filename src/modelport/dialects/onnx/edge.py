@@ -33,7 +33,8 @@ class Edge:
     """A value on its way through a lowering; make one with the functions of this room.
 
     ``name`` is the ONNX value in the edge's own layout, None until it is asked for. ``mask`` is
-    the boolean edge of shape (batch, time) that a masking vocabulary attached to it.
+    the boolean edge of shape (batch, time) that a masking vocabulary attached to it. ``values``
+    are the elements of a short vector of extents as far as they are known (named ones by name).
     """
 
     name: str | None
@@ -41,6 +42,7 @@ class Edge:
     shape: tuple[Dim, ...]
     twin: Twin | None = None
     mask: Edge | None = field(default=None, repr=False)
+    values: tuple[Dim, ...] | None = field(default=None, repr=False)
 
     @property
     def rank(self) -> int:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from modelport.dialects.onnx import layout, ops
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
+from modelport.model.dtype import INT64
 from modelport.model.graph import Dim
 
 OPERATORS: Mapping[str, dict[str, Any]] = {
@@ -77,18 +78,73 @@ def bilinear(b: Builder, x: Edge, sizes: Sequence[int]) -> Edge:
     return layout.from_channels_first(resized[0], x.dtype, shape)
 
 
-def weights(extent: int, size: int, interpolation: str) -> NDArray[np.float64]:
+def resized(
+    b: Builder, x: Edge, size: Sequence[int], interpolation: str, antialias: bool = False
+) -> Edge:
+    """A channels-first image in another size, as ``tf.image.resize`` makes it.
+
+    Raises:
+        ValueError: an interpolation that needs spatial extents that are known.
+    """
+    shape = (*x.shape[:2], *size)
+    if tuple(x.shape[2:]) == tuple(size):
+        return x
+    operator = OPERATORS.get(interpolation)
+    if interpolation == "nearest":
+        operator, antialias = {"mode": "nearest", "nearest_mode": "round_prefer_ceil"}, False
+    known = [extent for extent in x.shape[2:] if isinstance(extent, int)]
+    tabled = interpolation == "bicubic" and len(known) == 2
+    if operator is not None and not antialias and not tabled:
+        head = b.emit("Shape", [x], INT64, (2,), start=0, end=2)
+        sizes = ops.concat(b, [head, b.constant(list(size), INT64)], 0)
+        given = [b.name(x), "", "", b.name(sizes)]
+        name = b.node("Resize", given, coordinate_transformation_mode="half_pixel", **operator)[0]
+        return Edge(name, x.dtype, shape)
+    if len(known) < 2:
+        raise ValueError(f"{interpolation!r} resizing needs spatial extents that are known")
+    rows, columns = (
+        b.constant(weights(extent, wanted, interpolation, antialias), x.dtype)
+        for extent, wanted in zip(known, size, strict=True)
+    )
+    return ops.matmul(b, ops.matmul(b, rows, x), ops.transpose(b, columns, (1, 0)))
+
+
+def weights(
+    extent: int, size: int, interpolation: str, antialias: bool = False
+) -> NDArray[np.float64]:
     """The matrix (size, extent) of an interpolation along one axis.
 
     Weights of elements beyond the ends are left out and the others made to add up to 1, the rule
-    of TensorFlow's ScaleAndTranslate.
+    of TensorFlow's ScaleAndTranslate. Against aliasing the kernel is as wide as a new element.
     """
+    if interpolation == "area":
+        return _overlap(extent, size)
     kernel, radius = INTERPOLATIONS[interpolation]
     centres = (np.arange(size) + 0.5) * extent / size
+    if interpolation == "bicubic" and not antialias:
+        centres = _tabled(extent, size)
     distance = np.abs(centres[:, None] - (np.arange(extent) + 0.5)[None, :])
+    if antialias:
+        distance = distance / max(extent / size, 1.0)
     matrix = np.where(distance < radius, kernel(distance), 0.0)
     total: NDArray[np.float64] = matrix.sum(axis=1, keepdims=True)
     return np.asarray(matrix / total, np.float64)
+
+
+def _tabled(extent: int, size: int) -> NDArray[np.float64]:
+    """The centres as TensorFlow's bicubic resizing has them: in steps of 1/1024, from a table."""
+    scale = np.float32(extent) / np.float32(size)
+    place = (np.arange(size, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)
+    below = np.floor(place)
+    return np.asarray(below + np.rint((place - below) * 1024) / 1024 + 0.5, np.float64)
+
+
+def _overlap(extent: int, size: int) -> NDArray[np.float64]:
+    """How much of each old element lies within each new one."""
+    edges = np.arange(size + 1) * extent / size
+    old = np.arange(extent)
+    common = np.minimum(edges[1:, None], old + 1) - np.maximum(edges[:-1, None], old)
+    return np.asarray(np.maximum(common, 0) * size / extent, np.float64)
 
 
 def _lanczos(radius: float) -> Callable[[NDArray[Any]], NDArray[Any]]:

@@ -6,6 +6,7 @@ import struct
 from dataclasses import dataclass
 
 from modelport.wire.hdf5.objects import UNDEFINED
+from modelport.wire.hdf5.window import UnknownClause
 
 DEFLATE, SHUFFLE, FLETCHER32 = 1, 2, 3
 
@@ -58,7 +59,7 @@ def parse_layout(body: bytes) -> Layout:
 
     Raises:
         struct.error, ValueError: the message is cut short or impossible.
-        NotImplementedError: a chunk index of version 4.
+        UnknownClause: a chunk index of version 4.
     """
     version = body[0]
     if version in (1, 2):
@@ -76,7 +77,7 @@ def parse_layout(body: bytes) -> Layout:
         axes, address = struct.unpack_from("<BQ", body, 2)
         return Chunked(_defined(address), _chunk_shape(body, 11, axes))
     if kind == 2:
-        raise NotImplementedError("the chunk index of layout version 4 (libver='latest')")
+        raise UnknownClause("the chunk index of layout version 4 (libver='latest')")
     if kind == 3:
         return Virtual()
     raise ValueError(f"data layout class {kind}")
@@ -112,7 +113,7 @@ def parse_filters(body: bytes) -> tuple[int, ...]:
     """The filters of a pipeline message, in the order they were applied.
 
     Raises:
-        NotImplementedError: a filter other than deflate, shuffle and Fletcher32.
+        UnknownClause: a filter other than deflate, shuffle and Fletcher32.
     """
     version, amount = body[0], body[1]
     if version not in (1, 2):
@@ -130,6 +131,6 @@ def parse_filters(body: bytes) -> tuple[int, ...]:
         name_size = -(-name_size // 8) * 8 if version == 1 else name_size
         position += 4 + name_size + 4 * (values + (values % 2 if version == 1 else 0))
         if kind not in (DEFLATE, SHUFFLE, FLETCHER32):
-            raise NotImplementedError(f"the filter {_FILTER_NAMES.get(kind, kind)}")
+            raise UnknownClause(f"the filter {_FILTER_NAMES.get(kind, kind)}")
         found.append(kind)
     return tuple(found)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelport.errors import UnsafeFile
-from modelport.wire.hdf5.window import Window, guarded
+from modelport.wire.hdf5.window import UnknownClause, Window, guarded
 
 if TYPE_CHECKING:
     from pyfive.dataobjects import DataObjects
@@ -120,7 +120,7 @@ def _shared(window: Window, body: bytes, kind: int) -> bytes:
     """The message that a shared one points to (IV.A.2, a committed data type)."""
     version = body[0]
     if version == 3 and body[1] == 1:
-        raise NotImplementedError("a message shared through the file's own heap")
+        raise UnknownClause("a message shared through the file's own heap")
     address = struct.unpack_from("<Q", body, 8 if version == 1 else 2)[0]
     parsed = _parse(window, address)
     for message in parsed.msgs:

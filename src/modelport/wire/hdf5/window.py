@@ -82,6 +82,10 @@ class Window:
         return LimitExceeded(self.name, resource=resource, limit=limit, actual=limit + 1)
 
 
+class UnknownClause(NotImplementedError):
+    """A part of the specification that is not read here; pyfive raises its parent for the same."""
+
+
 @contextmanager
 def guarded(source: ByteSource, what: str, offset: int | None = None) -> Iterator[None]:
     """Turn whatever pyfive (or a struct format) raises on bad bytes into one typed error."""

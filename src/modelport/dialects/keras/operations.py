@@ -1,1 +1,0 @@
-"""keras.ops operations inside functional graphs."""
