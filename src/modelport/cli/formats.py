@@ -45,9 +45,7 @@ def command(as_markdown: bool, as_json: bool) -> int:
     ]
     click.echo(text.table(["format", *HEADINGS.values(), ""], rows))
     click.echo("\n  ● always  ○ may  · never    r read  w write\n")
-    details = [
-        [row["name"], row["framework"], row["status"], row["specification"]]
-        for row in found["formats"]
-    ]
-    click.echo(text.table(["format", "framework", "status", "specification"], details))
+    for row in found["formats"]:
+        click.echo(text.beside(row["name"], f"{row['framework']}, {row['status']}", 2, 16))
+        click.echo(f"                    {row['specification']}")
     return DONE

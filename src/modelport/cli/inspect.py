@@ -87,7 +87,19 @@ def _headline(described: dict[str, Any]) -> str:
         text.size(described["bytes"]),
         click.style(level, fg=COLOURS.get(level)),
     ]
-    return " · ".join(part for part in parts if part)
+    return _in_lines([part for part in parts if part])
+
+
+def _in_lines(parts: list[str]) -> str:
+    """Parts with a dot between them, on as many lines as they need."""
+    lines = [parts[0]]
+    for part in parts[1:]:
+        joined = f"{lines[-1]} · {part}"
+        if len(click.unstyle(joined)) <= text.WIDTH:
+            lines[-1] = joined
+        else:
+            lines.append(f"  {part}")
+    return "\n".join(lines)
 
 
 def _components(described: dict[str, Any]) -> list[tuple[str, str]]:

@@ -100,24 +100,19 @@ def target_format(path: Path, to: str | None, model: Model) -> Format:
     if to is not None:
         return by_name(to)
     name = path.name.lower()
-    endings = [
-        ((len(ending), ending == found.extensions[0]), found)
-        for found in formats()
-        for ending in found.extensions
-        if name.endswith(ending) and found.write is not None
-    ]
-    # The longest ending wins; of two alike, the format whose own ending it is.
-    best = max((rank for rank, _ in endings), default=None)
-    able = [found for rank, found in endings if rank == best]
-    if not able:
+    wants_architecture = model.dialect is not None
+    endings = []
+    for found in formats():
+        suits = (found.holds[Component.ARCHITECTURE] is not Holds.NEVER) == wants_architecture
+        for ending in found.extensions:
+            if name.endswith(ending) and found.write is not None:
+                # The longest ending wins, then what the model needs, then whose own ending it is.
+                endings.append(((len(ending), suits, ending == found.extensions[0]), found))
+    if not endings:
         known = sorted({ending for f in formats() if f.write for ending in f.extensions})
         why = f"its ending names no format; use one of {' '.join(known)} or give --to FORMAT"
         raise ConversionError(str(path), why)
-    wants_architecture = model.dialect is not None
-    for found in able:
-        if (found.holds[Component.ARCHITECTURE] is not Holds.NEVER) == wants_architecture:
-            return found
-    return able[0]
+    return max(endings, key=lambda ranked: ranked[0])[1]
 
 
 def as_json(report: Report) -> dict[str, Any]:

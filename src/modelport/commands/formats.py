@@ -17,19 +17,25 @@ def formats() -> dict[str, Any]:
 
 
 def markdown() -> str:
-    """The table as Markdown."""
+    """The table as Markdown, for a page in ``docs/``: every cell leads to its proving sample."""
     components = [str(component) for component in Component]
     lines = [
         "| format | framework | status | " + " | ".join(components) + " | read | write |",
         "|" + "---|" * (len(components) + 5),
     ]
     for row in formats()["formats"]:
-        cells = [row["components"][component] for component in components]
+        cells = [_cell(row, component) for component in components]
         marks = ["yes" if row[key] else "no" for key in ("read", "write")]
         name = f"[`{row['name']}`]({row['specification']})"
         cells = [name, row["framework"], row["status"], *cells, *marks]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _cell(row: dict[str, Any], component: str) -> str:
+    """The word for a component, leading to the sample that proves it."""
+    word, sample = row["components"][component], row["samples"].get(component)
+    return word if sample is None else f"[{word}](../tests/files/{sample})"
 
 
 def _row(found: Format) -> dict[str, Any]:

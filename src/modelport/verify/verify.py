@@ -56,11 +56,22 @@ def run_both(
         return agreement
     agreement.runtimes = {"a": runs[0].runtime, "b": runs[1].runtime}
     agreement.outputs = compare_outputs(*runs)
+    _name_outputs(agreement, a.model)
     agreement.status = best_status(agreement.outputs)
     if len(runs[0].outputs) != len(runs[1].outputs):
         agreement.status = Status.DISAGREED
         agreement.reason = f"{len(runs[0].outputs)} outputs against {len(runs[1].outputs)}"
     return agreement
+
+
+def _name_outputs(agreement: Agreement, model: Model) -> None:
+    """Call the outputs as the file does; runtimes have names of their own."""
+    stated = model.signature.outputs if model.signature else []
+    if len(stated) == len(agreement.outputs):
+        agreement.outputs = [
+            replace(output, name=value.name)
+            for output, value in zip(agreement.outputs, stated, strict=True)
+        ]
 
 
 def _runs(a: Side, b: Side, inputs: Inputs | None, samples: int, seed: int) -> tuple[Run, Run]:
