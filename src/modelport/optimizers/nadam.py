@@ -23,6 +23,10 @@ def _differs(settings: Mapping[str, Any], era: Era) -> str | None:
     return None
 
 
+_MOST_STEPS = 100_000
+"""After these any usual product is 0; a count out of a broken file must not take for ever."""
+
+
 def u_product(settings: Mapping[str, Any], steps: int, rate: float = 1.0) -> float:
     """The product of the momenta of the finished steps, which Keras 3 keeps as a scalar.
 
@@ -30,7 +34,7 @@ def u_product(settings: Mapping[str, Any], steps: int, rate: float = 1.0) -> flo
     ``beta_1 * (1 - 0.5 * 0.96 ** (rate * i))``.
     """
     product = 1.0
-    for step in range(1, steps + 1):
+    for step in range(1, min(steps, _MOST_STEPS) + 1):
         product *= float(settings["beta_1"]) * (1.0 - 0.5 * 0.96 ** (rate * step))
         if product < 1e-38:  # below float32: the correction by 1 - product is gone
             return 0.0

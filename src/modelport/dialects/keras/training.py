@@ -10,6 +10,7 @@ from typing import Any
 from modelport.dialects.keras.compile_words import loss, metrics
 from modelport.dialects.keras.order import Weight, annotate, layers, weights
 from modelport.dialects.keras.slots import Found, Question, exists, slot_shape, tell_apart
+from modelport.errors import MalformedFile, ModelportError
 from modelport.model.component import Component
 from modelport.model.expression import (
     Cast,
@@ -64,7 +65,23 @@ def upgrade_training(native: Model, canonical: Model, report: Report) -> Model:
 
     Also notes Keras' order of layers and weights on the canonical graph (``order.annotate``).
     What Keras 3 has no word for is left out and reported; the result always loads.
+
+    Raises:
+        MalformedFile: settings or counts of a kind that no Keras writes.
     """
+    try:
+        return _upgrade_training(native, canonical, report)
+    except ModelportError:
+        raise
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise MalformedFile(
+            native.path,
+            expected="the training config and optimizer state of a Keras model",
+            found=f"{type(error).__name__}: {str(error)[:200]}",
+        ) from error
+
+
+def _upgrade_training(native: Model, canonical: Model, report: Report) -> Model:
     annotate(canonical.graph, canonical.kind == "sequential")
     canonical.training = None
     canonical.optimizer_state = None
