@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import modelport
 tf = pytest.importorskip("tensorflow")
 keras = pytest.importorskip("tf_keras")
 K = keras.backend
+NUMBERS = itertools.count()
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*legacy", "ignore:__array__:DeprecationWarning")
 
@@ -105,11 +107,9 @@ def test_arithmetic(tmp_path: Path) -> None:
 def test_reductions(tmp_path: Path) -> None:
     names = "sum mean max min prod logsumexp std variance euclidean_norm"
     calls = {
-        name: lambda x, y, n, i, f=getattr(tf.math, f"reduce_{name}"): [
-            f(x, axis=1),
-            f(x, axis=[1, 2], keepdims=True),
-            f(x),
-            f(x, -1),
+        name: lambda x, y, n, i, name=name: [
+            getattr(tf.math, f"reduce_{name}")(x, **given)
+            for given in ({"axis": 1}, {"axis": [1, 2], "keepdims": True}, {}, {"axis": -1})
         ]
         for name in names.split()
     }
@@ -268,6 +268,8 @@ def test_networks(tmp_path: Path) -> None:
             tf.image.resize(i, [tf.shape(i)[1] * 2, tf.shape(i)[2] * 2]),
             tf.image.crop_to_bounding_box(i, 1, 2, 4, 3),
             tf.image.pad_to_bounding_box(i, 1, 2, 12, 13),
+            tf.image.flip_left_right(i),
+            tf.image.flip_up_down(i),
             tf.image.rgb_to_grayscale(i),
             K.resize_images(i, 2, 2, "channels_last"),
         ],
@@ -299,3 +301,65 @@ def test_what_onnx_cannot_hold_is_named(tmp_path: Path) -> None:
     model.save(tmp_path / "model.h5")
     with pytest.raises(modelport.ModelportError, match=r"signal\.fft|complex64"):
         modelport.convert(tmp_path / "model.h5", tmp_path / "model.onnx", verify=False)
+
+
+def graph_layers(call: Any, *tensors: Any) -> Any:
+    """The TensorFlow operators of a function as the layers that tf.keras 2.0 made of them."""
+    from tf_keras.src.engine.base_layer import TensorFlowOpLayer
+
+    with tf.Graph().as_default() as graph:
+        places = [tf.compat.v1.placeholder(tensor.dtype, tensor.shape) for tensor in tensors]
+        result = call(*places).name
+        operators = [each for each in graph.get_operations() if each.inputs]
+        static = {
+            value.name: tf.get_static_value(value)
+            for each in operators
+            for value in each.inputs
+            if value.op.type == "Const"
+        }
+    known = {place.name: tensor for place, tensor in zip(places, tensors, strict=True)}
+    for each in operators:
+        names = [value.name for value in each.inputs]
+        constants = {i: static[name] for i, name in enumerate(names) if name in static}
+        given = [known[name] for name in names if name not in static]
+        name = f"{each.name}_{next(NUMBERS)}"
+        layer = TensorFlowOpLayer(each.node_def.SerializeToString(), name, constants)
+        made = layer(given if len(given) > 1 else given[0])
+        made = made if isinstance(made, list) else [made]
+        known.update({value.name: out for value, out in zip(each.outputs, made, strict=True)})
+    return known[result]
+
+
+def test_operators_of_graphs(tmp_path: Path) -> None:
+    kernel = normal(3, 3, 3, 4)
+    functions = {
+        "x": [
+            lambda a: tf.reshape(tf.reduce_sum(a * 2.0 + 1.0, axis=1), [-1, 3]),
+            lambda a: tf.nn.softmax(tf.transpose(a, [0, 2, 1])) - 3.0,
+            lambda a: tf.concat([a, tf.nn.relu(a)], axis=-1),
+            lambda a: tf.stack([a, a / 2.0], axis=1),
+            lambda a: a[:, 1:, 2],
+            lambda a: tf.cast(a > 0, tf.float32) * tf.math.sigmoid(a),
+            lambda a: tf.squeeze(tf.expand_dims(tf.reduce_mean(a, [1], keepdims=True), -1), [1, 3]),
+            lambda a: tf.gather(a, [1, 0], axis=2),
+            lambda a: tf.pad(a, [[0, 0], [1, 1], [0, 2]]),
+            lambda a: tf.tile(a, [1, 2, 1]) ** 2.0,
+            lambda a: tf.linalg.matmul(a, tf.constant(normal(3, 6, 2)[0])),
+            lambda a: tf.nn.leaky_relu(a, 0.3),
+            lambda a: tf.one_hot(tf.argmax(a, axis=1), 4),
+        ],
+        "image": [
+            lambda a: tf.nn.conv2d(a, tf.constant(kernel), [1, 2, 2, 1], "SAME"),
+            lambda a: tf.nn.max_pool2d(a, 2, 2, "VALID"),
+            lambda a: tf.image.resize(a, (4, 5)),
+            lambda a: tf.compat.v1.image.resize_bilinear(a, (16, 18)),
+            lambda a: tf.compat.v1.image.resize_bilinear(a, (5, 6), align_corners=True),
+            lambda a: tf.compat.v1.image.resize_nearest_neighbor(a, (4, 5)),
+        ],
+    }
+    calls = {
+        "x": lambda x, y, n, i: [graph_layers(f, x) for f in functions["x"]],
+        "image": lambda x, y, n, i: [graph_layers(f, i) for f in functions["image"]],
+        "both": lambda x, y, n, i: [graph_layers(lambda a, b: a * b + 1.0, x, y)],
+    }
+    check(tmp_path, calls, tolerance=1e-5)

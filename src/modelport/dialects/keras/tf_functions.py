@@ -130,15 +130,20 @@ def l2_normalize(layer: Layer, x: Operand, axis: Any = None, epsilon: float = 1e
     return normalize(layer, x, axis, 2, math.sqrt(epsilon))
 
 
-@function("argmax", "argmin")
-def place(layer: Layer, input: Operand, axis: Any = None, output_type: Any = "int64") -> Edge:
-    """Where the largest (smallest) element along an axis is, the first axis by default."""
-    b, edge = layer.b, tensor(layer, input)
-    at = axes_of(0 if axis is None else axis, edge.rank)[0]
-    op_type = "ArgMin" if "argmin" in str(layer.config.get("function")).lower() else "ArgMax"
-    shape = [extent for i, extent in enumerate(edge.shape) if i != at]
-    found = b.emit(op_type, [edge], INT64, shape, axis=at, keepdims=0)
-    return ops.cast(b, found, named(output_type))
+def _place(op_type: str) -> TF:
+    def apply(layer: Layer, input: Operand, axis: Any = None, output_type: Any = "int64") -> Edge:
+        b, edge = layer.b, tensor(layer, input)
+        # The first axis by default, where numpy takes all.
+        at = axes_of(0 if axis is None else axis, edge.rank)[0]
+        shape = [extent for i, extent in enumerate(edge.shape) if i != at]
+        found = b.emit(op_type, [edge], INT64, shape, axis=at, keepdims=0)
+        return ops.cast(b, found, named(output_type))
+
+    return apply
+
+
+function("argmax", "arg_max")(_place("ArgMax"))
+function("argmin", "arg_min")(_place("ArgMin"))
 
 
 @function("reduce_euclidean_norm")
@@ -225,11 +230,16 @@ def fill(layer: Layer, dims: Operand, value: Operand) -> Edge:
     return ops.expand(layer.b, tensor(layer, value), extents(layer, dims))
 
 
-@function("zeros", "ones")
-def constant_of(layer: Layer, shape: Operand, dtype: Any = "float32") -> Edge:
-    """Zeros or ones in a shape that is computed."""
-    value = 1 if str(layer.config.get("function")).endswith("ones") else 0
-    return ops.expand(layer.b, layer.b.constant(value, named(dtype)), extents(layer, shape))
+@function("zeros")
+def zeros(layer: Layer, shape: Operand, dtype: Any = "float32") -> Edge:
+    """Zeros in a shape that is computed."""
+    return ops.expand(layer.b, layer.b.constant(0, named(dtype)), extents(layer, shape))
+
+
+@function("ones")
+def ones(layer: Layer, shape: Operand, dtype: Any = "float32") -> Edge:
+    """Ones in a shape that is computed."""
+    return ops.expand(layer.b, layer.b.constant(1, named(dtype)), extents(layer, shape))
 
 
 @function("range")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
 
@@ -248,7 +249,7 @@ _RAW: Mapping[str, str] = {
     "ExpandDims": "expand_dims input axis",
     "FloorDiv": "math.floordiv",
     "FloorMod": "math.floormod",
-    "GatherV2": "gather",
+    "GatherV2": "gather params indices axis",
     "LeakyRelu": "nn.leaky_relu",
     "MatMul": "linalg.matmul",
     "Max": "math.reduce_max input_tensor axis",
@@ -303,15 +304,14 @@ _RAW: Mapping[str, str] = {
 
 _ATTRIBUTES: Mapping[str, str] = {
     "DstT": "dtype",
-    "N": "",
-    "T": "",
     "keep_dims": "keepdims",
-    "squeeze_dims": "axis",
-    "block_size": "block_size",
-    "explicit_paddings": "",
     "num_split": "num_or_size_splits",
+    "squeeze_dims": "axis",
 }
-_IGNORED = ("Tidx", "Tshape", "Tperm", "Tpaddings", "Tdim", "Tindices", "Tparams", "Taxis", "SrcT")
+"""Attributes of nodes that the functions spell otherwise."""
+
+_SAID_ELSEWHERE = ("N", "explicit_paddings", *_UNUSED)
+_WANTED_TYPES = ("dtype", "out_type", "output_type")
 
 
 @lowers("TensorFlowOpLayer", autocast=False)
@@ -340,16 +340,16 @@ def _attributes(written: Mapping[str, Any]) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     for key, value in written.items():
         name = _ATTRIBUTES.get(key, key)
-        if not name or key.startswith("_") or key in _IGNORED or key == "data_format":
+        if key.startswith("_") or key in _SAID_ELSEWHERE or not isinstance(value, Mapping):
             continue
-        found.append((name, _attribute(value)))
+        # The other dtypes are those of the inputs, which say so themselves.
+        if "type" not in value or name in _WANTED_TYPES:
+            found.append((name, _attribute(value)))
     return found
 
 
-def _attribute(value: Any) -> Any:
-    if not isinstance(value, Mapping) or len(value) != 1:
-        return None
-    kind, content = next(iter(value.items()))
+def _attribute(value: Mapping[str, Any]) -> Any:
+    kind, content = next(iter(value.items()), ("", ""))
     if kind == "i":
         return int(content)
     if kind == "list" and isinstance(content, Mapping):
@@ -357,8 +357,6 @@ def _attribute(value: Any) -> Any:
     if kind == "type":
         return dtype_of(content).name
     if kind == "s":
-        from base64 import b64decode
-
         return b64decode(str(content)).decode("latin-1")
     return content
 

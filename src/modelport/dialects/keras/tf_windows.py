@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from modelport.dialects.keras import images
@@ -13,7 +14,7 @@ from modelport.dialects.keras.operations_image import to_grayscale
 from modelport.dialects.keras.tf_functions import function
 from modelport.dialects.onnx import layout, ops
 from modelport.dialects.onnx.edge import Edge
-from modelport.model.dtype import INT64
+from modelport.model.dtype import FLOAT32, INT64
 
 
 def _first(data_format: Any) -> str:
@@ -191,35 +192,49 @@ def _size(layer: Layer, size: Any) -> list[int]:
     return whole
 
 
-@function("image.resize_bilinear", "image.resize_nearest_neighbor")
-def resize_old(
+@function("image.resize_bilinear")
+def resize_bilinear(
     layer: Layer,
     images_: Operand,
     size: Any,
     align_corners: bool = False,
     half_pixel_centers: bool = False,
 ) -> Edge:
-    """Images in another size, with the coordinates of TensorFlow 1 unless asked otherwise."""
-    b, x = layer.b, tensor(layer, images_)
-    nearest = "nearest" in str(layer.config.get("function"))
+    """Images in another size, by the coordinates of TensorFlow 1 unless asked otherwise."""
+    x, wanted = tensor(layer, images_), _size(layer, size)
     if half_pixel_centers:
-        kind = "nearest" if nearest else "bilinear"
-        return images.resized(layer, x, _size(layer, size), kind)
-    wanted = _size(layer, size)
+        return images.resized(layer, x, wanted, "bilinear")
+    return _resized(layer, ops.cast(layer.b, x, FLOAT32), wanted, align_corners, mode="linear")
+
+
+@function("image.resize_nearest_neighbor")
+def resize_nearest(
+    layer: Layer,
+    images_: Operand,
+    size: Any,
+    align_corners: bool = False,
+    half_pixel_centers: bool = False,
+) -> Edge:
+    """Images in another size, every element from its nearest one."""
+    x, wanted = tensor(layer, images_), _size(layer, size)
+    if half_pixel_centers:
+        return images.resized(layer, x, wanted, "nearest")
+    rule = "round_prefer_ceil" if align_corners else "floor"
+    return _resized(layer, x, wanted, align_corners, mode="nearest", nearest_mode=rule)
+
+
+def _resized(layer: Layer, x: Edge, size: Sequence[int], corners: bool, **given: Any) -> Edge:
+    b = layer.b
     head = b.emit("Shape", [x], INT64, (1,), start=0, end=1)
     tail = b.emit("Shape", [x], INT64, (1,), start=3, end=4)
-    sizes = ops.concat(b, [head, tail, b.constant(wanted, INT64)], 0)
-    given: dict[str, Any] = {"mode": "linear"}
-    if nearest:
-        rule = "round_prefer_ceil" if align_corners else "floor"
-        given = {"mode": "nearest", "nearest_mode": rule}
+    sizes = ops.concat(b, [head, tail, b.constant(list(size), INT64)], 0)
     name = b.node(
         "Resize",
         [layout.channels_first(b, x), "", "", b.name(sizes)],
-        coordinate_transformation_mode="align_corners" if align_corners else "asymmetric",
+        coordinate_transformation_mode="align_corners" if corners else "asymmetric",
         **given,
     )[0]
-    return layout.from_channels_first(name, x.dtype, (x.shape[0], *wanted, x.shape[3]))
+    return layout.from_channels_first(name, x.dtype, (x.shape[0], *size, x.shape[3]))
 
 
 @function("image.crop_to_bounding_box")
@@ -253,12 +268,18 @@ def pad(
     return ops.pad(layer.b, x, {rows: (offset_height, below), columns: (offset_width, right)})
 
 
-@function("image.flip_left_right", "image.flip_up_down")
-def flip(layer: Layer, image: Operand) -> Edge:
-    """Images mirrored."""
+@function("image.flip_left_right")
+def flip_sideways(layer: Layer, image: Operand) -> Edge:
+    """Images mirrored along their rows."""
     x = tensor(layer, image)
-    sideways = "left_right" in str(layer.config.get("function"))
-    return ops.flip(layer.b, x, images.axes(x, False)[1 if sideways else 0])
+    return ops.flip(layer.b, x, images.axes(x, False)[1])
+
+
+@function("image.flip_up_down")
+def flip_upside_down(layer: Layer, image: Operand) -> Edge:
+    """Images mirrored along their columns."""
+    x = tensor(layer, image)
+    return ops.flip(layer.b, x, images.axes(x, False)[0])
 
 
 @function("image.rgb_to_grayscale")
