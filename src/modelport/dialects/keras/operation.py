@@ -55,7 +55,7 @@ def apply(
     """Call an operation's function with arguments as a file has them.
 
     Positional arguments are those of the call, so they pass over the names in ``config``.
-    Arguments the function does not know are left out where they are unset (None or False).
+    Arguments the function does not know are left out where they are unset (None, False or empty).
 
     Raises:
         ConversionError: an argument that is set and that the function does not know.
@@ -63,7 +63,7 @@ def apply(
     known = signature(function).parameters
     given = {key: value for key, value in kwargs.items() if key in known}
     for key in set(kwargs) - set(given):
-        if kwargs[key] not in (None, False):
+        if kwargs[key] not in (None, False, ""):
             raise layer.error(f"its argument {key!r} (= {str(kwargs[key])[:80]}) has no ONNX form")
     if any(parameter.kind is Parameter.VAR_POSITIONAL for parameter in known.values()):
         return function(layer, *plain(args), **plain(given))

@@ -92,16 +92,22 @@ def _float_mod(layer: Layer, x: Edge, y: Edge) -> Edge:
     return layer.b.emit("Mod", [x, y], x.dtype, shape, fmod=1)
 
 
-@operation("Fmax", "Fmin")
-def extreme_number(layer: Layer, x1: Operand, x2: Operand) -> Edge:
+def _extreme_number(op_type: str) -> Single:
     """The larger (smaller) one, a NaN giving way to the other."""
-    b = layer.b
-    x, y = _numbers(layer, x1, x2)
-    op_type = "Max" if layer.op_type.endswith("Fmax") else "Min"
-    if x.dtype.kind != "float":
-        return ops.binary(b, op_type, x, y)
-    first = ops.where(b, is_nan(layer, x), y, x)
-    return ops.binary(b, op_type, first, ops.where(b, is_nan(layer, y), first, y))
+
+    def apply(layer: Layer, x1: Operand, x2: Operand) -> Edge:
+        b = layer.b
+        x, y = _numbers(layer, x1, x2)
+        if x.dtype.kind != "float":
+            return ops.binary(b, op_type, x, y)
+        first = ops.where(b, is_nan(layer, x), y, x)
+        return ops.binary(b, op_type, first, ops.where(b, is_nan(layer, y), first, y))
+
+    return apply
+
+
+operation("Fmax")(_extreme_number("Max"))
+operation("Fmin")(_extreme_number("Min"))
 
 
 @operation("Hypot")

@@ -203,7 +203,11 @@ def norm(
     """The norm of vectors or matrices (those that need no singular values)."""
     edge = floating(layer, x)
     axes = axes_of(axis, edge.rank)
-    if ord is None or (ord == "fro" and len(axes) == 2) or (ord == 2 and len(axes) == 1):
+    if (
+        ord in (None, "euclidean")
+        or (ord == "fro" and len(axes) == 2)
+        or (ord == 2 and len(axes) == 1)
+    ):
         return reduced(layer, "ReduceL2", edge, axes, keepdims)
     if len(axes) == 1:
         return _vector_norm(layer, edge, ord, axes, keepdims)
