@@ -15,8 +15,6 @@ import modelport
 keras = pytest.importorskip("keras")
 ops = keras.ops
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
-
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)

@@ -18,7 +18,7 @@ keras = pytest.importorskip("tf_keras")
 K = keras.backend
 NUMBERS = itertools.count()
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*legacy", "ignore:__array__:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.*legacy")
 
 VALUES = [
     normal(3, 4, 6),

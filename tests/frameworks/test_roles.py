@@ -12,7 +12,6 @@ from stock import NOT_BUILT, SEQUENCE, VECTOR, build, stock
 from modelport.dialects.keras.roles import roles, stored_order
 
 # Keras itself asks numpy for copies in a way that numpy 2 warns about.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
 
 STOCK = stock()
 

@@ -21,8 +21,6 @@ from modelport.formats.candidate import Candidate
 from modelport.formats.table import read
 from modelport.model.report import Report
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
-
 TESTS = Path(__file__).parents[1]
 SHARED = TESTS.parents[1] / "shared"
 OLD = TESTS / "files" / "keras-h5"

@@ -19,8 +19,6 @@ from modelport.formats.table import read
 from modelport.model.model import Model
 from modelport.model.report import Report
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
-
 STOCK = stock()
 LAYERS = keras.layers
 

@@ -22,8 +22,6 @@ from modelport.formats.candidate import Candidate
 from modelport.formats.table import read
 from modelport.model.report import Report
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
-
 STEPS, IMAGE = (6, 3), (8, 8, 3)
 
 
