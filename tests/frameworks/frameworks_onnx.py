@@ -7,7 +7,7 @@ from typing import Any
 import onnx
 from onnx import helper, numpy_helper
 
-from modelport.dialects.onnx.builder import IR_VERSION, OPSET
+from modelport.dialects.onnx.builder import IR_VERSION, OPSET, OTHER_OPSETS
 from modelport.dialects.onnx.ops import ONNX_DTYPES
 from modelport.model.graph import Graph, Value
 
@@ -15,7 +15,10 @@ from modelport.model.graph import Graph, Value
 def serialise(graph: Graph) -> bytes:
     """The graph as a ModelProto of the opset and IR version that modelport writes."""
     domains = {node.domain for inner in graph.subgraphs() for node in inner.nodes} - {"ai.onnx"}
-    opsets = [helper.make_opsetid("", OPSET), *(helper.make_opsetid(d, 1) for d in sorted(domains))]
+    opsets = [
+        helper.make_opsetid("", OPSET),
+        *(helper.make_opsetid(d, OTHER_OPSETS.get(d, 1)) for d in sorted(domains)),
+    ]
     model = helper.make_model(_graph(graph), opset_imports=opsets, ir_version=IR_VERSION)
     return model.SerializeToString()
 

@@ -37,7 +37,7 @@ def compare(wanted: list[Any], found: list[np.ndarray], names: list[str], tolera
         want = np.asarray(want)
         if got.dtype != want.dtype or got.shape != want.shape:
             wrong.append(f"{name}: {got.dtype}{got.shape} for {want.dtype}{want.shape}")
-        elif want.dtype.kind in "biu":
+        elif want.dtype.kind in "biuO":
             wrong += [name] if not np.array_equal(got, want) else []
         else:
             finite = np.abs(want[np.isfinite(want)])

@@ -61,7 +61,7 @@ def canonical(model: Model, report: Report) -> Model:
 def _keras_to_onnx(model: Model, report: Report) -> Model:
     from modelport.dialects.keras.lower import lower
     from modelport.dialects.keras.upgrade import upgrade
-    from modelport.dialects.onnx.builder import IR_VERSION, OPSET
+    from modelport.dialects.onnx.builder import IR_VERSION, OPSET, OTHER_OPSETS
 
     # The training config goes along in the words of the source: ONNX gives them no meaning.
     upgraded = upgrade(model, report)
@@ -74,7 +74,10 @@ def _keras_to_onnx(model: Model, report: Report) -> Model:
         kind="graph",
         graph=graph,
         signature=Signature(graph.inputs, graph.outputs),
-        opsets={"ai.onnx": OPSET} | dict.fromkeys(sorted(domains - {"ai.onnx"}), 1),
+        opsets={
+            "ai.onnx": OPSET,
+            **{name: OTHER_OPSETS.get(name, 1) for name in sorted(domains - {"ai.onnx"})},
+        },
         functions={},
         metadata={**model.metadata, **_origin(model)},
         extras={"ir_version": IR_VERSION},

@@ -33,6 +33,7 @@ FAMILIES = (
     "attention",
     "multi_head_attention",
     "preprocessing",
+    "encoding",
     "operations_unary",
     "operations_binary",
     "operations_reduce",

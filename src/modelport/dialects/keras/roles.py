@@ -222,6 +222,12 @@ def _normalization(config: Config) -> Iterator[Role]:
         yield Role("count", trainable=False, shape=())
 
 
+def _waves(config: Config) -> Iterator[Role]:
+    for part, other in (("real", "imag"), ("imag", "real")):
+        if config.get("mode", "log") != other:
+            yield Role(f"{part}_kernel", shape=(None, 1, None))
+
+
 def _attention(config: Config) -> Iterator[Role]:
     if config.get("use_scale", False):
         yield Role("scale", shape=())
@@ -301,6 +307,7 @@ _OWN: dict[str, Own] = {
     "RMSNormalization": _named("scale"),
     "SpectralNormalization": _vector_u,
     "Normalization": _normalization,
+    "STFTSpectrogram": _waves,
     "PReLU": _named("alpha"),
     "Attention": _attention,
     "AdditiveAttention": _additive_attention,

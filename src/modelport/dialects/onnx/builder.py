@@ -18,6 +18,9 @@ from modelport.model.tensor import InMemory, Tensor
 OPSET = 21
 """The version of the default operator set that is written (ONNX 1.16)."""
 
+OTHER_OPSETS = {"ai.onnx.ml": 4}
+"""The versions of further operator sets; domains of somebody's own have version 1."""
+
 IR_VERSION = 10
 """The version of the file format that is written: the first with metadata on nodes and tensors."""
 
