@@ -64,7 +64,8 @@ def test_one_to_one(node: Node, class_name: str, config: dict[str, Any], args: l
     "node",
     [
         called("linalg.matmul", [X], b=Y, transpose_b=True),
-        called("image.resize", [X], size=[2, 2]),
+        called("image.resize", [X], size=[2, 2], preserve_aspect_ratio=True),
+        called("math.l2_normalize", [X], axis=1),
         called("reshape", [X], shape=[-1, Y]),
         called("reshape", [X]),
     ],

@@ -169,6 +169,7 @@ def run_node(
     inputs: list[np.ndarray],
     weights: dict[str, np.ndarray] | None = None,
     era: int = 3,
+    module: str = "keras.layers",
 ) -> np.ndarray:
     """One canonical layer, without Keras: for forms that no live Keras 3 layer has."""
     from frameworks_onnx import serialise
@@ -180,7 +181,7 @@ def run_node(
     node = Node("keras", op_type, "one", scope=(Scope("one", op_type, 0),))
     node.inputs = [value.name for value in graph.inputs]
     node.outputs = ["one:0:0"]
-    node.attributes = {"config": config, "module": "keras.layers", "era": era}
+    node.attributes = {"config": config, "module": module, "era": era}
     for role, value in (weights or {}).items():
         graph.tensors[role] = Tensor(role, InMemory(value))
         node.parameters[role] = role

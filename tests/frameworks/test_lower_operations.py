@@ -159,6 +159,7 @@ def test_binary() -> None:
             ops.saturate_cast(n * 100, "uint8"),
             ops.convert_to_tensor(x),
         ],
+        "close": lambda x, y, n, i: [ops.isclose(x, x + 1e-6), ops.isclose(x, y, rtol=1.0)],
         "ldexp": lambda x, y, n, i: ops.ldexp(x, n),
         "decimals": lambda x, y, n, i: [ops.round(x, 2), ops.round(x * 100, -1)],
     }
@@ -537,3 +538,24 @@ def test_what_onnx_cannot_hold_is_named() -> None:
         outputs = make(x) if make is not ops.fft2 else make((x, x))
         with pytest.raises(modelport.ModelportError, match=r"keras\.ops"):
             live.to_onnx(keras.Model(x, outputs))
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("OneHot", {"num_classes": 10**12}),
+        ("OneHot", {"num_classes": "many"}),
+        ("Repeat", {"repeats": 10**12, "axis": 1}),
+        ("Split", {"indices_or_sections": 10**12, "axis": 0}),
+        ("Diff", {"n": 10**12}),
+        ("Resize", {"size": [10**9, 10**9], "interpolation": "lanczos3"}),
+        ("Transpose", {"axes": [0, 0, 7]}),
+        ("Reshape", {"newshape": {"class_name": "__numpy__", "config": {}}}),
+        ("Sum", {"axis": [[1], {}]}),
+        ("Einsum", {"subscripts": "a,b->c"}),
+        ("Pad", {"pad_width": [[1, 2, 3]]}),
+    ],
+)
+def test_settings_that_no_keras_writes_end_in_one_error(name: str, config: dict[str, Any]) -> None:
+    with pytest.raises(modelport.ModelportError):
+        live.run_node(name, config, [VALUES[0]], module="keras.src.ops.numpy")

@@ -295,6 +295,32 @@ def test_keras_archives_of_tf_keras_and_back(tmp_path: Path) -> None:
     check(tmp_path, calls, ".keras")
 
 
+def test_calls_become_operations_of_keras_3(tmp_path: Path) -> None:
+    import keras as keras_3
+
+    x, y = keras.Input((4, 6)), keras.Input((4, 6))
+    outputs = [
+        x * 2 + 1,
+        2 - x,
+        x * np.arange(6, dtype=np.float32),
+        x[:, 1:],
+        tf.concat([x, y], 1),
+        tf.where(x > 0, x, 0.0),
+        tf.nn.gelu(x),
+        tf.cumsum(x),
+        tf.one_hot(tf.cast(x, tf.int32), 3),
+        tf.image.resize(x[..., tf.newaxis], (8, 9)),
+        tf.split(x, 2, axis=1)[1],
+    ]
+    model = keras.Model([x, y], outputs)
+    model.save(tmp_path / "model.h5")
+    modelport.convert(tmp_path / "model.h5", tmp_path / "model.keras", verify=False)
+    again = keras_3.models.load_model(tmp_path / "model.keras")
+    expected, found = model(VALUES[:2]), again(VALUES[:2])
+    names = [str(place) for place in range(len(outputs))]
+    compare(expected, [np.asarray(out) for out in found], names, 1e-6)
+
+
 def test_what_onnx_cannot_hold_is_named(tmp_path: Path) -> None:
     x = keras.Input((4, 4))
     model = keras.Model(x, tf.signal.fft(tf.cast(x, tf.complex64)))

@@ -9,7 +9,7 @@ import numpy as np
 
 from modelport.dialects.keras.era import Era
 from modelport.dialects.keras.layer import Layer, lowers
-from modelport.dialects.keras.operands import plain
+from modelport.dialects.keras.operands import bounded, plain
 from modelport.dialects.keras.operations_index import hot
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.edge import Edge
@@ -67,6 +67,7 @@ def _encoded(layer: Layer, places: Edge, mode: str, depth: int, special: bool, f
     given = plain(layer.config.get("idf_weights"))
     if given is None:
         raise layer.error("its config holds no idf weights (Keras keeps those it learnt apart)")
+    bounded(layer, depth, "the number of its tokens")
     learnt = np.asarray(given, np.float32)
     lead = [] if special else [float(learnt.mean())] * front
     weights = np.zeros(depth, np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modelport.dialects.keras.layer import Layer
+from modelport.dialects.keras.operands import bounded
 from modelport.dialects.onnx import layout, ops, resize
 from modelport.dialects.onnx.edge import Edge
 from modelport.model.dtype import FLOAT32
@@ -38,6 +39,10 @@ def resized(
     kind = interpolation.lower()
     if kind not in ("nearest", "area", *resize.INTERPOLATIONS):
         raise layer.error(f"it interpolates by {interpolation!r}, which is not known")
+    for axis, count in zip(axes(x, first)[:2], size, strict=True):
+        extent = x.shape[axis]
+        known = extent if isinstance(extent, int) else 1
+        bounded(layer, count * known, "the table of its interpolation")
     b = layer.b
     wide = x if kind == "nearest" else ops.cast(b, x, FLOAT32)
     if x.rank == 3:

@@ -19,6 +19,12 @@ from modelport.model.dtype import BOOL, DTYPES, FLOAT32, INT32, INT64, DType, fr
 Operand: TypeAlias = Any
 """An edge, a number, an array, or a (nested) list of numbers."""
 
+MOST_ELEMENTS = 1 << 24
+"""How large a constant may be that is made for an operation."""
+
+MOST_PARTS = 1 << 16
+"""How many nodes or outputs one operation may become."""
+
 _WEAK = (bool, int, float)
 
 
@@ -154,6 +160,17 @@ def axes_of(axis: Any, rank: int) -> list[int]:
         if not isinstance(item, int) or not -rank <= item < rank:
             raise ValueError(f"axis {item} of {rank}")
     return [item % rank for item in listed]
+
+
+def bounded(layer: Layer, count: int, what: str, most: int = MOST_ELEMENTS) -> int:
+    """A number out of a file that decides how much is built, if it is within reason.
+
+    Raises:
+        ConversionError: it is not.
+    """
+    if not 0 <= count <= most:
+        raise layer.error(f"{what} ({count}) is more than {most}")
+    return count
 
 
 def extents(layer: Layer, shape: Operand) -> list[int | Edge]:

@@ -271,6 +271,21 @@ def _finite(layer: Layer, x: Edge) -> Edge:
     return ops.unary(layer.b, "Not", infinite)
 
 
+@operation("AllClose")
+def all_close(
+    layer: Layer,
+    x1: Operand,
+    x2: Operand,
+    rtol: float = 1e-5,
+    atol: float = 1e-8,
+    equal_nan: bool = False,
+) -> Edge:
+    """Whether all elements are close."""
+    b, close = layer.b, is_close(layer, x1, x2, rtol, atol, equal_nan)
+    numbers = ops.cast(b, close, INT32)
+    return ops.cast(b, ops.reduce(b, "ReduceMin", numbers, None), BOOL)
+
+
 @operation("Where")
 def where(layer: Layer, condition: Operand, x1: Operand = None, x2: Operand = None) -> Edge:
     """The first operand where the condition holds, else the second."""

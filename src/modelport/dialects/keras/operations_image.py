@@ -11,7 +11,7 @@ from modelport.dialects.keras import spatial
 from modelport.dialects.keras.convolution import convolve, window_of
 from modelport.dialects.keras.images import axes, padded_as, resized, shaped_as
 from modelport.dialects.keras.layer import Layer
-from modelport.dialects.keras.operands import Operand, floating, tensor
+from modelport.dialects.keras.operands import Operand, bounded, floating, tensor
 from modelport.dialects.keras.operation import operation
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.edge import Edge
@@ -145,6 +145,7 @@ def extract_patches(
     }
     inner = replace(layer, config=config, inputs=[floating(layer, x)])
     count = height * width * channels
+    bounded(layer, count, "the number of elements of its patches", 4096)
     chosen = np.eye(count).reshape(height, width, channels, count).transpose(3, 2, 0, 1)
     name, shape = spatial.channels_first(inner)
     weight = tensor(layer, np.ascontiguousarray(chosen), inner.x.dtype)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from modelport.dialects.keras.layer import Layer
-from modelport.dialects.keras.operands import Operand, axes_of, extents, kind, tensor
+from modelport.dialects.keras.operands import Operand, axes_of, bounded, extents, kind, tensor
 from modelport.dialects.keras.operation import operation
 from modelport.dialects.keras.operations_unary import named, shape_extents
 from modelport.dialects.onnx import ops
@@ -177,6 +177,7 @@ def hot(layer: Layer, x: Edge, count: int, axis: int, dtype: DType) -> Edge:
     """An axis of ``count`` entries that are 1 where they equal the index."""
     b = layer.b
     index = x if x.dtype in (INT32, INT64) else ops.cast(b, x, INT64)
+    bounded(layer, count, "the number of its classes")
     place = axes_of(axis, x.rank + 1)[0]
     classes = np.arange(count).reshape([-1 if i == place else 1 for i in range(x.rank + 1)])
     wide = ops.unsqueeze(b, index, place)

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 
 from modelport.dialects.keras.layer import Layer
-from modelport.dialects.keras.operands import Operand, axes_of, extents, tensor, together
+from modelport.dialects.keras.operands import (
+    MOST_PARTS,
+    Operand,
+    axes_of,
+    bounded,
+    extents,
+    tensor,
+    together,
+)
 from modelport.dialects.keras.operation import operation
 from modelport.dialects.keras.operations_unary import named, shape_extents
 from modelport.dialects.onnx import ops
@@ -82,6 +90,8 @@ def split(layer: Layer, x: Operand, indices_or_sections: Any, axis: Any = 0) -> 
     """Parts along an axis: so many, or cut at given places."""
     edge = tensor(layer, x)
     place = axes_of(axis, edge.rank)[0]
+    if isinstance(indices_or_sections, int):
+        bounded(layer, indices_or_sections, "the number of its parts", MOST_PARTS)
     if not isinstance(indices_or_sections, int):
         cuts = [int(item) for item in np.asarray(indices_or_sections).reshape(-1)]
     else:
@@ -124,6 +134,7 @@ def unstack(layer: Layer, x: Operand, num: Any = None, axis: Any = 0) -> list[Ed
     count = edge.shape[place] if num is None else num
     if not isinstance(count, int):
         raise layer.error("it unstacks an axis whose extent is unknown")
+    bounded(layer, count, "the number of its parts", MOST_PARTS)
     return [ops.squeeze(layer.b, part, place) for part in ops.split(layer.b, edge, place, count)]
 
 

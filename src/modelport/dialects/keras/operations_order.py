@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from modelport.dialects.keras.layer import Layer
-from modelport.dialects.keras.operands import Operand, axes_of, tensor
+from modelport.dialects.keras.operands import Operand, axes_of, bounded, tensor
 from modelport.dialects.keras.operation import operation
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.edge import Edge
@@ -126,7 +126,7 @@ def diagonal(layer: Layer, x: Operand, offset: int = 0, axis1: int = 0, axis2: i
     if not isinstance(height, int) or not isinstance(width, int):
         raise layer.error("a diagonal needs extents that are known")
     first, start = max(0, -offset), max(0, offset)
-    count = max(0, min(height - first, width - start))
+    count = bounded(layer, max(0, min(height - first, width - start)), "its diagonal")
     chosen = [(first + i) * width + start + i for i in range(count)]
     flat = ops.reshape(b, moved, [*(None,) * len(order), height * width])
     flat = Edge(flat.name, edge.dtype, (*moved.shape[:-2], height * width))

@@ -6,9 +6,11 @@ from typing import Any
 
 from modelport.dialects.keras.layer import Layer
 from modelport.dialects.keras.operands import (
+    MOST_PARTS,
     Operand,
     axes_of,
     boolean,
+    bounded,
     floating,
     tensor,
     together,
@@ -294,7 +296,7 @@ def difference(layer: Layer, a: Operand, n: int = 1, axis: Any = -1) -> Edge:
     """Every element less the one before it, n times."""
     b, edge = layer.b, tensor(layer, a)
     place = axes_of(axis, edge.rank)[0]
-    for _ in range(n):
+    for _ in range(bounded(layer, n, "the number of its rounds", MOST_PARTS)):
         later = ops.slice_axis(b, edge, place, 1, None)
         earlier = ops.slice_axis(b, edge, place, None, -1)
         if edge.dtype == BOOL:

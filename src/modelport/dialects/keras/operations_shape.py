@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from modelport.dialects.keras.layer import Layer
-from modelport.dialects.keras.operands import Operand, axes_of, extents, tensor
+from modelport.dialects.keras.operands import Operand, axes_of, bounded, extents, tensor
 from modelport.dialects.keras.operation import operation
 from modelport.dialects.keras.operations_unary import shape_extents
 from modelport.dialects.onnx import layout, ops
@@ -217,6 +217,8 @@ def repeat(layer: Layer, x: Operand, repeats: Any, axis: Any = None) -> Edge:
     extent = edge.shape[place]
     counts = np.asarray(repeats).reshape(-1)
     if isinstance(extent, int):
+        total = int(counts.sum()) * (extent if counts.size == 1 else 1)
+        bounded(layer, total, "the extent it repeats to")
         return ops.gather(b, edge, b.constant(np.repeat(np.arange(extent), counts)), place)
     if counts.size != 1:
         raise layer.error("different repeats need an extent that is known")

@@ -83,7 +83,8 @@ def _call(name: str, args: list[Any], given: dict[str, Any], where: str) -> Oper
     place, _, short = name.rpartition(".")
     if short in _BINARY and place in _PLACES:
         second = args[1] if len(args) > 1 else given.pop("y", None)
-        return _done(Operation(_BINARY[short], {}, [args[0], second]), given, where, name)
+        both = [_constant(args[0]), _constant(second)]
+        return _done(Operation(_BINARY[short], {}, both), given, where, name)
     if short in _UNARY and place in _PLACES:
         return _done(Operation(_UNARY[short], {}, args[:1]), given, where, name)
     if short in _REDUCTIONS and place in _PLACES:
@@ -99,6 +100,19 @@ def _call(name: str, args: list[Any], given: dict[str, Any], where: str) -> Oper
         return _done(make(args, given), given, where, name)
     except (KeyError, IndexError) as error:
         raise ConversionError(where, f"tf.{name} without its argument {error}") from error
+
+
+def _constant(value: Any) -> Any:
+    """An operand; Keras 3 takes a list of numbers for an array only where it says so."""
+    if not isinstance(value, list) or not value or _holds_tensor(value):
+        return value
+    first: Any = value
+    while isinstance(first, list) and first:
+        first = first[0]
+    kinds = {bool: "bool", int: "int32", float: "float32"}
+    if type(first) not in kinds:
+        return value
+    return {"class_name": "__numpy__", "config": {"value": value, "dtype": kinds[type(first)]}}
 
 
 def _done(operation: Operation, left: dict[str, Any], where: str, name: str) -> Operation:
@@ -229,7 +243,7 @@ def _matmul(args: list[Any], given: dict[str, Any]) -> Operation:
 
 
 def _where(args: list[Any], given: dict[str, Any]) -> Operation:
-    return Operation("Where", {}, [args[0], given.pop("x"), given.pop("y")])
+    return Operation("Where", {}, [args[0], _constant(given.pop("x")), _constant(given.pop("y"))])
 
 
 def _take(args: list[Any], given: dict[str, Any]) -> Operation:
@@ -258,7 +272,37 @@ def _leaky(args: list[Any], given: dict[str, Any]) -> Operation:
     return Operation("LeakyRelu", {"negative_slope": given.pop("alpha", 0.2)}, args[:1])
 
 
+def _gelu(args: list[Any], given: dict[str, Any]) -> Operation:
+    # TensorFlow's is exact by default, that of Keras 3 approximate.
+    return Operation("Gelu", {"approximate": bool(given.pop("approximate", False))}, args[:1])
+
+
+def _cumsum(args: list[Any], given: dict[str, Any]) -> Operation:
+    return Operation("Cumsum", {"axis": given.pop("axis", 0)}, args[:1])
+
+
+def _resize(args: list[Any], given: dict[str, Any]) -> Operation:
+    settings = {
+        "size": given.pop("size"),
+        "interpolation": given.pop("method", "bilinear"),
+        "antialias": bool(given.pop("antialias", False)),
+        "data_format": "channels_last",
+    }
+    return Operation("Resize", settings, args[:1])
+
+
+def _one_hot(args: list[Any], given: dict[str, Any]) -> Operation:
+    settings = {
+        "num_classes": given.pop("depth"),
+        "axis": given.pop("axis", -1),
+        "dtype": given.pop("dtype", "float32"),
+    }
+    return Operation("OneHot", settings, args[:1])
+
+
 _OTHERS: dict[str, _Make] = {
+    "image.resize": _resize,
+    "one_hot": _one_hot,
     "reshape": _reshape,
     "linalg.matmul": _matmul,
     "matmul": _matmul,
@@ -278,8 +322,9 @@ _OTHERS: dict[str, _Make] = {
     "nn.softmax": _setting("Softmax", axis="axis"),
     "nn.log_softmax": _setting("LogSoftmax", axis="axis"),
     "reverse": _setting("Flip", axis="axis"),
-    "math.cumsum": _setting("Cumsum", axis="axis"),
-    "nn.gelu": _setting("Gelu", approximate="approximate"),
+    "math.cumsum": _cumsum,
+    "cumsum": _cumsum,
+    "nn.gelu": _gelu,
 }
 
 _RAW = {
