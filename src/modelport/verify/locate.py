@@ -46,7 +46,8 @@ def first_difference(
 
 def _watch(side: Side, inputs: Inputs) -> Mapping[str, NDArray[Any]]:
     if side.model.dialect == "keras":
-        names = [node.name for node in side.model.graph.nodes if ":" not in node.name]
+        calls = [node for node in side.model.graph.nodes if node.op_type != "InputLayer"]
+        names = [node.name for node in calls if ":" not in node.name]
         return run_first(side, inputs, layers=names).layers
     values = _last_values(side.model.graph)
     with tempfile.TemporaryDirectory(prefix="modelport-") as folder:
