@@ -23,8 +23,9 @@ model = tf_keras.models.load_model(sys.argv[1], compile=False)
 tf2onnx.convert.from_keras(model, output_path=sys.argv[2])
 """
 KERAS_EXPORT = """
-import sys, keras
+import sys, keras, numpy as np
 model = keras.saving.load_model(sys.argv[1], compile=False)
+model(np.zeros((1, *model.input_shape[1:]), "float32"))
 model.export(sys.argv[2], format="onnx", verbose=False)
 """
 H5PY_WALK = """
