@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from modelport.errors import ConversionError
-from modelport.formats.shared.keras_operations import as_operation
+from modelport.formats.shared.keras.operations import as_operation
 from modelport.model.graph import Node, Scope
 
 X, Y = {"tensor": 0}, {"tensor": 1}

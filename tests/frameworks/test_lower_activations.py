@@ -67,7 +67,7 @@ def images(batch: int = 3, seed: int = 0) -> np.ndarray:
 def test_every_name_keras_knows_is_here():
     from keras.src.activations import ALL_OBJECTS_DICT
 
-    from modelport.dialects.keras.activations import FUNCTIONS
+    from modelport.dialects.keras.layers.activations import FUNCTIONS
 
     assert set(FUNCTIONS) >= set(ALL_OBJECTS_DICT)
     assert set(NAMES) | {"threshold", "swish", "hard_swish"} == set(ALL_OBJECTS_DICT)

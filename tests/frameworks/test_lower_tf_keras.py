@@ -19,7 +19,7 @@ from test_lower_masks import sequences
 from test_lower_recurrent import batch
 
 import modelport
-from modelport.dialects.keras.era import Era
+from modelport.dialects.keras.history.era import Era
 
 
 def check(build: Callable[[Any], Any], inputs: list[Any], tolerance: float = 1e-5) -> None:

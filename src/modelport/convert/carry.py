@@ -51,7 +51,7 @@ def carry(model: Model, target: Format, report: Report) -> Model:
 
 def canonical(model: Model, report: Report) -> Model:
     """A Keras model of any era in the words of Keras 3, with its training state told apart."""
-    from modelport.dialects.keras.training import upgrade_training
+    from modelport.dialects.keras.training.upgrade_training import upgrade_training
     from modelport.dialects.keras.upgrade import upgrade
 
     upgraded = upgrade(model, report)

@@ -11,7 +11,7 @@ from typing import Any
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.shared.hdf5_values import dataset_of, plain
-from modelport.formats.shared.keras_layout import is_full_model, is_weights
+from modelport.formats.shared.keras.layout import is_full_model, is_weights
 from modelport.model.component import Component, Holds
 from modelport.model.model import Model
 from modelport.wire.hdf5 import HDF5File

@@ -12,16 +12,16 @@ from modelport.errors import MalformedFile
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.shared.hdf5_values import dataset_of, plain
-from modelport.formats.shared.keras_h5_weights import (
+from modelport.formats.shared.keras.h5_weights import (
     names_attribute,
     place_weights,
     read_layer_weights,
     read_named_tensors,
 )
-from modelport.formats.shared.keras_layout import is_by_layer, is_full_model
-from modelport.formats.shared.keras_model import describe, describe_training, producer
-from modelport.formats.shared.keras_training import optimizer_state
-from modelport.formats.shared.keras_write_h5 import write_full
+from modelport.formats.shared.keras.layout import is_by_layer, is_full_model
+from modelport.formats.shared.keras.model import describe, describe_training, producer
+from modelport.formats.shared.keras.training import optimizer_state
+from modelport.formats.shared.keras.write_h5 import write_full
 from modelport.model.component import Component, Holds
 from modelport.model.model import Model
 from modelport.wire.hdf5 import HDF5File

@@ -12,10 +12,10 @@ from typing import Any
 from modelport.errors import MalformedFile
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
-from modelport.formats.shared.keras_model import describe, describe_training, producer
-from modelport.formats.shared.keras_store import place_store, read_store, state_below
-from modelport.formats.shared.keras_training import optimizer_state
-from modelport.formats.shared.keras_write_v3 import write
+from modelport.formats.shared.keras.model import describe, describe_training, producer
+from modelport.formats.shared.keras.store import place_store, read_store, state_below
+from modelport.formats.shared.keras.training import optimizer_state
+from modelport.formats.shared.keras.write_v3 import write
 from modelport.model.component import Component, Holds
 from modelport.model.model import Model
 from modelport.wire.hdf5 import HDF5File

@@ -11,12 +11,12 @@ from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.shared.hdf5_tensors import tensor
 from modelport.formats.shared.hdf5_values import dataset_of, plain
-from modelport.formats.shared.keras_h5_weights import place_weights, read_layer_weights
-from modelport.formats.shared.keras_layout import is_by_layer, is_numbered, is_weights
-from modelport.formats.shared.keras_model import producer
-from modelport.formats.shared.keras_store import read_store, state_below, weights
-from modelport.formats.shared.keras_training import optimizer_state
-from modelport.formats.shared.keras_write_h5 import write_weights
+from modelport.formats.shared.keras.h5_weights import place_weights, read_layer_weights
+from modelport.formats.shared.keras.layout import is_by_layer, is_numbered, is_weights
+from modelport.formats.shared.keras.model import producer
+from modelport.formats.shared.keras.store import read_store, state_below, weights
+from modelport.formats.shared.keras.training import optimizer_state
+from modelport.formats.shared.keras.write_h5 import write_weights
 from modelport.model.component import Component, Holds
 from modelport.model.model import Model
 from modelport.wire.hdf5 import HDF5File

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelport.dialects.keras.configs import modern_layer
 from modelport.dialects.keras.defaults import DEFAULTS, REQUIRED
-from modelport.dialects.keras.era import Era, History
+from modelport.dialects.keras.history.configs import modern_layer
+from modelport.dialects.keras.history.era import Era, History
 from modelport.dialects.keras.upgrade import upgrade
 from modelport.errors import MalformedFile, ModelportError
 from modelport.formats.candidate import Candidate

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from modelport.dialects.keras.objects import initializer
+from modelport.dialects.keras.history.objects import initializer
 
 RECENT = frozenset(
     {

@@ -8,7 +8,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from modelport.dialects.keras.era import Era
+from modelport.dialects.keras.history.era import Era
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
@@ -19,33 +19,33 @@ from modelport.model.graph import Graph
 from modelport.model.tensor import Tensor
 
 FAMILIES = (
-    "core",
-    "activation_layers",
-    "convolution",
-    "locally_connected",
-    "pooling",
-    "normalization",
-    "merging",
-    "reshaping",
-    "regularization",
-    "recurrent",
-    "wrappers",
-    "attention",
-    "multi_head_attention",
-    "preprocessing",
-    "encoding",
-    "operations_unary",
-    "operations_binary",
-    "operations_reduce",
-    "operations_shape",
-    "operations_join",
-    "operations_index",
-    "operations_order",
-    "operations_product",
-    "operations_nn",
-    "operations_windows",
-    "operations_image",
-    "tf_ops",
+    "layers.core",
+    "layers.activation_layers",
+    "layers.convolution",
+    "layers.locally_connected",
+    "layers.pooling",
+    "layers.normalization",
+    "layers.merging",
+    "layers.reshaping",
+    "layers.regularization",
+    "layers.recurrent",
+    "layers.wrappers",
+    "layers.attention",
+    "layers.multi_head_attention",
+    "layers.preprocessing",
+    "layers.encoding",
+    "operations.unary",
+    "operations.binary",
+    "operations.reduce",
+    "operations.shape",
+    "operations.join",
+    "operations.index",
+    "operations.order",
+    "operations.product",
+    "operations.nn",
+    "operations.windows",
+    "operations.image",
+    "tf_calls.ops",
 )
 """The modules of this folder that hold lowerings, imported when the first one is needed."""
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from modelport.dialects.keras.configs import is_operation
-from modelport.dialects.keras.era import Era
+from modelport.dialects.keras.history.configs import is_operation
+from modelport.dialects.keras.history.era import Era
 from modelport.dialects.keras.layer import Layer, call
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge

@@ -10,20 +10,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from modelport.dialects.keras import keras1
-from modelport.dialects.keras.calls import modern_call
-from modelport.dialects.keras.configs import (
+from modelport.dialects.keras.defaults import DEFAULTS, complete
+from modelport.dialects.keras.history import keras1
+from modelport.dialects.keras.history.calls import modern_call
+from modelport.dialects.keras.history.configs import (
     OLD_ONLY,
     is_operation,
     is_unnamed_operation,
     modern_layer,
 )
-from modelport.dialects.keras.defaults import DEFAULTS, complete
-from modelport.dialects.keras.era import Era, History, history
-from modelport.dialects.keras.nesting import deal_out
-from modelport.dialects.keras.reset_after import settle_reset_after
-from modelport.dialects.keras.theano import Extra, same_padding
-from modelport.dialects.keras.weights import assign
+from modelport.dialects.keras.history.era import Era, History, history
+from modelport.dialects.keras.history.nesting import deal_out
+from modelport.dialects.keras.history.reset_after import settle_reset_after
+from modelport.dialects.keras.history.theano import Extra, same_padding
+from modelport.dialects.keras.history.weights import assign
 from modelport.dialects.keras.words import MODEL_CLASSES, sequence
 from modelport.errors import MalformedFile, ModelportError
 from modelport.model.component import Component

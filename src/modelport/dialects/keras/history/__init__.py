@@ -1,0 +1,1 @@
+"""What old Keras files say, in the words of Keras 3: names, defaults, weights of every era."""

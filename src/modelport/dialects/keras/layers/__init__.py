@@ -1,0 +1,1 @@
+"""The layers of Keras as ONNX, one file a family."""

@@ -1,0 +1,1 @@
+"""The operations of keras.ops as ONNX, one file a family."""
