@@ -30,14 +30,14 @@ def resnet50_h5(path: Path) -> None:
     subprocess.run([sys.executable, "-c", RESNET50, str(path)], check=True, capture_output=True)
 
 
-def chain_h5(path: Path, layers: int) -> None:
+def chain_h5(path: Path, layers: str) -> None:
     """A chain of small dense layers in the layout of Keras 2 HDF5, made with h5py.
 
     Keras itself runs out of recursion on chains of thousands of layers.
     """
     import h5py
 
-    names = [f"dense_{i}" for i in range(layers)]
+    names = [f"dense_{i}" for i in range(int(layers))]
     entries: list[dict[str, object]] = [
         {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 4], "name": "input_1"}}
     ]
@@ -51,7 +51,7 @@ def chain_h5(path: Path, layers: int) -> None:
         file.attrs["keras_version"], file.attrs["backend"] = "2.13.1", "tensorflow"
         file.attrs["model_config"] = json.dumps(config)
         group = file.create_group("model_weights")
-        for part in range(0, layers, 1000):
+        for part in range(0, len(names), 1000):
             chosen = [name.encode() for name in names[part : part + 1000]]
             group.attrs[f"layer_names{part // 1000}"] = chosen
         for name in names:
@@ -59,11 +59,6 @@ def chain_h5(path: Path, layers: int) -> None:
             layer.attrs["weight_names"] = [f"{name}/kernel:0".encode(), f"{name}/bias:0".encode()]
             layer[f"{name}/kernel:0"] = random.standard_normal((4, 4)).astype(np.float32)
             layer[f"{name}/bias:0"] = random.standard_normal(4).astype(np.float32)
-
-
-def make(name: str, path: Path) -> None:
-    """Make one of the files of 2 GB in a child: a parent that grew big spoils what it measures."""
-    subprocess.run([sys.executable, __file__, name, str(path)], check=True)
 
 
 def big_safetensors(path: Path) -> None:
@@ -120,4 +115,4 @@ def big_h5(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    globals()[sys.argv[1]](Path(sys.argv[2]))
+    globals()[sys.argv[1]](Path(sys.argv[2]), *sys.argv[3:])

@@ -7,7 +7,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
+
+FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -49,3 +52,13 @@ def modelport(*arguments: str) -> list[str]:
 
 def _environment() -> dict[str, str]:
     return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+
+
+def make(name: str, path: Path, *arguments: str) -> None:
+    """Make a file of ``big_files.py`` in a child.
+
+    A child's peak memory starts at that of the process it was forked from, so the one that
+    measures has to stay small.
+    """
+    maker = [sys.executable, str(FOLDER / "big_files.py"), name, str(path), *arguments]
+    subprocess.run(maker, check=True, stdout=subprocess.DEVNULL)

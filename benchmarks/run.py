@@ -12,8 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from big_files import chain_h5, make, resnet50_h5
-from measure import Cost, cost, modelport, python
+from measure import Cost, cost, make, modelport, python
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 
@@ -47,7 +46,7 @@ Row = tuple[str, str, Cost]
 def convert(folder: Path) -> list[Row]:
     """ResNet50 as Keras HDF5 to ONNX."""
     source = folder / "resnet50.h5"
-    resnet50_h5(source)
+    make("resnet50_h5", source)
     ours = modelport("convert", str(source), str(folder / "a.onnx"), "--no-verify", "--overwrite")
     return [
         ("ResNet50 .h5 to .onnx", "modelport convert --no-verify", cost(ours)),
@@ -61,7 +60,7 @@ def layers(folder: Path) -> list[Row]:
     rows: list[Row] = []
     for count in (500, 1000, 2000, 5000):
         source = folder / f"chain_{count}.h5"
-        chain_h5(source, count)
+        make("chain_h5", source, str(count))
         target = str(folder / "chain.onnx")
         command = modelport("convert", str(source), target, "--no-verify", "--overwrite")
         rows.append((f"{count:,} layers to .onnx", "modelport convert --no-verify", cost(command)))

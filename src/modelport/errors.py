@@ -18,9 +18,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+LONGEST = 1000
+"""Characters of a message; what a file calls its parts may be longer, and loses its middle."""
+
 
 class ModelportError(Exception):
     """The base of every error that modelport raises on purpose."""
+
+    def __init__(self, message: str) -> None:
+        if len(message) > LONGEST:
+            message = f"{message[: LONGEST // 2]}…{message[-LONGEST // 2 + 1 :]}"
+        super().__init__(message)
 
     @property
     def fields(self) -> dict[str, Any]:

@@ -58,8 +58,9 @@ def command(
 
 
 def _print(told: dict[str, Any]) -> None:
-    click.echo(f"{told['source']} ({told['source_format']}) → ", nl=False)
-    click.echo(f"{told['target']} ({told['target_format']})\n")
+    source = f"{told['source']} ({told['source_format']})"
+    target = f"{told['target']} ({told['target_format']})"
+    click.echo(text.clean(f"{source} → {target}") + "\n")
     for component, kept in told["kept"].items():
         if kept != "absent":
             colour = {"all": "green", "part": "yellow", "none": "red"}[kept]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import click
 
+from modelport.cli import text
 from modelport.errors import (
     ConversionError,
     MissingRuntime,
@@ -39,7 +40,7 @@ def report_errors(run: Callable[[], object]) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        error.show()
+        _show_usage(error)
         return USAGE
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped", err=True)
@@ -58,7 +59,15 @@ def show(error: ModelportError) -> None:
         shown = {"type": type(error).__name__, "message": str(error), **error.fields}
         click.echo(json.dumps({"error": shown}, default=str))
         return
-    click.echo(click.style("Error: ", fg="red", bold=True) + str(error), err=True)
+    click.echo(click.style("Error: ", fg="red", bold=True) + text.clean(error), err=True)
+
+
+def _show_usage(error: click.ClickException) -> None:
+    if "--json" not in sys.argv:
+        error.show()
+        return
+    shown = {"type": type(error).__name__, "message": error.format_message()}
+    click.echo(json.dumps({"error": shown}))
 
 
 def _bug(error: Exception) -> int:
@@ -67,6 +76,8 @@ def _bug(error: Exception) -> int:
     told = f"{type(error).__name__}: {error}"
     if "--json" in sys.argv:
         click.echo(json.dumps({"error": {"type": "Bug", "message": told}}))
-    click.echo("".join(traceback.format_exception(error)), err=True)
-    click.echo(f"This is a bug of modelport; please report the lines above ({told}).", err=True)
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        click.echo(text.clean(line), err=True)
+    last = f"This is a bug of modelport; please report the lines above ({told})."
+    click.echo(text.clean(last), err=True)
     return BUG

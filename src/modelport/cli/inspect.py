@@ -145,7 +145,9 @@ def _loss(described: dict[str, Any]) -> str:
 def _short(value: Any) -> str:
     if isinstance(value, dict):
         if "class_name" in value:
-            return _short(value.get("config", {}).get("fn") or value["class_name"])
+            config = value.get("config")
+            function = config.get("fn") if isinstance(config, dict) else None
+            return _short(function or value["class_name"])
         return ", ".join(f"{key}: {_short(item)}" for key, item in value.items())
     if isinstance(value, list):
         return ", ".join(_short(item) for item in value if item is not None)

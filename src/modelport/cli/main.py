@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib import import_module
+from types import FrameType
 
 import click
 
@@ -64,10 +66,23 @@ def cli() -> None:
     """
 
 
+def _tidy_when_stopped() -> None:
+    """A request to end unwinds as an interrupt does, so that no half-written output stays."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _stop)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
 def main() -> None:
     """The entry point: runs a command and turns errors into exit states."""
     from modelport.cli.errors import report_errors
 
+    _tidy_when_stopped()
     sys.exit(report_errors(lambda: cli.main(standalone_mode=False)))
 
 

@@ -37,7 +37,10 @@ def shape(extents: Sequence[int | str | None] | None) -> str:
 
 def clean(text: object) -> str:
     """Text from a file without control characters, so that it cannot steer the terminal."""
-    return "".join(c if unicodedata.category(c)[0] != "C" else "?" for c in str(text))
+    shown = str(text)
+    if shown.isprintable():
+        return shown
+    return "".join(c if unicodedata.category(c)[0] != "C" else "?" for c in shown)
 
 
 def shorten(text: str, width: int) -> str:
@@ -105,5 +108,8 @@ def beside(left: str, right: str, indent: int, width: int) -> str:
 
 
 def echo_json(value: Any) -> None:
-    """Print one JSON value."""
-    click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    """Print one JSON value; control characters, of any alphabet, only as escapes."""
+    written = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    if not written.isprintable():
+        written = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in written)
+    click.echo(written)

@@ -33,7 +33,7 @@ def lower(graph: Graph, name: str = "model", report: Report | None = None) -> Gr
     b = Builder(name)
     inputs = [_input(b, value) for value in graph.inputs]
     for edge, value in zip(lower_graph(b, graph, inputs), graph.outputs, strict=True):
-        b.output(layer_name(value.name), edge)
+        _output(b, value, edge)
     if report is not None:
         for where, why in b.notes:
             report.add(Kind.APPROXIMATED, Component.ARCHITECTURE, where, why)
@@ -49,6 +49,9 @@ def lower_graph(b: Builder, graph: Graph, inputs: Sequence[Edge]) -> list[Edge]:
         with b.scope(node.scope[-1]):
             results = lower_node(b, node, edges, graph.tensors)
         edges.update(zip(node.outputs, results, strict=False))
+    for value in graph.outputs:
+        if value.name not in edges:
+            raise ConversionError(f"output {value.name!r}", "no layer computes it")
     return [edges[value.name] for value in graph.outputs]
 
 
@@ -111,6 +114,14 @@ def _input(b: Builder, value: Value) -> Edge:
             "the file states no input shape (a model that was never built)",
         )
     return b.input(layer_name(value.name), value.dtype or FLOAT32, value.shape)
+
+
+def _output(b: Builder, value: Value, edge: Edge) -> None:
+    name = layer_name(value.name)
+    try:
+        b.output(name, edge)
+    except ValueError as error:
+        raise ConversionError(f"output {name!r}", str(error)) from error
 
 
 def _filled(written: Any, inputs: Sequence[Edge]) -> Any:

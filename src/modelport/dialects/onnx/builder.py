@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelport.dialects.onnx.demands import Known, fits, results
 from modelport.dialects.onnx.edge import Edge
 from modelport.model.dtype import DType, from_numpy
 from modelport.model.expression import Expression, same, sources
@@ -44,6 +45,7 @@ class Builder:
             parent._constants if parent else {}
         )
         self._weights: dict[str, list[tuple[Expression, Edge]]] = parent._weights if parent else {}
+        self._types: dict[str, Known] = parent._types if parent else {}
         self.notes: list[tuple[str, str]] = parent.notes if parent else []
 
     # Names and scopes
@@ -92,12 +94,18 @@ class Builder:
         """Add one ONNX node; returns the names of its outputs.
 
         An empty input name is an absent optional input. Attributes that are None are left out.
+
+        Raises:
+            ValueError: ONNX does not allow the operator on these inputs.
         """
         prefix = f"{self.path}/" if self._scope else ""
         name = self.unique(f"{prefix}{op_type}")
         suffixes = [""] if outputs == 1 else [f":{i}" for i in range(outputs)]
         names = [self.unique(f"{name}{suffix}:out") for suffix in suffixes]
         given = {key: value for key, value in attributes.items() if value is not None}
+        known = results(op_type, [self._types.get(item) for item in inputs], given)
+        if known is not None:
+            self._types[names[0]] = known
         self.graph.nodes.append(
             Node(domain, op_type, name, list(inputs), names, given, scope=self._scope)
         )
@@ -115,7 +123,12 @@ class Builder:
         names = [self.name(edge) if edge is not None else "" for edge in inputs]
         while names and not names[-1]:
             names.pop()
-        return Edge(self.node(op_type, names, **attributes)[0], dtype, tuple(shape))
+        for edge, name in zip(inputs, names, strict=False):
+            if edge is not None:
+                self._types.setdefault(name, Known(edge.dtype, edge.shape))
+        made = Edge(self.node(op_type, names, **attributes)[0], dtype, tuple(shape))
+        self._types.setdefault(made.name or "", Known(dtype, made.shape))
+        return made
 
     def name(self, edge: Edge) -> str:
         """The ONNX value that carries an edge in its own layout, computed now if need be."""
@@ -135,6 +148,7 @@ class Builder:
             unknown = "batch" if axis == 0 and self.parent is None else f"{taken}_{axis}"
             dims.append(unknown if extent is None else extent)
         self.graph.inputs.append(Value(taken, TensorType(dtype, tuple(dims))))
+        self._types[taken] = Known(dtype, tuple(dims))
         return Edge(taken, dtype, tuple(dims))
 
     def weight(self, name: str, expression: Expression, role: str = "") -> Edge:
@@ -150,6 +164,7 @@ class Builder:
         self._root.graph.tensors[tensor.name] = tensor
         edge = Edge(tensor.name, expression.dtype, expression.shape)
         held.append((expression, edge))
+        self._types[tensor.name] = Known(edge.dtype, edge.shape)
         return edge
 
     def constant(self, value: Any, dtype: DType | None = None) -> Edge:
@@ -163,6 +178,7 @@ class Builder:
             name = self.unique(f"const/{_label(array)}")
             self._root.graph.tensors[name] = Tensor(name, InMemory(array))
             self._constants[key] = name
+            self._types[name] = Known(held, array.shape)
         return Edge(self._constants[key], held, array.shape)
 
     def note(self, where: str, why: str) -> None:
@@ -180,8 +196,15 @@ class Builder:
         return Builder(name, self)
 
     def output(self, name: str, edge: Edge) -> None:
-        """Make an edge an output of the graph under a name of its own."""
+        """Make an edge an output of the graph under a name of its own.
+
+        Raises:
+            ValueError: what carries it cannot have the shape that the edge claims.
+        """
         final = self.unique(name)
+        known = self._types.get(self.name(edge))
+        if known is not None and not fits(known.shape, edge.shape):
+            raise ValueError(f"it comes out as {list(known.shape)}, not as {list(edge.shape)}")
         self._outputs.append((self.name(edge), final))
         self.graph.outputs.append(Value(final, TensorType(edge.dtype, edge.shape)))
 

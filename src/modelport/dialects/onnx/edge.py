@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from modelport.model.dtype import DType
 from modelport.model.graph import Dim
 
+MOST = (1 << 63) - 1
+"""The largest extent of an axis, and the largest number that ONNX holds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Twin:
@@ -43,6 +46,14 @@ class Edge:
     twin: Twin | None = None
     mask: Edge | None = field(default=None, repr=False)
     values: tuple[Dim, ...] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """ValueError where an extent is none: shapes are computed from what a config says."""
+        for extent in self.shape:
+            if isinstance(extent, bool) or not (extent is None or isinstance(extent, int | str)):
+                raise ValueError(f"{extent!r} is no extent")
+            if isinstance(extent, int) and not 0 <= extent <= MOST:
+                raise ValueError(f"an axis of {extent:,} elements")
 
     @property
     def rank(self) -> int:

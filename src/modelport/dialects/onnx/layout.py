@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from modelport.dialects.onnx.builder import Builder
+from modelport.dialects.onnx.demands import broadcast
 from modelport.dialects.onnx.edge import Edge, Twin
 from modelport.model.dtype import DType
 from modelport.model.expression import Expression
@@ -196,20 +197,3 @@ def in_layout(b: Builder, edge: Edge, permutation: tuple[int, ...]) -> str:
         return b.node("Reshape", [b.name(edge), b.name(b.constant([-1] + [1] * (rank - 2)))])[0]
     wide = b.node("Unsqueeze", [b.name(edge), b.name(b.constant(list(range(missing))))])[0]
     return b.node("Transpose", [wide], perm=list(permutation))[0]
-
-
-def broadcast(shapes: Sequence[Sequence[Dim]]) -> tuple[Dim, ...]:
-    """The shape numpy's rules give; an extent is None where two unknown ones meet."""
-    rank = max(len(shape) for shape in shapes)
-    result: list[Dim] = []
-    for axis in range(-rank, 0):
-        extents = [shape[axis] for shape in shapes if len(shape) >= -axis]
-        wide = [extent for extent in extents if extent != 1]
-        fixed = [extent for extent in wide if isinstance(extent, int)]
-        if not wide:
-            result.append(1)
-        elif fixed:
-            result.append(fixed[0])
-        else:
-            result.append(wide[0] if all(extent == wide[0] for extent in wide) else None)
-    return tuple(result)

@@ -16,14 +16,14 @@ from modelport.dialects.keras.history.objects import (
     modern_regularizer,
     serialised,
 )
-from modelport.dialects.keras.history.shapes import window_lists
+from modelport.dialects.keras.history.shapes import whole_counts, window_lists
 from modelport.dialects.keras.roles import knows
 from modelport.dialects.keras.words import is_model
 
 Config: TypeAlias = dict[str, Any]
 
-MOST_NESTED = 32
-"""How deep wrappers may hold wrappers."""
+MOST_NESTED = 8
+"""How deep wrappers may hold wrappers; each Bidirectional doubles what is inside it."""
 
 OLD_ONLY = frozenset(
     {
@@ -137,6 +137,7 @@ def _canonical(name: str, config: Config, history: History, where: str, depth: i
             history.dropped(where, f"{name} of Keras 3 has no argument {key!r} (= {value!r})")
     if _is_input_dtype(name, known.get("dtype", "float32"), history):
         known.pop("dtype", None)
+    whole_counts(known, history, where)
     window_lists(name, known, history, where)
     filled = complete(name, known)
     if "data_format" in filled and filled["data_format"] not in ("channels_first", "channels_last"):

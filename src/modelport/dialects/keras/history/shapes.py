@@ -18,6 +18,28 @@ def rank(name: str) -> int | None:
     return None
 
 
+_COUNTS = ("units", "filters", "output_dim", "depth_multiplier", "num_heads", "key_dim", "n")
+_MOST = (1 << 31) - 1
+
+
+def whole_counts(config: dict[str, Any], history: History, where: str) -> None:
+    """Spell what counts units, filters or heads as an integer (old files may say 64.0).
+
+    Raises:
+        MalformedFile: it is no whole number, or one that no layer has.
+    """
+    for key in _COUNTS:
+        value = config.get(key)
+        if isinstance(value, float) and value.is_integer():
+            value = config[key] = int(value)
+        if value is not None and not _is_count(value, 1):
+            raise history.malformed(where, expected=f"a whole number as {key}", found=value)
+
+
+def _is_count(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= _MOST
+
+
 def window_lists(name: str, config: dict[str, Any], history: History, where: str) -> None:
     """Spell out windows and margins as lists; absent strides of a pooling are its window.
 
@@ -45,7 +67,8 @@ def _per_axis(value: Any, n: int, key: str, history: History, where: str) -> lis
     items = [value] * n if isinstance(value, int) else sequence(value)
     if items is None or len(items) != n:
         raise history.malformed(where, expected=f"{n} numbers as {key}", found=value)
-    if not all(isinstance(item, int) or (item is None and key == "output_size") for item in items):
+    least = 0 if key == "output_padding" else 1
+    if not all(_is_count(item, least) or (item is None and key == "output_size") for item in items):
         raise history.malformed(where, expected=f"whole numbers as {key}", found=value)
     return list(items)
 
@@ -57,7 +80,7 @@ def _margins(value: Any, n: int, key: str, history: History, where: str) -> Any:
         if inner is not None and len(inner) == 1:
             value = inner[0]
         pair = [value, value] if isinstance(value, int) else sequence(value)
-        if pair is None or len(pair) != 2 or not all(isinstance(x, int) for x in pair):
+        if pair is None or len(pair) != 2 or not all(_is_count(x, 0) for x in pair):
             raise history.malformed(where, expected=f"two numbers as {key}", found=value)
         return list(pair)
     items = [value] * n if isinstance(value, int) else sequence(value)
