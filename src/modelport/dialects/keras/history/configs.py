@@ -131,7 +131,10 @@ def _canonical(name: str, config: Config, history: History, where: str, depth: i
     allowed = arguments(name)
     known: Config = {}
     for key, value in config.items():
-        if allowed is None or key in allowed:
+        if key in _LOW_RANK:
+            if key == "lora_rank" and value is not None:
+                history.dropped(where, "its LoRA factors are merged, and no longer trained alone")
+        elif allowed is None or key in allowed:
             known[key] = _value(name, key, value, history, where, depth)
         elif keras2.says_something(name, key, value):
             history.dropped(where, f"{name} of Keras 3 has no argument {key!r} (= {value!r})")
@@ -146,6 +149,9 @@ def _canonical(name: str, config: Config, history: History, where: str, depth: i
         _bidirectional(filled, history, where)
     return filled
 
+
+_LOW_RANK = ("lora_rank", "lora_alpha")
+"""Set while LoRA trains a layer; a saved ``.keras`` holds the factors merged into the weight."""
 
 _FLOATS = (*("float16", "bfloat16", "float32", "float64"), "mixed_float16", "mixed_bfloat16")
 

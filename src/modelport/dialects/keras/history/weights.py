@@ -8,6 +8,7 @@ from typing import Any
 from modelport.dialects.keras.history.era import Era, History
 from modelport.dialects.keras.history.weights_history import modern_weights
 from modelport.dialects.keras.roles import Role, roles, stored_order
+from modelport.errors import UnsupportedFeature
 from modelport.model.expression import Expression, source
 from modelport.model.tensor import Tensor
 
@@ -26,7 +27,12 @@ def assign(
 
     Raises:
         MalformedFile: their number or shapes do not fit the layer.
+        UnsupportedFeature: LoRA factors that are not merged into their weight.
     """
+    factors = [key for key in given if key.rsplit("/", 1)[-1].startswith("lora_")]
+    if factors:
+        clause = f"layer {where!r} with unmerged LoRA factors ({', '.join(factors)})"
+        raise UnsupportedFeature(history.path, clause)
     wanted = roles(name, config)
     if not wanted or not given:
         return {key: source(tensor) for key, tensor in given.items()}

@@ -21,7 +21,8 @@ from modelport.dialects.keras.operations.operands import (
 from modelport.dialects.keras.operations.reduce import reduced
 from modelport.dialects.keras.operations.registry import operation
 from modelport.dialects.keras.operations.unary import shape_extents
-from modelport.dialects.onnx import layout, ops
+from modelport.dialects.onnx import ops
+from modelport.dialects.onnx.demands import broadcast
 from modelport.dialects.onnx.edge import Edge
 from modelport.model.dtype import BOOL, FLOAT32, INT32
 from modelport.model.graph import Dim
@@ -134,7 +135,7 @@ def einstein(layer: Layer, equation: str, edges: Sequence[Edge]) -> Edge:
             sorted(c for c in set(letters) if letters.count(c) == 1)
         )
     head, dots, tail = result.partition("...")
-    spread = layout.broadcast(elided) if dots and elided else ()
+    spread = broadcast(elided) if dots and elided else ()
     shape = [*(extents[c] for c in head), *spread, *(extents[c] for c in tail)]
     whole = f"{terms}->{result}"
     return layer.b.emit("Einsum", list(edges), edges[0].dtype, shape, equation=whole)

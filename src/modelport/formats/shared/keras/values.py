@@ -29,12 +29,17 @@ def keras_config(where: str) -> Iterator[None]:
         ) from error
 
 
+_OWN_NAMES = {"GroupQueryAttention": "GroupedQueryAttention"}
+"""What classes of Keras are called inside it, where that differs from their public name."""
+
+
 def snake_case(class_name: str) -> str:
     """The group name that Keras derives from a class (``Conv2DTranspose``: ``conv2d_transpose``).
 
     A registered name counts with its last part only, as the class itself is called.
     """
-    name = re.sub(r"\W+", "", class_name.rsplit(">", 1)[-1])
+    public = class_name.rsplit(">", 1)[-1]
+    name = re.sub(r"\W+", "", _OWN_NAMES.get(public, public))
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
