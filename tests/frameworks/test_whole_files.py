@@ -1,0 +1,65 @@
+"""Whole files of layers whose storage is special, both endings to both targets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import live
+import numpy as np
+import onnxruntime
+import pytest
+
+import modelport
+from modelport.errors import UnsupportedFeature
+
+
+def grouped_attention() -> Any:
+    x = keras.Input((4, 8))
+    return keras.Model(x, keras.layers.GroupQueryAttention(8, 4, 2)(x, x))
+
+
+def mixed_precision() -> Any:
+    layers = [keras.layers.Dense(9, activation=a, dtype="mixed_float16") for a in ("relu", "tanh")]
+    return keras.Sequential([keras.Input((4, 8)), *layers, keras.layers.Dense(3)])
+
+
+def low_rank() -> Any:
+    model = keras.Sequential([keras.Input((4, 8)), keras.layers.Dense(5), keras.layers.Dense(3)])
+    model.layers[0].enable_lora(2)
+    return model
+
+
+X = np.random.default_rng(0).standard_normal((3, 4, 8)).astype(np.float32)
+
+
+def outputs(path: Path) -> np.ndarray:
+    if path.suffix == ".keras":
+        return np.asarray(keras.saving.load_model(path)(X, training=False))
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return session.run(None, {session.get_inputs()[0].name: X})[0]
+
+
+@pytest.mark.parametrize("target", [".onnx", ".keras"])
+@pytest.mark.parametrize("source", [".keras", ".h5"])
+@pytest.mark.parametrize(
+    ("make", "tolerance"), [(grouped_attention, 1e-5), (mixed_precision, 5e-3), (low_rank, 1e-5)]
+)
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_a_whole_file(
+    make: Any, tolerance: float, source: str, target: str, tmp_path: Path
+) -> None:
+    model = make()
+    live.randomize(model)
+    expected = np.asarray(model(X, training=False))
+    path, made = tmp_path / f"a{source}", tmp_path / f"b{target}"
+    model.save(path)
+    if make is low_rank and source == ".h5":
+        # Only the .keras holds the factors merged; what computes without them would be wrong.
+        with pytest.raises(UnsupportedFeature, match="LoRA"):
+            modelport.convert(path, made, verify=False)
+        return
+    modelport.convert(path, made, verify=False)
+    scale = float(np.abs(expected).max())
+    np.testing.assert_allclose(outputs(made) / scale, expected / scale, atol=tolerance)
