@@ -11,10 +11,18 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import pytest
+import safetensors.numpy
 from tests.corpus import SHARED, corpus, needs_shared
 from tests.formats.weights import FILES, bits, model_of, opened, written
 
-from modelport.errors import LimitExceeded, MalformedFile, ModelportError, UnsupportedFeature
+import modelport
+from modelport.errors import (
+    ConversionError,
+    LimitExceeded,
+    MalformedFile,
+    ModelportError,
+    UnsupportedFeature,
+)
 from modelport.formats.candidate import Candidate
 from modelport.formats.npz import FORMAT
 from modelport.model.component import Component
@@ -386,3 +394,15 @@ def test_the_format_says_what_it_holds() -> None:
     assert set(FORMAT.holds) == set(Component)
     for component, sample in FORMAT.samples.items():
         assert component in opened(FILES / sample, FORMAT).components
+
+
+@pytest.mark.parametrize("name", ["..", ".", "/lead", "x/", "a//b", "a/../b"])
+@pytest.mark.parametrize("ending", [".weights.h5", ".h5"])
+def test_hdf5_refuses_names_that_are_no_paths(name: str, ending: str, tmp_path: Path) -> None:
+    source = tmp_path / "a.safetensors"
+    safetensors.numpy.save_file({name: np.zeros(2, np.float32)}, source)
+    with pytest.raises(ConversionError, match="paths"):
+        modelport.convert(source, tmp_path / f"b{ending}")
+    assert list(tmp_path.iterdir()) == [source]
+    report = modelport.convert(source, tmp_path / "b.npz")
+    assert report.verification["weights_exact"] is True

@@ -30,10 +30,21 @@ def prove(source: Model, carried: Model, written: Model) -> Proof:
     ``written`` is the file read again.
     """
     found = comparable(written) if carried.dialect == "keras" else written
-    names = differing(carried.tensors, found.tensors)
+    names = differing(carried.tensors, _under_carried_names(carried.tensors, found.tensors))
     left_over = unused(source, carried)
     exact = not names and not left_over and _all_exact(carried.tensors)
     return Proof(exact, left_over, names)
+
+
+def _under_carried_names(
+    carried: Mapping[str, Tensor], found: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """The written tensors, those that the target had to rename under their first names.
+
+    Writers keep the order, so the tensors without a counterpart are paired in turn.
+    """
+    lost = iter([name for name in carried if name not in found])
+    return {name if name in carried else next(lost, name): found[name] for name in found}
 
 
 def comparable(model: Model) -> Model:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
 
+from modelport.errors import ConversionError
 from modelport.model.component import Component
 from modelport.model.dtype import DType, dtype
 from modelport.model.model import Model
@@ -54,6 +55,17 @@ def fitting(
             why = f"{title} has no dtype {tensor.dtype}"
             report.add(Kind.DROPPED, Component.WEIGHTS, name, why)
     return fitted
+
+
+def check_paths(names: Iterable[str], title: str) -> None:
+    """Refuse names that a format which stores them as paths cannot hold.
+
+    Raises:
+        ConversionError: a name has a part that is empty, ``.`` or ``..``.
+    """
+    for name in names:
+        if {"", ".", ".."} & set(name.split("/")):
+            raise ConversionError(f"tensor {name!r}", f"{title} keeps names as paths; not this one")
 
 
 def cast(tensor: Tensor, wanted: DType) -> Tensor:

@@ -17,7 +17,7 @@ from modelport.formats.shared.keras.write_store import (
     write_optimizer,
 )
 from modelport.formats.shared.keras.write_v3 import KERAS_VERSION, check, compiled_optimizer
-from modelport.formats.shared.weights_only import fitting
+from modelport.formats.shared.weights_only import check_paths, fitting
 from modelport.model.component import Component
 from modelport.model.dtype import DTYPES
 from modelport.model.expression import fill
@@ -172,6 +172,8 @@ def write_weights(model: Model, output: Output, report: Report) -> None:
     """
     known = dict.fromkeys(name for name, found in DTYPES.items() if found.kind != "other")
     names = fitting(model, known, "HDF5", report)
+    if not model.graph.nodes:
+        check_paths(names, "HDF5")
     tree = output.final.name.endswith(".weights.h5") if model.graph.nodes else _is_tree(names)
     if tree:
         _no_place_in_tree(model, report)
