@@ -68,14 +68,17 @@ class FileSource:
         self.path = Path(path)
         self.name = str(path)
         self.bytes_read = 0
+        # Without O_NONBLOCK, opening a pipe would wait for somebody to write into it.
+        flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
         try:
-            self._fd = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        except OSError as error:
+            self._fd = os.open(self.path, flags)
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             raise UnreadableFile(self.name, _reason(error)) from error
         status = os.fstat(self._fd)
         if not stat.S_ISREG(status.st_mode):
-            os.close(self._fd)
-            raise UnreadableFile(self.name, "not a regular file")
+            self.close()
+            folder = stat.S_ISDIR(status.st_mode)
+            raise UnreadableFile(self.name, "a folder" if folder else "not a regular file")
         self.size = status.st_size
 
     def read_at(self, offset: int, length: int) -> bytes:
@@ -136,7 +139,9 @@ class SliceSource:
         return self.parent.read_at(self.offset + offset, length)
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, ValueError):
+        return str(error)
     if isinstance(error, FileNotFoundError):
         return "no such file"
     if isinstance(error, IsADirectoryError):
