@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-
 LONGEST = 1000
 """Characters of a message; what a file calls its parts may be longer, and loses its middle."""
 

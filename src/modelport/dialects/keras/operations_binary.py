@@ -11,6 +11,7 @@ from modelport.dialects.keras.operands import Operand, boolean, common, kind, te
 from modelport.dialects.keras.operation import Single, operation
 from modelport.dialects.keras.operations_unary import is_nan
 from modelport.dialects.onnx import layout, ops
+from modelport.dialects.onnx.demands import broadcast
 from modelport.dialects.onnx.edge import Edge
 from modelport.model.dtype import BOOL, INT32
 
@@ -88,7 +89,7 @@ def fmod(layer: Layer, x1: Operand, x2: Operand) -> Edge:
 
 
 def _float_mod(layer: Layer, x: Edge, y: Edge) -> Edge:
-    shape = layout.broadcast([x.shape, y.shape])
+    shape = broadcast([x.shape, y.shape])
     return layer.b.emit("Mod", [x, y], x.dtype, shape, fmod=1)
 
 

@@ -14,7 +14,8 @@ from modelport.dialects.keras.operands import Operand, axes_of, boolean, floatin
 from modelport.dialects.keras.operation import operation
 from modelport.dialects.keras.operations_reduce import reduced
 from modelport.dialects.keras.operations_unary import shape_extents
-from modelport.dialects.onnx import layout, ops
+from modelport.dialects.onnx import ops
+from modelport.dialects.onnx.demands import broadcast
 from modelport.dialects.onnx.edge import Edge
 from modelport.model.dtype import BOOL, FLOAT32, INT32
 from modelport.model.graph import Dim
@@ -127,7 +128,7 @@ def einstein(layer: Layer, equation: str, edges: Sequence[Edge]) -> Edge:
             sorted(c for c in set(letters) if letters.count(c) == 1)
         )
     head, dots, tail = result.partition("...")
-    spread = layout.broadcast(elided) if dots and elided else ()
+    spread = broadcast(elided) if dots and elided else ()
     shape = [*(extents[c] for c in head), *spread, *(extents[c] for c in tail)]
     whole = f"{terms}->{result}"
     return layer.b.emit("Einsum", list(edges), edges[0].dtype, shape, equation=whole)

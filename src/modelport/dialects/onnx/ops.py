@@ -11,6 +11,7 @@ from typing import Any
 
 from modelport.dialects.onnx import layout
 from modelport.dialects.onnx.builder import Builder
+from modelport.dialects.onnx.demands import broadcast
 from modelport.dialects.onnx.edge import Edge, Twin
 from modelport.model.dtype import BOOL, INT64, DType
 from modelport.model.graph import Dim
@@ -80,7 +81,7 @@ def clip(b: Builder, x: Edge, low: float | None, high: float | None) -> Edge:
 
 def matmul(b: Builder, x: Edge, y: Edge) -> Edge:
     """The matrix product over the last two axes, batched and broadcast before them."""
-    lead = layout.broadcast([x.shape[:-2], y.shape[:-2]]) if x.rank > 2 or y.rank > 2 else ()
+    lead = broadcast([x.shape[:-2], y.shape[:-2]]) if x.rank > 2 or y.rank > 2 else ()
     return b.emit("MatMul", [x, y], x.dtype, (*lead, x.shape[-2], y.shape[-1]))
 
 
@@ -312,7 +313,7 @@ def gather(b: Builder, x: Edge, indices: Edge, axis: int = 0) -> Edge:
 def expand(b: Builder, x: Edge, extents: Sequence[Extent]) -> Edge:
     """``x`` broadcast to a shape."""
     shape = [item if isinstance(item, int) else None for item in extents]
-    return b.emit("Expand", [x, vector(b, extents)], x.dtype, layout.broadcast([x.shape, shape]))
+    return b.emit("Expand", [x, vector(b, extents)], x.dtype, broadcast([x.shape, shape]))
 
 
 def softmax(b: Builder, x: Edge, axis: int = -1) -> Edge:
