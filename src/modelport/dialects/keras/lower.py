@@ -30,7 +30,7 @@ def lower(graph: Graph, name: str = "model", report: Report | None = None) -> Gr
     Raises:
         ConversionError: a layer that ONNX cannot hold, by name and reason.
     """
-    b = Builder(name)
+    b = Builder(name, most_scopes=_most_calls(graph))
     inputs = [_input(b, value) for value in graph.inputs]
     for edge, value in zip(lower_graph(b, graph, inputs), graph.outputs, strict=True):
         _output(b, value, edge)
@@ -116,6 +116,14 @@ def _input(b: Builder, value: Value) -> Edge:
     return b.input(layer_name(value.name), value.dtype or FLOAT32, value.shape)
 
 
+def _most_calls(graph: Graph) -> int:
+    """How many calls of layers are lowered.
+
+    A small file whose models call each other twice, level by level, stands for a huge graph.
+    """
+    return 20_000 + 10 * sum(len(inner.nodes) for inner in graph.subgraphs())
+
+
 def _output(b: Builder, value: Value, edge: Edge) -> None:
     name = layer_name(value.name)
     try:
@@ -143,7 +151,7 @@ def output_types(graph: Graph) -> dict[str, TensorType]:
     Unknown extents are None. Layers that have no ONNX form, and what comes after them, are left
     out.
     """
-    b = Builder("types")
+    b = Builder("types", most_scopes=_most_calls(graph))
     types: dict[str, TensorType] = {}
     edges = {value.name: _input(b, value) for value in graph.inputs if value.shape is not None}
     for node in graph.nodes:

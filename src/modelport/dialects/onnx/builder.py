@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from modelport.dialects.onnx.demands import Known, fits, results
 from modelport.dialects.onnx.edge import Edge
+from modelport.errors import ConversionError
 from modelport.model.dtype import DType, from_numpy
 from modelport.model.expression import Expression, same, sources
 from modelport.model.graph import Dim, Graph, Node, Scope, TensorType, Value
@@ -31,13 +32,16 @@ class Builder:
 
     A child builder (``subgraph``) builds the body of a control-flow node: it may use every value
     of its parents, keeps names unique across all of them and puts weights into the outermost
-    graph.
+    graph. ``most_scopes`` limits how many modules or layers may be entered.
     """
 
-    def __init__(self, name: str = "model", parent: Builder | None = None) -> None:
+    def __init__(
+        self, name: str = "model", parent: Builder | None = None, most_scopes: int | None = None
+    ) -> None:
         self.graph = Graph(name)
         self.parent = parent
         self._root: Builder = parent._root if parent else self
+        self._scopes_left = most_scopes
         self._outputs: list[tuple[str, str]] = []
         self._scope: tuple[Scope, ...] = parent._scope if parent else ()
         self._used: dict[str, int] = parent._used if parent else {}
@@ -52,7 +56,16 @@ class Builder:
 
     @contextmanager
     def scope(self, step: Scope) -> Iterator[None]:
-        """Within the block, nodes belong to one more module or layer."""
+        """Within the block, nodes belong to one more module or layer.
+
+        Raises:
+            ConversionError: more blocks than ``most_scopes``.
+        """
+        if self._scopes_left is not None:
+            if self._scopes_left == 0:
+                why = "models that call each other over and over make too large a graph"
+                raise ConversionError(self.path, why)
+            self._scopes_left -= 1
         outer = self._scope
         self._scope = (*outer, step)
         try:

@@ -12,6 +12,9 @@ from typing import Any
 
 from modelport.dialects.keras.layer import Layer, lowers
 from modelport.dialects.keras.operations.registry import OPERATIONS, Function, Result, apply
+from modelport.dialects.keras.tf_calls import choosing as choosing
+from modelport.dialects.keras.tf_calls import networks as networks
+from modelport.dialects.keras.tf_calls import windows as windows
 from modelport.dialects.keras.tf_calls.functions import FUNCTIONS, dtype_of, like
 from modelport.dialects.onnx.edge import Edge
 

@@ -35,6 +35,7 @@ class Names:
         }
         self.masks = any(_makes_mask(node) for node in graph.nodes)
         self._known: dict[str, str] = {}
+        self._taken: set[str] = set()
         for node in graph.nodes:
             name = node.scope[-1].name
             if name in self._known:
@@ -49,10 +50,11 @@ class Names:
                 report.add(Kind.REARRANGED, Component.ARCHITECTURE, name, why)
 
     def _free(self, name: str) -> str:
-        taken, number, free = set(self._known.values()), 0, name
-        while free in taken:
+        number, free = 0, name
+        while free in self._taken:
             number += 1
             free = f"{name}_{number}"
+        self._taken.add(free)
         return free
 
     def __getitem__(self, name: str) -> str:
