@@ -91,20 +91,20 @@ def _layers(a: Model, b: Model) -> dict[str, list[Any]]:
 
 def match_tensors(a: dict[str, Tensor], b: dict[str, Tensor]) -> dict[str, Any]:
     """Pair the tensors of two models, first by name and bits, then by content."""
-    same = [name for name in a if name in b and equal(a[name], b[name])]
+    same = {name for name in a if name in b and equal(a[name], b[name])}
     left = {name: tensor for name, tensor in a.items() if name not in same}
     right = {name: tensor for name, tensor in b.items() if name not in same}
-    found: dict[Fingerprint, list[str]] = defaultdict(list)
+    found: dict[Fingerprint, dict[str, None]] = defaultdict(dict)
     for name, tensor in right.items():
-        found[fingerprint(tensor)].append(name)
+        found[fingerprint(tensor)][name] = None
     renamed: list[dict[str, str]] = []
     rearranged: list[dict[str, str]] = []
     for name, tensor in list(left.items()):
-        candidates = found.get(fingerprint(tensor), [])
+        candidates = found.get(fingerprint(tensor), {})
         if not candidates:
             continue
-        other = name if name in candidates else candidates[0]
-        candidates.remove(other)
+        other = name if name in candidates else next(iter(candidates))
+        del candidates[other]
         pair = {"a": name, "b": other}
         (renamed if equal(tensor, right[other]) else rearranged).append(pair)
         del left[name], right[other]
