@@ -106,3 +106,19 @@ def test_onnx_weights_become_safetensors(tmp_path: Path) -> None:
     assert set(found) == set(truth)
     for name, values in truth.items():
         np.testing.assert_array_equal(found[name], values)
+
+
+@pytest.mark.parametrize("name", ["gru_rmsprop.h5", "keras2.1.3-theano-conv2d.h5"])
+def test_a_model_becomes_weights_that_are_proved(name: str, tmp_path: Path) -> None:
+    report = modelport.convert(FILES / "keras-h5" / name, tmp_path / "a.weights.h5")
+    assert report.published
+    assert report.verification["weights_exact"] is True
+
+
+@pytest.mark.parametrize("ending", [".npz", ".safetensors"])
+def test_what_a_target_stores_wider_is_no_disagreement(ending: str, tmp_path: Path) -> None:
+    report = modelport.convert(FILES / "onnx" / "dtypes.onnx", tmp_path / f"a{ending}")
+    assert report.published
+    assert report.verification["status"] == "weights-only"
+    assert report.verification["weights_exact"] is False
+    assert report.kept["weights"] == "part"

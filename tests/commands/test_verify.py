@@ -65,3 +65,22 @@ def test_weights_alone_are_proved(tmp_path: Path) -> None:
     assert same.agree
     assert same.status == "weights-only"
     assert not modelport.verify(a, b).agree
+
+
+def test_a_tensor_left_over_is_named(tmp_path: Path) -> None:
+    a, b = tmp_path / "a.npz", tmp_path / "b.npz"
+    np.savez(a, w=np.arange(3.0), gone=np.ones(2))
+    np.savez(b, renamed=np.arange(3.0))
+    agreement = modelport.verify(a, b)
+    assert agreement.weights_exact is False
+    assert agreement.unused_source_tensors == ["gone"]
+    assert not agreement.agree
+
+
+def test_inputs_that_do_not_fit_are_no_agreement(tmp_path: Path) -> None:
+    inputs = tmp_path / "inputs.npz"
+    np.savez(inputs, x=np.ones((1, 2, 3, 4), np.float32))
+    agreement = modelport.verify(PLAIN, PLAIN, inputs=inputs)
+    assert agreement.status == "not-run"
+    assert not agreement.agree
+    assert "\x1b" not in agreement.reason

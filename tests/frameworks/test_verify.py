@@ -41,3 +41,22 @@ def test_the_first_layer_that_differs_is_named(tmp_path: Path) -> None:
     assert not agreement.agree
     assert agreement.first_difference == "d1"
     assert agreement.weights_exact is False
+
+
+def test_another_layout_is_no_difference(tmp_path: Path) -> None:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    layers = [
+        keras.layers.Conv2D(5, 3, name="conv"),
+        keras.layers.TimeDistributed(keras.layers.Flatten(), name="rows"),
+        keras.layers.LSTM(4, return_sequences=True, name="first"),
+        keras.layers.LSTM(3, name="second"),
+    ]
+    model = keras.Sequential([keras.Input((8, 7, 2)), *layers])
+    model.save(tmp_path / "a.keras")
+    modelport.convert(tmp_path / "a.keras", tmp_path / "b.onnx", verify=False)
+    layers[3].cell.kernel.assign(layers[3].cell.kernel + 0.5)
+    model.save(tmp_path / "c.keras")
+    agreement = modelport.verify(tmp_path / "c.keras", tmp_path / "b.onnx")
+    assert agreement.first_difference == "second"

@@ -55,15 +55,19 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+# \b keeps click from joining the lines of a paragraph.
+HELP = """Open any deep-learning model file, see what is inside, carry it elsewhere, prove it.
+
+\b
+modelport FILE                    look inside (short for: modelport inspect FILE)
+modelport convert SRC DST         carry it to another format, verified
+"""
+
+
+@click.group(cls=LazyGroup, help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="modelport")
 def cli() -> None:
-    r"""Open any deep-learning model file, see what is inside, carry it elsewhere, prove it.
-
-    \b
-    modelport FILE                    look inside (short for: modelport inspect FILE)
-    modelport convert SRC DST         carry it to another format, verified
-    """
+    """The group of all commands."""
 
 
 def _tidy_when_stopped() -> None:

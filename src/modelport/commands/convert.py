@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from modelport.commands.open import open_model
+from modelport.convert.account import sum_up
 from modelport.convert.carry import carry
 from modelport.errors import ConversionError
 from modelport.formats.candidate import Candidate
@@ -62,10 +63,11 @@ def convert(
         expected = sum(tensor.nbytes for tensor in carried.tensors.values())
         tell("writing", output.path, expected)
         target.write(carried, output, report)
+        sum_up(model, target, report)
         agreement = Agreement(Status.NOT_RUN, "verification was switched off")
         if verify:
             tell("running both sides", None, 0)
-            agreement = _verified(model, carried, Path(src), output)
+            agreement = _verified(model, carried, Path(src), output, report)
         report.verification = describe(agreement)
         if agreement.status is not Status.DISAGREED or keep:
             tell("publishing", None, 0)
@@ -74,9 +76,9 @@ def convert(
     return report
 
 
-def _verified(model: Model, carried: Model, src: Path, output: Output) -> Agreement:
+def _verified(model: Model, carried: Model, src: Path, output: Output, report: Report) -> Agreement:
     written = read(Candidate(output.path))
-    proof = prove(model, carried, written)
+    proof = prove(model, carried, written, report)
     if written.dialect is None:
         agreement = Agreement(Status.NOT_RUN, "weights alone cannot be run")
     else:

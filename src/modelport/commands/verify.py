@@ -51,7 +51,8 @@ def verify(
     if proof is not None:
         agreement.weights_exact = proof.exact
         agreement.unused_source_tensors = proof.unused
-    if agreement.status is Status.NOT_RUN and proof is not None:
+    # Whoever gives inputs wants a run; the weights do not answer for it.
+    if agreement.status is Status.NOT_RUN and proof is not None and given is None:
         agreement.status = Status.WEIGHTS_ONLY
     if agreement.status is Status.NOT_RUN and agreement.missing is not None:
         raise MissingRuntime(*agreement.missing)
@@ -65,7 +66,7 @@ def verify(
 def _proof(a: Model, b: Model) -> Proof | None:
     """Proof that B's weights are A's, None where B was not made in a way modelport knows."""
     if a.dialect is None and b.dialect is None:
-        return prove(a, a, b) if set(a.tensors) == set(b.tensors) else None
+        return prove(a, a, b)
     try:
         carried = carry(a, by_name(b.format), Report())
         found = comparable(b) if carried.dialect == "keras" else b

@@ -40,6 +40,10 @@ def account_for(source: Model, carried: Model, target: Format, report: Report) -
         if target.holds[component] is Holds.NEVER or component not in carried.components:
             why = f"{target.name} cannot hold it ({CARRIED_WITH.get(component, component)})"
             report.add(Kind.DROPPED, component, str(component), why)
+
+
+def sum_up(source: Model, target: Format, report: Report) -> None:
+    """Say in the report for each component how much of it was kept; once everything is told."""
     report.kept = {component: _kept(component, source, target, report) for component in Component}
 
 

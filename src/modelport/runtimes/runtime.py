@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -107,7 +108,8 @@ def _answer(name: str, path: Path) -> Run:
 
 
 def _why(done: subprocess.CompletedProcess[str]) -> str:
-    lines = [line for line in done.stderr.strip().splitlines() if line.strip()]
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", done.stderr)
+    lines = [line for line in plain.strip().splitlines() if line.strip()]
     last = next((line for line in reversed(lines) if line.startswith("modelport-child: ")), None)
     if last is not None:
         return last.removeprefix("modelport-child: ")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from modelport.errors import ModelportError
@@ -37,11 +38,20 @@ def first_difference(
     except ModelportError:
         return None
     for name, expected in left.items():
-        if name in right:
-            pair = (Run("a", [expected], [name]), Run("b", [right[name]], [name]))
-            if not compare_outputs(*pair, TOLERANCE)[0].agree:
-                return name
+        if name in right and _differs(name, expected, right[name]):
+            return name
     return None
+
+
+def _differs(name: str, a: NDArray[Any], b: NDArray[Any]) -> bool:
+    """Whether the outputs of a layer differ under every layout that a runtime may keep them in."""
+    layouts = [b]
+    if b.ndim > 2:
+        # Channels first, channels last, and steps before samples.
+        layouts += [np.moveaxis(b, 1, -1), np.moveaxis(b, -1, 1), np.swapaxes(b, 0, 1)]
+    alike = [layout for layout in layouts if layout.shape == a.shape]
+    runs = [(Run("a", [a], [name]), Run("b", [layout], [name])) for layout in alike]
+    return bool(runs) and not any(compare_outputs(*pair, TOLERANCE)[0].agree for pair in runs)
 
 
 def _watch(side: Side, inputs: Inputs) -> Mapping[str, NDArray[Any]]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from modelport.convert.account import unused
 from modelport.convert.carry import canonical
-from modelport.convert.compare import differing
+from modelport.convert.compare import Fingerprint, differing, equal, fingerprint
 from modelport.model.expression import Expression, is_exact
 from modelport.model.model import Model
-from modelport.model.report import Report
+from modelport.model.report import Kind, Report
 from modelport.model.tensor import Tensor
 
 
@@ -23,28 +23,46 @@ class Proof:
     differing: list[str]
 
 
-def prove(source: Model, carried: Model, written: Model) -> Proof:
+def prove(source: Model, carried: Model, written: Model, report: Report | None = None) -> Proof:
     """Hold the weights as written against what they were derived from, bit by bit.
 
     ``carried`` is the model in memory, whose tensors are expressions over those of ``source``;
-    ``written`` is the file read again.
+    ``written`` is the file read again. What ``report`` says was dropped or approximated is not
+    exact, but no surprise either.
     """
     found = comparable(written) if carried.dialect == "keras" else written
-    names = differing(carried.tensors, _under_carried_names(carried.tensors, found.tensors))
+    paired = _under_carried_names(carried.tensors, found.tensors)
+    names = differing(carried.tensors, paired)
+    lossy = (Kind.DROPPED, Kind.APPROXIMATED)
+    told = {change.where for change in report or () if change.kind in lossy}
     left_over = unused(source, carried)
+    if source is carried:
+        left_over = [name for name in source.tensors if name not in paired]
     exact = not names and not left_over and _all_exact(carried.tensors)
-    return Proof(exact, left_over, names)
+    return Proof(exact, left_over, [name for name in names if name not in told])
 
 
 def _under_carried_names(
     carried: Mapping[str, Tensor], found: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """The written tensors, those that the target had to rename under their first names.
+    """The written tensors; those under another name than they were carried under get it back.
 
-    Writers keep the order, so the tensors without a counterpart are paired in turn.
+    They are told by content: same dtype, shape and bits.
     """
-    lost = iter([name for name in carried if name not in found])
-    return {name if name in carried else next(lost, name): found[name] for name in found}
+    paired = {name: tensor for name, tensor in found.items() if name in carried}
+    strange = {name: tensor for name, tensor in found.items() if name not in carried}
+    by_content: dict[Fingerprint, list[str]] = {}
+    for name, tensor in strange.items():
+        by_content.setdefault(fingerprint(tensor), []).append(name)
+    for name, tensor in carried.items():
+        if name in found or not strange:
+            continue
+        alike = by_content.get(fingerprint(tensor), [])
+        match = next((other for other in alike if equal(tensor, strange[other])), None)
+        if match is not None:
+            alike.remove(match)
+            paired[name] = strange.pop(match)
+    return paired | strange
 
 
 def comparable(model: Model) -> Model:

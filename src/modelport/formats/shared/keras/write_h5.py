@@ -170,7 +170,8 @@ def write_weights(model: Model, output: Output, report: Report) -> None:
     into one group a layer, which ``load_weights`` of every Keras reads. Weights without
     an architecture keep the layout and names they have.
     """
-    known = dict.fromkeys(name for name, found in DTYPES.items() if found.kind != "other")
+    whole = (found for found in DTYPES.values() if found.kind == "string" or found.bits >= 8)
+    known = dict.fromkeys(found.name for found in whole)
     names = fitting(model, known, "HDF5", report)
     if not model.graph.nodes:
         check_paths(names, "HDF5")
