@@ -21,23 +21,26 @@ CONTAINERS: dict[str, tuple[str, ...]] = {
     "protobuf": ("onnx",),
 }
 
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+
 
 def container(candidate: Candidate) -> str:
     """The container of a file, judged by its first bytes; ``protobuf`` is what has no magic."""
     head = candidate.head
-    if head[:8] == b"\x89HDF\r\n\x1a\n" or _hdf5_after_userblock(candidate):
+    if head[:8] == HDF5_MAGIC:
         return "hdf5"
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return "zip"
     if head[8:10] == b'{"' or (head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32):
         return "json"
-    return "protobuf"
+    # Last, for what another container holds may lie at such a place by chance.
+    return "hdf5" if _hdf5_after_userblock(candidate) else "protobuf"
 
 
 def _hdf5_after_userblock(candidate: Candidate) -> bool:
     offset = 512
     while offset + 8 <= min(candidate.source.size, 1 << 20):
-        if candidate.source.read_at(offset, 8) == b"\x89HDF\r\n\x1a\n":
+        if candidate.source.read_at(offset, 8) == HDF5_MAGIC:
             return True
         offset *= 2
     return False

@@ -256,7 +256,7 @@ class Graph:
                 continue
             seen.add(id(graph))
             yield graph
-            inner = [found for node in graph.nodes for found in _graphs(node.attributes)]
+            inner = [found for node in graph.nodes for found in inner_graphs(node.attributes)]
             waiting.extend(reversed(inner))
 
 
@@ -282,7 +282,8 @@ class Function:
     unknown: bytes = b""
 
 
-def _graphs(attributes: MutableMapping[str, Any]) -> Iterator[Graph]:
+def inner_graphs(attributes: MutableMapping[str, Any]) -> Iterator[Graph]:
+    """The graphs that a node's attributes hold, not decoding any where there can be none."""
     if isinstance(attributes, LazyAttributes) and attributes.graphless:
         return
     for value in attributes.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -40,7 +41,7 @@ class HDF5Writer:
     the block the file is closed without values, to be thrown away by the caller (``Output`` does).
 
     Raises:
-        ConversionError: a path is used twice.
+        ConversionError: a path is used twice, or HDF5 cannot hold a name, a text or an attribute.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -52,7 +53,8 @@ class HDF5Writer:
 
     def group(self, path: str) -> None:
         """Make sure that a group is there."""
-        self._group(path)
+        with _refusals(path):
+            self._group(path)
 
     def attribute(self, path: str, name: str, value: Any) -> None:
         """Set an attribute of the group or dataset at ``path``.
@@ -60,8 +62,9 @@ class HDF5Writer:
         Text becomes variable-length UTF-8, a list of text fixed-length bytes (as Keras writes
         them), anything else what numpy makes of it.
         """
-        target = self._file[path] if path in self._file else self._group(path)
-        target.attrs[name] = _fixed(value) if _is_texts(value) else value
+        with _refusals(path):
+            target = self._file[path] if path in self._file else self._group(path)
+            target.attrs[name] = _fixed(value) if _is_texts(value) else value
 
     def names(self, path: str, name: str, values: Sequence[str]) -> None:
         """Set a list of text; one too long for an attribute is split: ``name0``, ``name1``, ..."""
@@ -83,6 +86,10 @@ class HDF5Writer:
         Types that HDF5 has no word for (bfloat16, float8, 4-bit) become opaque bytes with an
         attribute ``dtype``, as Keras 3 writes them.
         """
+        with _refusals(path):
+            self._dataset(path, tensor)
+
+    def _dataset(self, path: str, tensor: StreamedTensor) -> None:
         import h5py
         import numpy as np
 
@@ -131,6 +138,20 @@ class HDF5Writer:
 
     def _group(self, path: str) -> Any:
         return self._file.require_group("/" + path.strip("/")) if path.strip("/") else self._file
+
+
+@contextmanager
+def _refusals(path: str) -> Iterator[None]:
+    """Name the place of what HDF5 refuses: a zero in a name, no name at all, too long a text.
+
+    What goes wrong with the disk stays an OSError of its own.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
+        if getattr(error, "errno", None):
+            raise
+        raise ConversionError(path, f"HDF5 cannot hold it ({error})") from error
 
 
 def _create(group: Any, name: str, shape: tuple[int, ...], kind: Any) -> Any:

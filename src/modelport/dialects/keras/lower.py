@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -113,7 +114,11 @@ def _input(b: Builder, value: Value) -> Edge:
             f"input {layer_name(value.name)!r}",
             "the file states no input shape (a model that was never built)",
         )
-    return b.input(layer_name(value.name), value.dtype or FLOAT32, value.shape)
+    name = layer_name(value.name)
+    try:
+        return b.input(name, value.dtype or FLOAT32, value.shape)
+    except ValueError as error:
+        raise ConversionError(f"input {name!r}", str(error)) from error
 
 
 def _most_calls(graph: Graph) -> int:
@@ -153,7 +158,10 @@ def output_types(graph: Graph) -> dict[str, TensorType]:
     """
     b = Builder("types", most_scopes=_most_calls(graph))
     types: dict[str, TensorType] = {}
-    edges = {value.name: _input(b, value) for value in graph.inputs if value.shape is not None}
+    edges: dict[str, Edge] = {}
+    for value in graph.inputs:
+        with suppress(ConversionError):
+            edges[value.name] = _input(b, value)
     for node in graph.nodes:
         if node.op_type != "InputLayer" and all(name in edges for name in node.inputs):
             try:

@@ -87,6 +87,7 @@ class Builder:
 
     def unique(self, name: str) -> str:
         """``name``, or ``name_1``, ``name_2`` ... where it is taken."""
+        name = name or "unnamed"
         count = self._used.get(name, -1) + 1
         self._used[name] = count
         if count == 0:

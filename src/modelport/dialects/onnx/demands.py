@@ -12,8 +12,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from modelport.dialects.onnx.edge import MOST
-from modelport.model.dtype import BOOL, DType
+from modelport.model.dtype import BOOL, DTYPES, DType
 from modelport.model.graph import Dim
+
+ONNX_DTYPES: dict[str, int] = {
+    "float32": 1, "uint8": 2, "int8": 3, "uint16": 4, "int16": 5, "int32": 6, "int64": 7,
+    "string": 8, "bool": 9, "float16": 10, "float64": 11, "uint32": 12, "uint64": 13,
+    "complex64": 14, "complex128": 15, "bfloat16": 16, "float8_e4m3fn": 17,
+    "float8_e4m3fnuz": 18, "float8_e5m2": 19, "float8_e5m2fnuz": 20, "uint4": 21, "int4": 22,
+    "float4_e2m1fn": 23, "float8_e8m0fnu": 24, "uint2": 25, "int2": 26,
+}  # fmt: skip
+"""TensorProto.DataType of the ONNX specification."""
+_DTYPES = {number: DTYPES[name] for name, number in ONNX_DTYPES.items()}
 
 
 class Known(NamedTuple):
@@ -53,8 +63,10 @@ _SAME_SHAPE = (
 )
 _BROADCASTING = ("Add", "Sub", "Mul", "Div", "Max", "Min", "Mod", "And", "Or", "Xor")
 _COMPARING = ("Less", "Greater", "LessOrEqual", "GreaterOrEqual", "Equal")
-_POSITIVE = ("kernel_shape", "strides", "dilations", "group", "hidden_size", "num_groups")
-_COUNTED = ("pads", "output_padding")
+_POSITIVE = ("group", "hidden_size", "num_groups", "blocksize")
+_POSITIVES = ("kernel_shape", "strides", "dilations")
+_COUNTS = ("pads", "output_padding")
+_NEEDED = {"GroupNormalization": "num_groups", "Concat": "axis", "Einsum": "equation"}
 
 
 def results(op_type: str, inputs: Inputs, settings: Settings) -> Known | None:
@@ -84,8 +96,9 @@ def broadcast(shapes: Sequence[Sequence[Dim]]) -> tuple[Dim, ...]:
         extents = [shape[axis] for shape in shapes if len(shape) >= -axis]
         wide = [extent for extent in extents if extent != 1]
         fixed = [extent for extent in wide if isinstance(extent, int)]
-        shown = " and ".join(str(list(shape)) for shape in shapes)
-        _demand(len(set(fixed)) < 2, f"the shapes {shown} do not go together")
+        if len(set(fixed)) > 1:
+            shown = " and ".join(str(list(shape)) for shape in shapes)
+            raise ValueError(f"the shapes {shown} do not go together")
         if not wide:
             result.append(1)
         elif fixed:
@@ -110,18 +123,33 @@ def _demand(holds: bool, otherwise: str) -> None:
 
 
 def _check_settings(op_type: str, settings: Settings) -> None:
+    needed = _NEEDED.get(op_type)
+    _demand(needed is None or needed in settings, f"{op_type} needs a {needed}")
     for name, value in settings.items():
-        listed = value if isinstance(value, list | tuple) else [value]
-        least = 1 if name in _POSITIVE else 0 if name in _COUNTED and op_type != "Pad" else -MOST
-        whole = name in _POSITIVE or name in _COUNTED
-        for item in listed:
-            if isinstance(item, int) or whole:
-                fine = isinstance(item, int) and least <= item <= MOST
-                _demand(fine, f"{op_type} does not take {item!r} as its {name}")
+        fine = _is_setting(name, value) if op_type != "Pad" else True
+        _demand(fine, f"{op_type} does not take {str(value)[:80]} as its {name}")
+
+
+def _is_setting(name: str, value: Any) -> bool:
+    if name in _POSITIVE:
+        return _is_whole(value, 1)
+    if name in _POSITIVES or name in _COUNTS:
+        least = 1 if name in _POSITIVES else 0
+        return isinstance(value, list | tuple) and all(_is_whole(item, least) for item in value)
+    return not isinstance(value, int) or -MOST <= value <= MOST
+
+
+def _is_whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and least <= value <= MOST
 
 
 def _same(inputs: Inputs, settings: Settings) -> Known | None:
     return inputs[0]
+
+
+def _cast(inputs: Inputs, settings: Settings) -> Known | None:
+    x = inputs[0]
+    return None if x is None else Known(_DTYPES[settings["to"]], x.shape)
 
 
 def _broadcast(inputs: Inputs, settings: Settings) -> Known | None:
@@ -310,6 +338,7 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys(("MaxPool", "AveragePool"), _pool),
     **dict.fromkeys(("BatchNormalization", "GroupNormalization"), _channelwise),
     **dict.fromkeys(("LSTM", "GRU", "RNN"), _recurrent),
+    "Cast": _cast,
     "Where": _where,
     "Transpose": _transpose,
     "MatMul": _matmul,

@@ -7,6 +7,7 @@ of convolutions then stays channels-first throughout, with one Transpose at its 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from modelport.model.dtype import DType
@@ -52,8 +53,10 @@ class Edge:
         for extent in self.shape:
             if isinstance(extent, bool) or not (extent is None or isinstance(extent, int | str)):
                 raise ValueError(f"{extent!r} is no extent")
-            if isinstance(extent, int) and not 0 <= extent <= MOST:
+            if isinstance(extent, int) and extent < 0:
                 raise ValueError(f"an axis of {extent:,} elements")
+        if math.prod(extent for extent in self.shape if isinstance(extent, int)) > MOST:
+            raise ValueError("a tensor of more elements than can be counted")
 
     @property
     def rank(self) -> int:

@@ -11,22 +11,13 @@ from typing import Any
 
 from modelport.dialects.onnx import layout
 from modelport.dialects.onnx.builder import Builder
-from modelport.dialects.onnx.demands import broadcast
+from modelport.dialects.onnx.demands import ONNX_DTYPES, broadcast
 from modelport.dialects.onnx.edge import Edge, Twin
 from modelport.model.dtype import BOOL, INT64, DType
 from modelport.model.graph import Dim
 
 Extent = int | Edge
 """A known extent, or an int64 edge of shape (1,) that holds it."""
-
-ONNX_DTYPES: dict[str, int] = {
-    "float32": 1, "uint8": 2, "int8": 3, "uint16": 4, "int16": 5, "int32": 6, "int64": 7,
-    "string": 8, "bool": 9, "float16": 10, "float64": 11, "uint32": 12, "uint64": 13,
-    "complex64": 14, "complex128": 15, "bfloat16": 16, "float8_e4m3fn": 17,
-    "float8_e4m3fnuz": 18, "float8_e5m2": 19, "float8_e5m2fnuz": 20, "uint4": 21, "int4": 22,
-    "float4_e2m1fn": 23, "float8_e8m0fnu": 24, "uint2": 25, "int2": 26,
-}  # fmt: skip
-"""TensorProto.DataType of the ONNX specification."""
 
 
 def unary(b: Builder, op_type: str, x: Edge, **attributes: Any) -> Edge:

@@ -19,6 +19,7 @@ from modelport.formats.onnx.schema import (
 )
 from modelport.formats.onnx.tensors_write import ExternalData, write_pairs
 from modelport.formats.onnx.types_write import write_value
+from modelport.formats.onnx.wiring import check_wiring
 from modelport.model.component import Component
 from modelport.model.graph import Function, TensorType
 from modelport.model.model import Model
@@ -38,8 +39,10 @@ def write(model: Model, output: Output, report: Report, *, external_data: bool =
     would be over 2 GB. A model that was read from ONNX keeps its IR version.
 
     Raises:
-        ConversionError: something ONNX cannot hold, or more than 2 GB that must stay inside.
+        ConversionError: something ONNX cannot hold, nodes that do not fit together, or more than
+            2 GB that must stay inside.
     """
+    check_wiring(model)
     external = None
     message = None if external_data else _model(model, None)
     if message is None or message.size > MAX_BYTES:

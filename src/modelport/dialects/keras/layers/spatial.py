@@ -92,7 +92,10 @@ def pads(window: Window, extents: Sequence[Dim]) -> tuple[list[int] | None, list
                 known = False
         ends.append((before, after))
         if isinstance(extent, int):
-            shape.append((extent + before + after - covered) // stride + 1)
+            room = extent + before + after - covered
+            if room < 0:
+                raise ValueError(f"a window over {covered} of {extent} elements")
+            shape.append(room // stride + 1)
         else:
             unchanged = stride == 1 and before + after == covered - 1
             shape.append(extent if unchanged else None)

@@ -18,6 +18,7 @@ from modelport.formats.shared.keras.values import (
 from modelport.model.graph import Graph, Node, Scope, TensorType, Value
 
 MOST_NESTED = 32
+MOST_LAYERS = 50_000
 
 _MODEL_KEYS = ("module", "registered_name", "build_config")
 
@@ -100,6 +101,10 @@ def _layers(
     entry: dict[str, Any], where: str, scope: tuple[Scope, ...], names: tuple[str, ...]
 ) -> list[Layer]:
     entries = layers_of(entry) or []
+    if len(entries) > MOST_LAYERS:
+        raise LimitExceeded(
+            where, resource="layers of a model", limit=MOST_LAYERS, actual=len(entries)
+        )
     given = names if len(names) == len(entries) else ()
     found: list[Layer] = []
     for index, inner in enumerate(entries):
