@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.samples import CORPUS, CORPUS_IDS, FORMATS, SAMPLE_IDS, SAMPLES
+from tests.samples import CORPUS, CORPUS_IDS, FILES, FORMATS, SAMPLE_IDS, SAMPLES
 
 from modelport.errors import ModelportError
 from modelport.formats.candidate import Candidate
@@ -53,3 +53,26 @@ def test_what_is_no_model_ends_in_one_error(content: bytes, tmp_path: Path) -> N
     path.write_bytes(content)
     with pytest.raises(ModelportError):
         identify(Candidate(path)).read(Candidate(path))
+
+
+@pytest.mark.parametrize("place", [512, 1024, 2048])
+def test_hdf5_inside_a_zip_at_the_place_of_a_user_block(place: int, tmp_path: Path) -> None:
+    import zipfile
+
+    path, name = tmp_path / "a.keras", "model.weights.h5"
+    with zipfile.ZipFile(FILES / "keras-v3" / "gru_rmsprop.keras") as source:
+        members = {member: source.read(member) for member in source.namelist()}
+    with zipfile.ZipFile(path, "w") as made:
+        for member in ("config.json", "metadata.json"):
+            made.writestr(member, members[member])
+        filler = -(made.fp.tell() + 30 + len(name)) % place
+        info = zipfile.ZipInfo(name)
+        made.writestr(info, members[name])
+    whole = path.read_bytes()
+    with zipfile.ZipFile(path, "w") as made:
+        made.writestr("config.json", members["config.json"] + b" " * filler)
+        made.writestr("metadata.json", members["metadata.json"])
+        made.writestr(zipfile.ZipInfo(name), members[name])
+    assert whole != path.read_bytes() or filler == 0
+    assert path.read_bytes().find(b"\x89HDF\r\n\x1a\n") % place == 0
+    assert claims(path) == ["keras-v3"]
