@@ -1,0 +1,47 @@
+"""Interpreting one pickle stream: opcode after opcode, nothing imported, nothing called."""
+
+from __future__ import annotations
+
+from modelport.errors import LimitExceeded, MalformedFile
+from modelport.wire.pickle.limits import Limits
+from modelport.wire.pickle.machine import Machine
+from modelport.wire.pickle.opcodes import HANDLERS, STOP
+from modelport.wire.pickle.program import FaultKind, Program
+from modelport.wire.source import ByteSource
+
+
+def interpret(source: ByteSource, start: int = 0, limits: Limits | None = None) -> Program:
+    """What the stream that begins at ``start`` says, up to its STOP.
+
+    Raises nothing for a broken stream: ``Program.error`` says what is wrong, and everything that
+    was met before is kept, for a real unpickler would have acted on it before it failed.
+    """
+    machine = Machine(source, start, limits or Limits())
+    program = machine.program
+    try:
+        _run(machine)
+        program.value = machine.pop()
+    except (MalformedFile, LimitExceeded) as error:
+        program.error = error
+    program.end = machine.reader.position
+    return program
+
+
+def _run(machine: Machine) -> None:
+    program, reader, most = machine.program, machine.reader, machine.limits.opcodes
+    while True:
+        machine.at = reader.position
+        opcode = reader.byte()
+        program.opcodes += 1
+        if program.opcodes > most:
+            machine.exceeded("opcodes of a pickle", most, program.opcodes)
+        if opcode == STOP:
+            return
+        handler = HANDLERS.get(opcode)
+        if handler is None:
+            machine.broken("an opcode of pickle", f"{opcode:#04x}")
+        handler(machine)
+        if machine.frame_end is not None and reader.position >= machine.frame_end:
+            if reader.position > machine.frame_end:
+                machine.fault(FaultKind.BROKEN_FRAME, "an opcode crosses the end of its frame")
+            machine.frame_end = None
