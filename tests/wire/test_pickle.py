@@ -6,7 +6,6 @@ import io
 import pickle
 import pickletools
 import random
-import struct
 import time
 from collections import Counter, OrderedDict
 from datetime import date
@@ -15,6 +14,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.wire.mutate import mutations
+from tests.wire.pickle_programs import random_stream
 
 from modelport.errors import LimitExceeded, MalformedFile
 from modelport.wire.pickle import (
@@ -149,49 +150,11 @@ def shape(value: Any) -> Any:
     return repr(value)
 
 
-OPCODES = [opcode for opcode in pickletools.opcodes if opcode.name not in ("STOP", "FRAME")]
-
-
-def random_stream(rnd: random.Random) -> bytes:
-    """Opcodes with arguments that fit them, in any order."""
-    parts = [b"\x80\x04"]
-    for _ in range(rnd.randrange(2, 40)):
-        opcode = rnd.choice(OPCODES)
-        argument = _argument(rnd, opcode.arg.name if opcode.arg else "")
-        parts.append(opcode.code.encode("latin-1") + argument)
-    return b"".join(parts) + b"."
-
-
-def _argument(rnd: random.Random, kind: str) -> bytes:
-    text = rnd.choice([b"a", b"", b"os", b"system"])
-    short = rnd.choice([0, 1, 2, 3])
-    lines = {
-        "decimalnl_short": b"%d\n" % short,
-        "decimalnl_long": b"%dL\n" % short,
-        "floatnl": b"1.5\n",
-        "stringnl": b"'" + text + b"'\n",
-        "stringnl_noescape": text + b"\n",
-        "stringnl_noescape_pair": b"m\n" + text + b"\n",
-        "unicodestringnl": text + b"\n",
-        "": b"",
-        "float8": struct.pack(">d", 2.5),
-        "int4": struct.pack("<i", short),
-        "uint1": bytes([short]),
-        "uint2": struct.pack("<H", short),
-        "uint4": struct.pack("<I", short),
-        "uint8": struct.pack("<Q", short),
-    }
-    if kind in lines:
-        return lines[kind]
-    width = int(kind[-1])
-    return len(text).to_bytes(width, "little") + text
-
-
 def test_random_programs_end_as_in_cpython() -> None:
     rnd = random.Random(7)
     agreed = Counter[str]()
     for _ in range(30_000):
-        stream = random_stream(rnd)
+        stream = random_stream(rnd, [("m", "a"), ("m", "os"), ("m", "system")])
         program = run(stream)
         try:
             real = InertUnpickler(io.BytesIO(stream), encoding="bytes").load()
@@ -359,8 +322,6 @@ def test_budgets_hold() -> None:
 
 
 def test_mutated_streams_never_raise() -> None:
-    from tests.wire.mutate import mutations
-
     value = {"a": [1, 2.5, "text", OrderedDict(b=(1, 2, 3, 4))], "c": b"xyz", (1, "k"): {1, 2}}
     for protocol in PROTOCOLS:
         for broken in mutations(pickle.dumps(value, protocol) * 3, protocol, 1_500):

@@ -1,0 +1,125 @@
+"""Code that modelport knows by name without building it, and whose packages it knows throughout.
+
+``harmless`` are classes and functions of well-known packages that only keep what they get when a
+stream calls them; a file that holds them needs their package, no more. In a ``TERRITORY`` (a
+package whose code anybody has who loads such files) a call of anything else is taken for an
+attack, for there it is known that no pickler writes it. A package outside is simply unknown.
+"""
+
+from __future__ import annotations
+
+from modelport.formats.shared.pickle.names import package
+
+_STANDARD = (
+    *("argparse.Namespace", "types.SimpleNamespace", "collections.UserDict", "enum.auto"),
+    *("collections.UserList", "collections.UserString", "collections.ChainMap"),
+    *("functools.partial", "operator.itemgetter", "types.MappingProxyType"),
+    *("types.CodeType", "types.FunctionType", "types.CellType", "types.MethodType"),
+    *("logging.getLogger", "logging.Logger", "logging.LogRecord", "logging.PlaceHolder"),
+    *("random.Random", "string.Template", "string.Formatter", "threading.Event"),
+    *("ipaddress.IPv4Address", "ipaddress.IPv6Address", "zoneinfo.ZoneInfo._unpickle"),
+    *("ipaddress.IPv4Network", "ipaddress.IPv6Network", "array._array_reconstructor"),
+    *("itertools.count", "itertools.cycle", "itertools.repeat", "itertools.chain"),
+    *("queue.Queue", "queue.LifoQueue", "queue.PriorityQueue", "io.BytesIO", "io.StringIO"),
+    *("builtins.Exception", "builtins.ValueError", "builtins.TypeError", "builtins.KeyError"),
+    *("builtins.RuntimeError", "builtins.property", "builtins.staticmethod"),
+    *("builtins.classmethod", "weakref.WeakSet", "weakref.WeakKeyDictionary"),
+    *("weakref.WeakValueDictionary", "copy._EmptyClass", "time.struct_time"),
+    *("inspect.Signature", "inspect.Parameter", "http.HTTPStatus", "contextlib.nullcontext"),
+)
+_CLOUDPICKLE = (
+    *("_make_function", "_make_cell", "_make_empty_cell", "_builtin_type", "_make_skeleton_class"),
+    *("_function_setstate", "_class_setstate", "_make_skeleton_enum", "_make_typevar"),
+    *("_fill_function", "_make_skel_func", "_rehydrate_skeleton_class", "_empty_cell_value"),
+    *("_make_dict_keys", "_make_dict_values", "_make_dict_items", "_is_dynamic"),
+)
+_MAKERS = (
+    *("scipy.sparse._csr.csr_matrix", "scipy.sparse.csr.csr_matrix", "sklearn.utils.Bunch"),
+    *("sklearn.utils._bunch.Bunch", "sklearn.tree._tree.Tree", "sklearn.tree.tree.Tree"),
+    *("sklearn._loss._loss.__pyx_unpickle_CyHalfMultinomialLoss", "joblib.memory.Memory"),
+    *("sklearn.neighbors._dist_metrics.newObj", "sklearn.metrics._dist_metrics.newObj"),
+    *("sklearn.neighbors._kd_tree.newObj", "sklearn.neighbors._ball_tree.newObj"),
+    *("sklearn.neighbors.kd_tree.newObj", "sklearn.neighbors.ball_tree.newObj"),
+    *("sklearn.neighbors.dist_metrics.newObj", "joblib.numpy_pickle.NDArrayWrapper"),
+    *("pandas.core.internals.managers.BlockManager", "pandas._libs.internals._unpickle_block"),
+    *("pandas.core.internals.managers.SingleBlockManager", "pandas.core.indexes.base._new_Index"),
+    *("pandas.core.indexes.datetimes._new_DatetimeIndex", "pandas._libs.arrays.NDArrayBacked"),
+    *(
+        "pandas._libs.tslibs.timestamps._unpickle_timestamp",
+        "pandas._libs.tslibs.nattype._nat_unpickle",
+    ),
+    *("torch.distributed._shard.sharded_tensor.api.ShardedTensor", "torch.Generator"),
+    *(
+        "torch.fx.graph_module.reduce_graph_module",
+        "torch.fx.graph_module.reduce_deploy_graph_module",
+    ),
+    *("torch._utils_internal.get_file_path",),
+)
+_HARMLESS = frozenset(
+    {
+        *_STANDARD,
+        *_MAKERS,
+        *(
+            f"{place}.{name}"
+            for place in ("cloudpickle.cloudpickle", "cloudpickle.cloudpickle_fast")
+            for name in _CLOUDPICKLE
+        ),
+    }
+)
+
+TERRITORIES = frozenset(
+    "torch torchvision torchaudio numpy scipy sklearn pandas joblib tensorflow keras tf_keras jax "
+    "jaxlib onnx onnxruntime safetensors h5py matplotlib PIL cv2 cloudpickle dill pip setuptools "
+    "pkg_resources distutils wheel _distutils_hack IPython ipykernel jupyter_client requests "
+    "urllib3 httpx aiohttp certifi charset_normalizer idna yaml jinja2 click rich tqdm fsspec "
+    "huggingface_hub modelport pyfive numcodecs pexpect ptyprocess psutil pytest _pytest py fabric "
+    "invoke paramiko smart_open boto3 botocore google ml_dtypes packaging attr attrs".split()
+)
+"""Packages in which every call that is not known is an attack; the standard library too."""
+
+ACT_WHEN_IMPORTED = frozenset({"antigravity", "this", "idlelib", "turtledemo", "turtle", "test"})
+"""Modules of Python that open a window or a browser, or print, as soon as they are imported."""
+
+STANDARD_LIBRARY = frozenset(
+    "__future__ abc aifc antigravity annotationlib argparse array ast asynchat asyncio "
+    "asyncore atexit audioop base64 bdb binascii binhex bisect builtins bz2 cProfile calendar "
+    "cgi cgitb chunk cmath cmd code codecs codeop collections colorsys compileall compression "
+    "concurrent configparser contextlib contextvars copy copyreg crypt csv ctypes curses "
+    "dataclasses datetime dbm decimal difflib dis distutils doctest email encodings ensurepip "
+    "enum errno faulthandler fcntl filecmp fileinput fnmatch formatter fractions ftplib "
+    "functools gc genericpath getopt getpass gettext glob graphlib grp gzip hashlib heapq "
+    "hmac html http idlelib imaplib imghdr imp importlib inspect io ipaddress itertools json "
+    "keyword lib2to3 linecache locale logging lzma macpath mailbox mailcap marshal math "
+    "mimetypes mmap modulefinder msilib msvcrt multiprocessing netrc nis nntplib nt ntpath "
+    "nturl2path numbers opcode operator optparse os ossaudiodev parser pathlib pdb pickle "
+    "pickletools pipes pkgutil platform plistlib poplib posix posixpath pprint profile pstats "
+    "pty pwd py_compile pyclbr pydoc pydoc_data pyexpat queue quopri random re readline "
+    "reprlib resource rlcompleter runpy sched secrets select selectors shelve shlex shutil "
+    "signal site sitecustomize usercustomize smtpd smtplib sndhdr socket socketserver spwd "
+    "sqlite3 sre_compile sre_constants sre_parse ssl stat statistics string stringprep struct "
+    "subprocess sunau symbol symtable sys sysconfig syslog tabnanny tarfile telnetlib "
+    "tempfile termios test textwrap this threading time timeit tkinter token tokenize tomllib "
+    "trace traceback tracemalloc tty turtle turtledemo types typing unicodedata unittest "
+    "urllib uu uuid venv warnings wave weakref webbrowser winreg winsound wsgiref xdrlib xml "
+    "xmlrpc zipapp zipfile zipimport zlib zoneinfo BaseHTTPServer Bastion CGIHTTPServer "
+    "ConfigParser Cookie DocXMLRPCServer HTMLParser MimeWriter SimpleHTTPServer "
+    "SimpleXMLRPCServer SocketServer StringIO Tkinter UserString anydbm bsddb cStringIO "
+    "cookielib dbhash dircache dl dumbdbm exceptions fpformat gdbm htmlentitydefs httplib "
+    "ihooks imputil md5 mhlib mimetools mutex new os2emxpath popen2 posixfile repr rexec "
+    "rfc822 robotparser sets sgmllib sha statvfs stringold sv thread toaiff urllib2 urlparse "
+    "user whichdb xmllib xmlrpclib".split()
+)
+"""The standard library of Python 2.7 to 3.14, modules that begin with an underscore apart."""
+
+
+def is_harmless(name: str) -> bool:
+    """Whether calling that name only keeps or copies what it is given."""
+    # Cython writes one such function beside each of its classes; it makes the class and sets a
+    # state that the stream spells out.
+    return name in _HARMLESS or name.rsplit(".", 1)[-1].startswith("__pyx_unpickle_")
+
+
+def is_territory(name: str) -> bool:
+    """Whether the name lies in a package all of whose harmless callables are known."""
+    top = package(name)
+    return top in TERRITORIES or top in STANDARD_LIBRARY or (top[:1] == "_" and top[:2] != "__")
