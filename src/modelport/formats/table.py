@@ -16,8 +16,9 @@ from modelport.model.model import Model
 
 CONTAINERS: dict[str, tuple[str, ...]] = {
     "hdf5": ("keras_h5", "keras_weights_h5", "hdf5"),
-    "zip": ("keras_v3", "npz"),
+    "zip": ("keras_v3", "npz", "pytorch"),
     "json": ("safetensors",),
+    "pickle": ("pytorch_legacy",),
     "protobuf": ("onnx",),
 }
 
@@ -31,6 +32,8 @@ def container(candidate: Candidate) -> str:
         return "hdf5"
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return "zip"
+    if head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05":
+        return "pickle"
     if head[8:10] == b'{"' or (head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32):
         return "json"
     # Last, for what another container holds may lie at such a place by chance.

@@ -1,0 +1,169 @@
+"""What a saved object of torch holds: state dicts, optimizers, modules, and the user's own keys.
+
+Nothing here goes by names alone: a state dict is a mapping from text to tensors, an optimizer has
+``state`` and ``param_groups``, a module has ``_modules`` and ``_parameters``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from modelport.formats.shared.pickle.objects import Attributed, Objects, class_name
+from modelport.formats.shared.pickle.plain import plain
+from modelport.formats.shared.torch.module import is_module, read_module
+from modelport.formats.shared.torch.optimizer import is_optimizer, read_optimizer
+from modelport.formats.shared.torch.tensors import Array
+from modelport.model.component import Component
+from modelport.model.model import Model
+from modelport.model.tensor import Tensor
+from modelport.model.training import TrainingConfig
+from modelport.wire.pickle import Stub
+
+_DEEPEST = 32
+_VERSIONS = "_metadata"
+
+
+class Contents:
+    """Puts what an object holds into a model, part by part."""
+
+    def __init__(self, model: Model, objects: Objects) -> None:
+        self.model = model
+        self.objects = objects
+
+    def read(self, root: Any) -> None:
+        """Everything that the saved object holds.
+
+        Where it is one state dict, or has just one inside, weights keep their own names; where
+        there are several, each name begins with the key of its state dict.
+        """
+        built = self.objects.build(root)
+        if isinstance(built, Array):
+            self._tensor("tensor", built)
+        elif is_state_dict(built, self.objects):
+            self._state_dict("", built)
+        elif isinstance(built, Stub):
+            self._object("", built)
+        elif is_optimizer(built, self.objects):
+            self._optimizer("the file", built)
+        elif isinstance(built, Mapping):
+            self._keys(built)
+        else:
+            self._value("value", built)
+        self._evidence()
+
+    def _keys(self, mapping: Mapping[Any, Any]) -> None:
+        built = {_key(key): self.objects.build(value) for key, value in mapping.items()}
+        dicts = [key for key, value in built.items() if is_state_dict(value, self.objects)]
+        for key, value in built.items():
+            if key in dicts:
+                self._state_dict("" if len(dicts) == 1 else f"{key}.", value)
+            elif is_optimizer(value, self.objects):
+                self._optimizer(key, value)
+            elif isinstance(value, Stub):
+                self._object(key, value)
+            else:
+                self._value(key, value)
+
+    def _state_dict(self, prefix: str, mapping: Mapping[str, Any]) -> None:
+        for name, value in mapping.items():
+            built = self.objects.build(value)
+            if isinstance(built, Array):
+                self._tensor(prefix + name, built)
+            elif built is not None:
+                self._value(prefix + name, built)
+        versions = mapping.attributes.get(_VERSIONS) if isinstance(mapping, Attributed) else None
+        if versions is not None:
+            self.model.extras.setdefault("versions", {})[prefix] = plain(versions, self.objects)
+
+    def _tensor(self, name: str, array: Array) -> None:
+        tensor = Tensor(name, array.data)
+        if "quantizer" in array.extra:
+            tensor.metadata["quantizer"] = str(plain(array.extra["quantizer"], self.objects))
+        self.model.graph.tensors[name] = tensor
+        self.model.extras.setdefault("arrays", {})[name] = array
+
+    def _optimizer(self, key: str, mapping: Mapping[str, Any]) -> None:
+        if self.model.optimizer_state is not None:  # a second one, as GANs have
+            self.model.hyperparameters[key] = plain(mapping, self.objects)
+            return
+        optimizer, state = read_optimizer(mapping, self.objects)
+        if self.model.training is None:
+            self.model.training = TrainingConfig("torch")
+        self.model.training.optimizer = optimizer
+        if state.tensors or state.step is not None:
+            self.model.optimizer_state = state
+            self.model.evidence[Component.OPTIMIZER_STATE] = f"the state under {key!r}"
+        self.model.evidence[Component.OPTIMIZER] = (
+            f"param_groups under {key!r}; the class is told from its settings"
+        )
+
+    def _object(self, key: str, stub: Stub) -> None:
+        name = class_name(stub)
+        if is_module(stub):
+            if name.startswith("torch.nn.modules.loss."):
+                if self.model.training is None:
+                    self.model.training = TrainingConfig("torch")
+                self.model.training.loss = name.rsplit(".", 1)[-1]
+                self.model.evidence[Component.LOSS] = f"the criterion under {key!r}"
+                return
+            for path, array in read_module(self.model, stub, self.objects, key):
+                self._tensor(path, array)
+            return
+        self.model.extras.setdefault("python_objects", {})[key or "object"] = plain(
+            stub, self.objects
+        )
+
+    def _value(self, path: str, value: Any, depth: int = 0) -> None:
+        """Tensors wherever they lie become tensors; the rest is told as plain values."""
+        arrays = list(find_arrays(path, value, self.objects))
+        for name, array in arrays:
+            self._tensor(name, array)
+        if arrays and isinstance(value, Array):
+            return
+        shown = plain(value, self.objects)
+        if isinstance(value, str):
+            self.model.metadata[path] = shown
+        else:
+            self.model.hyperparameters[path] = shown
+
+    def _evidence(self) -> None:
+        model = self.model
+        if model.graph.tensors and model.dialect is None:
+            text = "a state_dict: names of layers, but no architecture"
+            model.evidence[Component.WEIGHTS] = text
+
+
+def _key(key: Any) -> str:
+    return key if isinstance(key, str) else repr(key)[:100]
+
+
+def is_state_dict(value: Any, objects: Objects) -> bool:
+    """Whether a value maps texts to tensors, extra states of modules apart."""
+    if not isinstance(value, Mapping) or not value:
+        return False
+    if not all(isinstance(key, str) for key in value):
+        return False
+    tensors = 0
+    for key, item in value.items():
+        built = objects.build(item)
+        if isinstance(built, Array):
+            tensors += 1
+        elif built is not None and not key.endswith("_extra_state"):
+            return False
+    return tensors > 0
+
+
+def find_arrays(path: str, value: Any, objects: Objects) -> Iterator[tuple[str, Array]]:
+    """The tensors inside a value, by their path; each container is entered once."""
+    waiting, seen = [(path, value)], set[int]()
+    while waiting:
+        where, found = waiting.pop()
+        built = objects.build(found)
+        if isinstance(built, Array):
+            yield where, built
+        elif isinstance(built, Mapping | list | tuple) and id(built) not in seen:
+            seen.add(id(built))
+            items = built.items() if isinstance(built, Mapping) else enumerate(built)
+            inside = [(f"{where}.{_key(key)}", item) for key, item in items]
+            waiting.extend(reversed(inside))

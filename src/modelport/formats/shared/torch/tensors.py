@@ -1,0 +1,184 @@
+"""Tensors of torch from the calls that rebuild them (``torch._utils``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from modelport.errors import MalformedFile
+from modelport.formats.shared.pickle.allowed import ELEMENTS
+from modelport.formats.shared.pickle.names import canonical
+from modelport.formats.shared.pickle.objects import Builder, Objects
+from modelport.formats.shared.torch.storage import Storage, view
+from modelport.model.dtype import DTYPES, DType
+from modelport.model.tensor import TensorData
+from modelport.wire.pickle import PersistentId, Reference, Stub
+
+_DTYPES = {
+    "float": "float32",
+    "double": "float64",
+    "half": "float16",
+    "long": "int64",
+    "int": "int32",
+    "short": "int16",
+    "cfloat": "complex64",
+    "cdouble": "complex128",
+    "quint8": "uint8",
+    "qint8": "int8",
+    "qint32": "int32",
+    "float4_e2m1fn_x2": "float4_e2m1fn",
+}
+
+
+@dataclass(slots=True)
+class Array:
+    """A tensor of torch: its values, and what torch keeps beside them.
+
+    ``storage`` is what it is a view of: tensors with the same one share memory. ``parameter``
+    tells an ``nn.Parameter`` from a plain tensor. ``extra`` are scale and zero point of quantised
+    values, the layout and shape of sparse ones.
+    """
+
+    data: TensorData
+    storage: Storage | None = None
+    requires_grad: bool = False
+    parameter: bool = False
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def storage_type(reference: Any) -> DType | None:
+    """The dtype of a storage class (``torch.FloatStorage``); None for an untyped one.
+
+    Raises:
+        KeyError: no class of storages.
+    """
+    word = canonical(reference).rsplit(".", 1)[-1].removesuffix("Storage").removesuffix("Tensor")
+    if word in ("Untyped", "_Untyped", "Typed", "_Typed", ""):
+        return None
+    return DTYPES[ELEMENTS[word]]
+
+
+def torch_dtype(reference: Any) -> DType | None:
+    """The dtype that ``torch.<name>`` means, or None where modelport has none."""
+    if not isinstance(reference, Reference) or reference.module != "torch":
+        return None
+    return DTYPES.get(_DTYPES.get(reference.name, reference.name))
+
+
+class Tensors:
+    """Builders of tensors for ``Objects``; ``objects`` is set once there is one."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.objects: Objects
+
+    @property
+    def builders(self) -> Mapping[str, Builder]:
+        """The builders by the name of what torch calls."""
+        return {
+            "torch._utils._rebuild_tensor": self._tensor,
+            "torch._utils._rebuild_tensor_v2": self._tensor,
+            "torch._utils._rebuild_tensor_v3": self._typed,
+            "torch._utils._rebuild_qtensor": self._quantised,
+            "torch._utils._rebuild_parameter": self._parameter,
+            "torch._utils._rebuild_parameter_with_state": self._parameter,
+            "torch._tensor._rebuild_from_type_v2": self._subclass,
+            "torch.nn.parameter.Parameter": self._old_parameter,
+            "torch.nn.parameter.Buffer": self._parameter,
+            "torch.Size": lambda stub: stub.args[0] if stub.args else (),
+            "torch.device": lambda stub: ":".join(map(str, stub.args)),
+        } | {f"torch.{word}Tensor": self._old_tensor for word in ELEMENTS}
+
+    def _tensor(self, stub: Stub) -> Any:
+        storage, rest = self._storage(stub)
+        if storage is None or storage.dtype is None or len(rest) < 3:
+            return stub
+        return self._view(stub, storage, storage.dtype, rest)
+
+    def _typed(self, stub: Stub) -> Any:
+        storage, rest = self._storage(stub)
+        dtype = torch_dtype(rest[5]) if len(rest) > 5 else None
+        if storage is None or dtype is None:
+            return stub
+        return self._view(stub, storage, dtype, rest)
+
+    def _quantised(self, stub: Stub) -> Any:
+        storage, rest = self._storage(stub)
+        if storage is None or storage.dtype is None or len(rest) < 4:
+            return stub
+        made = self._view(stub, storage, storage.dtype, [*rest[:3], *rest[4:]])
+        if isinstance(made, Array) and isinstance(rest[3], tuple):
+            made.extra["quantizer"] = rest[3]
+        return made
+
+    def _parameter(self, stub: Stub) -> Any:
+        made = self.objects.build(stub.args[0]) if stub.args else stub
+        if not isinstance(made, Array):
+            return stub
+        wanted = stub.args[1] if len(stub.args) > 1 else True
+        return Array(made.data, made.storage, wanted is True, True, made.extra)
+
+    def _subclass(self, stub: Stub) -> Any:
+        """``(function, type, arguments, state)``: the function's tensor, of another class."""
+        if len(stub.args) < 3 or not isinstance(stub.args[2], tuple):
+            return stub
+        made = Stub(stub.opcode, stub.args[0], stub.args[2], {}, stub.offset)
+        return self.objects.build(made)
+
+    def _old_parameter(self, stub: Stub) -> Any:
+        """Before 0.4 a Parameter was made of a tensor, or empty and then given a state."""
+        if stub.args:
+            return self._parameter(stub)
+        for state in stub.states:
+            if isinstance(state, tuple) and state:
+                made = self.objects.build(state[0])
+                if isinstance(made, Array):
+                    wanted = len(state) > 1 and state[1] is True
+                    return Array(made.data, made.storage, wanted, True)
+        return stub
+
+    def _old_tensor(self, stub: Stub) -> Any:
+        """``torch.FloatTensor()`` with the state (storage, offset, size, stride)."""
+        for state in stub.states:
+            if isinstance(state, tuple) and len(state) == 4:
+                storage = self.objects.build(state[0])
+                if isinstance(storage, Storage) and storage.dtype is not None:
+                    return self._view(stub, storage, storage.dtype, list(state[1:]))
+        return stub
+
+    def _storage(self, stub: Stub) -> tuple[Storage | None, list[Any]]:
+        found = self.objects.build(stub.args[0]) if stub.args else None
+        return (found if isinstance(found, Storage) else None), list(stub.args[1:])
+
+    def _view(self, stub: Stub, storage: Storage, dtype: DType, rest: list[Any]) -> Any:
+        offset, size, stride = rest[0], self._extents(rest[1]), self._extents(rest[2])
+        if not isinstance(offset, int) or size is None or stride is None:
+            raise MalformedFile(
+                self.name,
+                offset=stub.offset,
+                expected="whole numbers for offset, size and stride of a tensor",
+                found="something else",
+            )
+        grad = len(rest) > 3 and rest[3] is True
+        return Array(view(storage, dtype, offset, size, stride), storage, grad)
+
+    def _extents(self, value: Any) -> tuple[int, ...] | None:
+        value = self.objects.build(value)
+        if not isinstance(value, tuple | list):
+            return None
+        return tuple(value) if all(type(extent) is int for extent in value) else None
+
+
+def no_outside(name: str) -> Any:
+    """For streams that may not refer to anything outside: refuses every persistent id."""
+
+    def refuse(persistent: PersistentId) -> Any:
+        raise MalformedFile(
+            name,
+            offset=persistent.offset,
+            expected="a pickle that is complete in itself",
+            found="an object outside the stream",
+        )
+
+    return refuse
