@@ -16,32 +16,28 @@ one-byte one is stands in the archive's comment.
 from __future__ import annotations
 
 import json
-import math
 import re
-from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from modelport.errors import ConversionError, MalformedFile, ModelportError, UnsupportedFeature
+from modelport.errors import ConversionError, ModelportError
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
+from modelport.formats.shared.numpy_arrays import TYPES, Stored, array_data
 from modelport.formats.shared.weights_only import fitting, report_left_out
 from modelport.model.component import Component, Holds
 from modelport.model.dataset import Dataset
-from modelport.model.dtype import DTYPES, OBJECT, STRING, DType
+from modelport.model.dtype import STRING
 from modelport.model.model import Finding, Level, Model
 from modelport.model.report import Kind, Report
-from modelport.model.tensor import Box, FileSlice, Tensor, TensorData
+from modelport.model.tensor import Tensor
 from modelport.wire.json import parse
-from modelport.wire.npy import NpyHeader, read_header, write_header
-from modelport.wire.source import ByteSource
+from modelport.wire.npy import read_header, write_header
 from modelport.wire.zip import ZipArchive
 from modelport.wire.zip_records import is_contained
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from modelport.wire.output import Output
     from modelport.wire.zip_write import ZipWriter
 
@@ -50,25 +46,6 @@ ALIGNMENT = 64  # numpy pads the .npy header to this, so that the values can be 
 _SUFFIX = ".npy"
 _NOTE = "modelport"
 
-_TYPES = {
-    "b1": "bool",
-    "?": "bool",
-    "i1": "int8",
-    "i2": "int16",
-    "i4": "int32",
-    "i8": "int64",
-    "u1": "uint8",
-    "u2": "uint16",
-    "u4": "uint32",
-    "u8": "uint64",
-    "f1": "float8_e5m2",  # what numpy writes for the one float8 that claims to be a float
-    "f2": "float16",
-    "f4": "float32",
-    "f8": "float64",
-    "c8": "complex64",
-    "c16": "complex128",
-    "V2": "bfloat16",
-}
 _RAW = (
     "float8_e4m3fn",
     "float8_e4m3fnuz",
@@ -76,8 +53,7 @@ _RAW = (
     "float8_e5m2fnuz",
     "float8_e8m0fnu",
 )
-_CODES = {name: code for code, name in _TYPES.items() if code != "?"} | dict.fromkeys(_RAW, "V1")
-_DESCR = re.compile(r"[<>|=]?(?P<code>[a-zA-Z?]\d*)(?P<unit>\[[^\]]*\])?")
+_CODES = {name: code for code, name in TYPES.items() if code != "?"} | dict.fromkeys(_RAW, "V1")
 _WORD = re.compile(r"[A-Za-z]+")
 _DATA_WORDS = {
     *("x", "y", "xs", "ys", "bx", "by", "id", "ids", "data", "dataset", "batch", "loss", "losses"),
@@ -126,7 +102,11 @@ def read_arrays(archive: ZipArchive, findings: list[Finding]) -> dict[str, Tenso
         if _has_objects(header.descr):
             what = f"array {name!r} holds Python objects (a pickle)"
             findings.append(Finding("NPZ-001", Level.NEEDS_CODE, what, member))
-        tensors[name] = Tensor(name, _data(source, header, noted.get(name)))
+        length = source.size - header.start
+        stored = Stored(
+            source, header.start, length, header.descr, header.shape, header.fortran_order
+        )
+        tensors[name] = Tensor(name, array_data(stored, noted.get(name)))
     return tensors
 
 
@@ -146,125 +126,6 @@ def _noted_dtypes(archive: ZipArchive) -> dict[str, str]:
     if not isinstance(noted, dict):
         return {}
     return {name: found for name, found in noted.items() if found in _RAW}
-
-
-def _data(source: ByteSource, header: NpyHeader, noted: str | None) -> TensorData:
-    descr = header.descr
-    match = _DESCR.fullmatch(descr) if isinstance(descr, str) else None
-    code = match["code"] if match else ""
-    if code[:1] in ("S", "U") and code[1:].strip("0"):
-        return _text(source, header, int(code[1:]) * (4 if code[0] == "U" else 1))
-    if noted is not None and code == "V1":
-        found = DTYPES[noted]
-    elif code in _TYPES:
-        found = DTYPES[_TYPES[code]]
-    else:
-        return Unreadable(source.name, header.shape, f"numpy type {descr!r}"[:100])
-    return _numbers(source, header, found, big=descr[:1] == ">" and found.bits > 8)
-
-
-def _numbers(source: ByteSource, header: NpyHeader, dtype: DType, *, big: bool) -> TensorData:
-    """Plain values: a file slice, swapped and transposed as it is read where needed."""
-    shape = header.shape[::-1] if header.fortran_order else header.shape
-    length = source.size - header.start
-    data: TensorData = FileSlice(source, header.start, length, dtype, shape)
-    if big:
-        data = Computed(data, "swap")
-    if header.fortran_order and len(shape) > 1:
-        data = Computed(data, "transpose")
-    return data
-
-
-def _text(source: ByteSource, header: NpyHeader, width: int) -> TensorData:
-    needed, stored = width * math.prod(header.shape), source.size - header.start
-    if needed != stored:
-        raise MalformedFile(
-            source.name,
-            offset=header.start,
-            expected=f"{needed:,} bytes for {header.descr} {list(header.shape)}",
-            found=f"{stored:,} bytes",
-        )
-    return Text(source, header)
-
-
-@dataclass(frozen=True, slots=True)
-class Computed:
-    """Values that are stored in another byte order (``swap``) or axis order (``transpose``)."""
-
-    stored: TensorData
-    how: str
-
-    @property
-    def dtype(self) -> DType:
-        """The type of one element."""
-        return self.stored.dtype
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The extent of each axis."""
-        return self.stored.shape if self.how == "swap" else self.stored.shape[::-1]
-
-    def read_box(self, box: Box) -> NDArray[Any]:
-        """The values inside ``box``."""
-        if self.how == "swap":
-            return self.stored.read_box(box).byteswap()
-        from modelport.model.expression import source
-
-        return source(Tensor("", self.stored)).transpose().read_box(box)
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """Fixed-width strings: ``S`` gives bytes, ``U`` gives str, without the padding zeros."""
-
-    source: ByteSource
-    header: NpyHeader
-    dtype: DType = STRING
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The extent of each axis."""
-        return self.header.shape
-
-    def read_box(self, box: Box) -> NDArray[Any]:
-        """The values inside ``box``; the whole array is read."""
-        import numpy as np
-
-        start = self.header.start
-        raw = self.source.read_at(start, self.source.size - start)
-        _check_text(self.source.name, start, raw, self.header.descr)
-        order: Literal["F", "C"] = "F" if self.header.fortran_order else "C"
-        whole = np.frombuffer(raw, self.header.descr) if raw else np.empty(0, object)
-        values = whole.reshape(self.shape, order=order).astype(object)
-        return values[tuple(slice(begin, stop) for begin, stop in box)]
-
-
-def _check_text(name: str, start: int, raw: bytes, descr: str) -> None:
-    """Refuse code points that are none; numpy would fail on them with an error of its own."""
-    import numpy as np
-
-    if "U" not in descr:
-        return
-    codes = np.frombuffer(raw, ">u4" if descr[0] == ">" else "<u4")
-    wrong = np.flatnonzero((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes < 0xE000)))
-    if wrong.size:
-        at = int(wrong[0])
-        found = f"{int(codes[at]):#x}"
-        raise MalformedFile(name, offset=start + 4 * at, expected="a code point", found=found)
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """An array whose type modelport lists but does not read, such as Python objects."""
-
-    name: str
-    shape: tuple[int, ...]
-    what: str
-    dtype: DType = OBJECT
-
-    def read_box(self, box: Box) -> NDArray[Any]:
-        """Raises UnsupportedFeature, naming the type."""
-        raise UnsupportedFeature(self.name, self.what)
 
 
 def write(model: Model, output: Output, report: Report) -> None:
