@@ -29,6 +29,16 @@ class ModelportError(Exception):
         if len(message) > LONGEST:
             message = f"{message[: LONGEST // 2]}…{message[-LONGEST // 2 + 1 :]}"
         super().__init__(message)
+        self._findings: tuple[Any, ...] = ()
+
+    @property
+    def findings(self) -> tuple[Any, ...]:
+        """What was found (``modelport.model.model.Finding``) before the file could not be read."""
+        return self._findings
+
+    @findings.setter
+    def findings(self, found: tuple[Any, ...]) -> None:
+        self._findings = found
 
     @property
     def fields(self) -> dict[str, Any]:

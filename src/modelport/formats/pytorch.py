@@ -54,6 +54,7 @@ def read(candidate: Candidate) -> Model:
     program = interpret(source)
     model.findings.extend(judge(program, PICKLE))
     if program.error is not None:
+        program.error.findings = tuple(model.findings)
         raise program.error
     storages = ZipStorages(archive, f"{folder}/")
     tensors = Tensors(source.name)

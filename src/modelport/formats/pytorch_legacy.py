@@ -67,6 +67,7 @@ def _interpret(source: ByteSource, model: Model) -> list[Program]:
         program = interpret(source, start)
         model.findings.extend(judge(program, part))
         if program.error is not None:
+            program.error.findings = tuple(model.findings)
             raise program.error
         programs.append(program)
         start = program.end

@@ -18,11 +18,13 @@ CONTAINERS: dict[str, tuple[str, ...]] = {
     "hdf5": ("keras_h5", "keras_weights_h5", "hdf5"),
     "zip": ("keras_v3", "npz", "pytorch"),
     "json": ("safetensors",),
-    "pickle": ("pytorch_legacy",),
-    "protobuf": ("onnx",),
+    "pickle": ("pytorch_legacy", "pickle"),
+    "compressed": ("pickle",),
+    "protobuf": ("onnx", "pickle"),
 }
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_WRAPPED = (b"\x1f", b"B", b"\xfd", b"]", b"\x04", b"x")
 
 
 def container(candidate: Candidate) -> str:
@@ -32,12 +34,26 @@ def container(candidate: Candidate) -> str:
         return "hdf5"
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return "zip"
-    if head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05":
-        return "pickle"
-    if head[8:10] == b'{"' or (head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32):
+    if _is_json(candidate):
         return "json"
+    if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
+        return "pickle"
+    if head[:1] in _WRAPPED:
+        from modelport.wire.compressed import kind
+
+        if kind(head) is not None:
+            return "compressed"
     # Last, for what another container holds may lie at such a place by chance.
     return "hdf5" if _hdf5_after_userblock(candidate) else "protobuf"
+
+
+def _is_json(candidate: Candidate) -> bool:
+    """Whether a length comes first and then a JSON object; a pickle may have its bytes there."""
+    head = candidate.head
+    length = int.from_bytes(head[:8], "little")
+    if head[:1] == b"\x80" and length > candidate.source.size:
+        return False
+    return head[8:10] == b'{"' or (head[8:9] == b"{" and length < 1 << 32)
 
 
 def _hdf5_after_userblock(candidate: Candidate) -> bool:

@@ -2,6 +2,7 @@
 
 from modelport.wire.pickle.interpret import interpret
 from modelport.wire.pickle.limits import Limits
+from modelport.wire.pickle.machine import Payload
 from modelport.wire.pickle.program import Fault, FaultKind, Program
 from modelport.wire.pickle.values import Blob, BlobKind, PersistentId, Reference, Stub
 
@@ -11,6 +12,7 @@ __all__ = [
     "Fault",
     "FaultKind",
     "Limits",
+    "Payload",
     "PersistentId",
     "Program",
     "Reference",

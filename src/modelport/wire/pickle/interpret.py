@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from modelport.errors import LimitExceeded, MalformedFile
 from modelport.wire.pickle.limits import Limits
-from modelport.wire.pickle.machine import Machine
+from modelport.wire.pickle.machine import Machine, Payload
 from modelport.wire.pickle.opcodes import HANDLERS, STOP
 from modelport.wire.pickle.program import FaultKind, Program
 from modelport.wire.source import ByteSource
 
 
-def interpret(source: ByteSource, start: int = 0, limits: Limits | None = None) -> Program:
+def interpret(
+    source: ByteSource,
+    start: int = 0,
+    limits: Limits | None = None,
+    payload: Payload | None = None,
+) -> Program:
     """What the stream that begins at ``start`` says, up to its STOP.
+
+    ``payload`` finds bytes of an object's own in the middle of the stream, which are passed over.
 
     Raises nothing for a broken stream: ``Program.error`` says what is wrong, and everything that
     was met before is kept, for a real unpickler would have acted on it before it failed.
     """
-    machine = Machine(source, start, limits or Limits())
+    machine = Machine(source, start, limits or Limits(), payload)
     program = machine.program
     try:
         _run(machine)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from modelport.errors import LimitExceeded, MalformedFile
 from modelport.wire.pickle.limits import Limits
 from modelport.wire.pickle.program import Fault, FaultKind, Program
 from modelport.wire.pickle.reader import Reader
+from modelport.wire.pickle.values import Stub
 from modelport.wire.source import ByteSource
+
+Payload = Callable[[Stub, ByteSource, int], tuple[int, int] | None]
+"""Tells where the bytes begin and end that an object just built reads from the file, or None.
+
+Called with the object, the source, and the offset where the stream goes on.
+"""
 
 _WORD = 60
 _MUTABLE = (list, dict, set, bytearray)
@@ -32,14 +40,18 @@ class Machine:
         "frame_end",
         "limits",
         "memo",
+        "payload",
         "program",
         "reader",
         "stack",
     )
 
-    def __init__(self, source: ByteSource, start: int, limits: Limits) -> None:
+    def __init__(
+        self, source: ByteSource, start: int, limits: Limits, payload: Payload | None = None
+    ) -> None:
         self.reader = Reader(source, start)
         self.limits = limits
+        self.payload = payload
         self.program = Program(start)
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}

@@ -92,10 +92,21 @@ def build(machine: Machine) -> None:
     target = machine.top()
     if isinstance(target, Stub):
         target.states.append(state)
+        _pass_payload(machine, target)
     elif isinstance(target, Reference):
         machine.fault(FaultKind.CHANGED_GLOBAL, f"the state of {target} is set")
     else:
         machine.broken("an object to give a state", type(target).__name__)
+
+
+def _pass_payload(machine: Machine, target: Stub) -> None:
+    reader = machine.reader
+    place = machine.payload(target, machine.source, reader.position) if machine.payload else None
+    if place is not None:
+        target.payload = place
+        if machine.frame_end == reader.position:  # joblib ends its frame before such bytes
+            machine.frame_end = None
+        reader.skip(place[1] - reader.position)
 
 
 def persistent_line(machine: Machine) -> None:

@@ -39,6 +39,7 @@ class Stub:
 
     ``args`` is a tuple in every stream that a pickler wrote. ``states`` are the arguments of BUILD,
     ``items`` what is appended or added, ``pairs`` what is set under a key, each in order.
+    ``payload`` is where bytes lie that its class reads from the file in the middle of the stream.
     """
 
     opcode: str
@@ -49,6 +50,7 @@ class Stub:
     states: list[Any] = field(default_factory=list)
     items: list[Any] = field(default_factory=list)
     pairs: list[tuple[Any, Any]] = field(default_factory=list)
+    payload: tuple[int, int] | None = None
 
 
 class BlobKind(StrEnum):

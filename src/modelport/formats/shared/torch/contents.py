@@ -6,11 +6,12 @@ Nothing here goes by names alone: a state dict is a mapping from text to tensors
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from modelport.formats.shared.pickle.objects import Attributed, Objects, class_name
 from modelport.formats.shared.pickle.plain import plain
+from modelport.formats.shared.pickle.walk import find
 from modelport.formats.shared.torch.module import is_module, read_module
 from modelport.formats.shared.torch.optimizer import is_optimizer, read_optimizer
 from modelport.formats.shared.torch.tensors import Array
@@ -20,7 +21,6 @@ from modelport.model.tensor import Tensor
 from modelport.model.training import TrainingConfig
 from modelport.wire.pickle import Stub
 
-_DEEPEST = 32
 _VERSIONS = "_metadata"
 
 
@@ -114,9 +114,9 @@ class Contents:
             stub, self.objects
         )
 
-    def _value(self, path: str, value: Any, depth: int = 0) -> None:
+    def _value(self, path: str, value: Any) -> None:
         """Tensors wherever they lie become tensors; the rest is told as plain values."""
-        arrays = list(find_arrays(path, value, self.objects))
+        arrays = list(find(value, self.objects, Array, path))
         for name, array in arrays:
             self._tensor(name, array)
         if arrays and isinstance(value, Array):
@@ -152,18 +152,3 @@ def is_state_dict(value: Any, objects: Objects) -> bool:
         elif built is not None and not key.endswith("_extra_state"):
             return False
     return tensors > 0
-
-
-def find_arrays(path: str, value: Any, objects: Objects) -> Iterator[tuple[str, Array]]:
-    """The tensors inside a value, by their path; each container is entered once."""
-    waiting, seen = [(path, value)], set[int]()
-    while waiting:
-        where, found = waiting.pop()
-        built = objects.build(found)
-        if isinstance(built, Array):
-            yield where, built
-        elif isinstance(built, Mapping | list | tuple) and id(built) not in seen:
-            seen.add(id(built))
-            items = built.items() if isinstance(built, Mapping) else enumerate(built)
-            inside = [(f"{where}.{_key(key)}", item) for key, item in items]
-            waiting.extend(reversed(inside))

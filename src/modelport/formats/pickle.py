@@ -1,0 +1,148 @@
+"""Pickles: any Python objects; also those of joblib, and in a compressed wrapper.
+
+Written by ``pickle.dump`` (scikit-learn models, arrays, checkpoints of JAX and Chainer) and
+``joblib.dump``. Specification: PEP 307, 3154 and 574; https://github.com/joblib/joblib. Holds
+whatever was pickled: arrays become tensors under their path, everything else is shown as a tree of
+classes, attributes and values. Nothing is imported, and no class is asked to build itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelport.errors import MalformedFile
+from modelport.formats.candidate import Candidate
+from modelport.formats.format import Format
+from modelport.formats.shared.pickle.arrays import Arrays, NumpyArray
+from modelport.formats.shared.pickle.judge import judge
+from modelport.formats.shared.pickle.objects import Objects
+from modelport.formats.shared.pickle.plain import plain
+from modelport.formats.shared.pickle.walk import find
+from modelport.model.component import Component, Holds
+from modelport.model.model import Finding, Level, Model
+from modelport.model.tensor import Tensor
+from modelport.wire.compressed import kind, peek, unpack
+from modelport.wire.pickle import PersistentId, Program, interpret
+from modelport.wire.source import ByteSource
+
+_PROTO = 0x80
+_MOST_STREAMS = 10_000
+_PRODUCERS = {
+    "sklearn": "scikit-learn",
+    "xgboost": "XGBoost",
+    "torch": "PyTorch",
+    "joblib": "joblib",
+}
+
+
+def match(candidate: Candidate) -> bool:
+    """Whether the file, or what is in its compressed wrapper, is a pickle from its first byte."""
+    wrapper = kind(candidate.head)
+    if wrapper is not None:
+        return _begins(peek(candidate.source, wrapper))
+    if _begins(candidate.head):
+        return True
+    program = interpret(candidate.source)  # protocol 0 and 1 have no sign of their own
+    return program.error is None or bool(program.references)
+
+
+def _begins(head: bytes) -> bool:
+    return len(head) > 2 and head[0] == _PROTO and 2 <= head[1] <= 5
+
+
+def read(candidate: Candidate) -> Model:
+    """Every object of the file, one stream after the other.
+
+    Raises:
+        MalformedFile: a stream is broken, refers to objects outside, or is followed by bytes that
+            are none; LimitExceeded: a stream wants too much. What was found before is in
+            ``findings`` of the error.
+    """
+    wrapper = kind(candidate.head)
+    source: ByteSource = candidate.source if wrapper is None else unpack(candidate.source, wrapper)
+    model = Model(format=FORMAT.name, path=str(candidate.path), bytes=candidate.source.size)
+    arrays = Arrays(source)
+    programs = _interpret(source, model, arrays)
+    objects = Objects(arrays.builders, lambda persistent: persistent)
+    arrays.objects = objects
+    values = [program.value for program in programs]
+    root = values[0] if len(values) == 1 else values
+    for path, array in find(root, objects, NumpyArray):
+        name = path or "array"
+        model.graph.tensors[name] = Tensor(name, array.data)
+    if not isinstance(objects.build(root), NumpyArray):
+        model.extras["python_objects"] = plain(root, objects)
+        model.evidence[Component.PYTHON_OBJECTS] = "the pickled objects, shown as inert stubs"
+    if model.graph.tensors:
+        model.evidence[Component.WEIGHTS] = "arrays of numpy, by their path; no architecture"
+    model.format_version = str(max(program.protocol for program in programs))
+    model.producer.name = _producer(programs)
+    return model
+
+
+def _interpret(source: ByteSource, model: Model, arrays: Arrays) -> list[Program]:
+    programs: list[Program] = []
+    start = 0
+    while start < source.size and len(programs) < _MOST_STREAMS:
+        program = interpret(source, start, payload=arrays.payload)
+        place = "" if not programs else f"stream {len(programs) + 1}"
+        for inner in arrays.nested.values():
+            model.findings.extend(judge(inner, f"{place} array".strip()))
+        model.findings.extend(judge(program, place))
+        _refuse_outside(source, program, model)
+        if program.error is not None:
+            program.error.findings = tuple(model.findings)
+            raise program.error
+        programs.append(program)
+        start = program.end
+    return programs
+
+
+def _refuse_outside(source: ByteSource, program: Program, model: Model) -> None:
+    for persistent in program.persistent[:1]:
+        where = f"at byte {persistent.offset:,}"
+        what = "refers to an object outside the stream, which no plain pickle can"
+        model.findings.append(Finding("PKL-014", Level.MALFORMED, what, where))
+        program.error = program.error or _outside(source, persistent)
+
+
+def _outside(source: ByteSource, persistent: PersistentId) -> MalformedFile:
+    return MalformedFile(
+        source.name,
+        offset=persistent.offset,
+        expected="a pickle that is complete in itself",
+        found="an object outside the stream",
+    )
+
+
+def _producer(programs: list[Program]) -> str | None:
+    """The package whose classes the file holds, where there is one that people name."""
+    tops = [found.module.split(".", 1)[0] for program in programs for found in program.references]
+    known = {
+        "sklearn": "scikit-learn",
+        "joblib": "joblib",
+        "xgboost": "XGBoost",
+        "torch": "PyTorch",
+    }
+    return next(
+        (known[top] for top in ("sklearn", "xgboost", "torch", "joblib") if top in tops), None
+    )
+
+
+_HOLDS: dict[Component, Any] = dict.fromkeys(Component, Holds.NEVER) | {
+    Component.WEIGHTS: Holds.MAY,
+    Component.PYTHON_OBJECTS: Holds.MAY,
+}
+
+FORMAT = Format(
+    name="pickle",
+    title="Python pickle",
+    framework="Python",
+    status="alive",
+    specification="https://docs.python.org/3/library/pickle.html",
+    extensions=(".pkl", ".pickle", ".joblib"),
+    holds=_HOLDS,
+    samples={},
+    match=match,
+    read=read,
+)
