@@ -19,6 +19,7 @@ CONTAINERS: dict[str, tuple[str, ...]] = {
     "zip": ("keras_v3", "npz", "pytorch"),
     "json": ("safetensors",),
     "pickle": ("pytorch_legacy", "pickle"),
+    "tar": ("pytorch_tar",),
     "compressed": ("pickle",),
     "protobuf": ("onnx", "pickle"),
 }
@@ -38,6 +39,8 @@ def container(candidate: Candidate) -> str:
         return "json"
     if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return "pickle"
+    if head[257:262] == b"ustar" or _is_old_tar(head):
+        return "tar"
     if head[:1] in _WRAPPED:
         from modelport.wire.compressed import kind
 
@@ -45,6 +48,15 @@ def container(candidate: Candidate) -> str:
             return "compressed"
     # Last, for what another container holds may lie at such a place by chance.
     return "hdf5" if _hdf5_after_userblock(candidate) else "protobuf"
+
+
+def _is_old_tar(head: bytes) -> bool:
+    """Whether a checksum stands where tar had nothing else before POSIX to be known by."""
+    if len(head) < 512 or not head[148:154].strip(b" ").isdigit():
+        return False
+    from modelport.wire.tar import is_tar
+
+    return is_tar(head)
 
 
 def _is_json(candidate: Candidate) -> bool:

@@ -103,6 +103,7 @@ _TORCH |= {
     "torch.device": kinds(str, int, least=1),
     "torch.finfo": kinds(Reference),
     "torch.serialization._get_layout": plain_name,
+    "torch.autograd.variable.Variable": either(nothing, kinds(Stub, bool, bool, least=1)),
     "torch.nn.parameter.Parameter": either(nothing, kinds(Stub, bool, least=1)),
     "torch.nn.parameter.Buffer": either(nothing, kinds(Stub, bool, bool, least=1)),
     "torch.nn.backends.thnn._get_thnn_function_backend": nothing,

@@ -85,6 +85,7 @@ class Tensors:
             "torch._utils._rebuild_parameter_with_state": self._parameter,
             "torch._tensor._rebuild_from_type_v2": self._subclass,
             "torch.nn.parameter.Parameter": self._old_parameter,
+            "torch.autograd.variable.Variable": self._old_parameter,
             "torch.nn.parameter.Buffer": self._parameter,
             "torch.Size": lambda stub: stub.args[0] if stub.args else (),
             "torch.device": lambda stub: ":".join(map(str, stub.args)),
