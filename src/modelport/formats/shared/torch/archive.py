@@ -1,0 +1,109 @@
+"""Objects that ``torch.save`` put into a zip archive: a pickle, and its storages as members."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelport.errors import MalformedFile
+from modelport.formats.shared.pickle.judge import judge
+from modelport.formats.shared.pickle.objects import Objects
+from modelport.formats.shared.torch.storage import Storage
+from modelport.formats.shared.torch.tensors import Tensors, storage_type
+from modelport.model.model import Model
+from modelport.wire.pickle import PersistentId, Reference, interpret
+from modelport.wire.zip import ZipArchive
+
+PICKLE = "data.pkl"
+_WORD_BYTES = 64
+
+
+def top_folder(archive: ZipArchive) -> str | None:
+    """The one folder that all members lie in, or None."""
+    tops = {name.split("/", 1)[0] for name in archive.members}
+    flat = any("/" not in name for name in archive.members)
+    return tops.pop() if len(tops) == 1 and not flat else None
+
+
+def read_object(
+    archive: ZipArchive,
+    folder: str,
+    model: Model,
+    *,
+    member: str = PICKLE,
+    data: str = "data",
+    own: str = "",
+) -> tuple[Any, Objects]:
+    """The object in a pickle of the archive, and what builds the values inside it.
+
+    ``data`` is the folder of the storages. What the pickle would do goes into the model's
+    findings; names that begin with ``own`` are classes that the file itself describes.
+
+    Raises:
+        MalformedFile, LimitExceeded: the pickle is broken; what was found before is with the error.
+    """
+    source = archive.open(f"{folder}{member}")
+    program = interpret(source)
+    model.findings.extend(judge(program, member, own))
+    if program.error is not None:
+        program.error.findings = tuple(model.findings)
+        raise program.error
+    storages = ZipStorages(archive, folder, data)
+    tensors = Tensors(source.name)
+    objects = Objects(tensors.builders, storages.find)
+    tensors.objects = objects
+    return program.value, objects
+
+
+class ZipStorages:
+    """Finds the storages that persistent ids name in the members of an archive."""
+
+    def __init__(self, archive: ZipArchive, folder: str, data: str) -> None:
+        self._archive = archive
+        self._folder = folder
+        self._data = data
+        self._swapped = word(archive, f"{folder}byteorder") == "big"
+        self._found: dict[str, Storage] = {}
+
+    def find(self, persistent: PersistentId) -> Any:
+        """The storage of ``('storage', type, key, location, numel)``.
+
+        Raises:
+            MalformedFile: another kind of id, no such member, or a member of another size.
+        """
+        parts = persistent.id
+        if not (
+            isinstance(parts, tuple)
+            and len(parts) == 5
+            and parts[0] == "storage"
+            and isinstance(parts[1], Reference)
+            and isinstance(parts[2], str)
+            and isinstance(parts[4], int)
+        ):
+            raise MalformedFile(
+                f"{self._archive.source.name}!{self._folder}",
+                offset=persistent.offset,
+                expected="a storage with type, key, location and count",
+                found="another persistent id",
+            )
+        key = parts[2]
+        if key not in self._found:
+            self._found[key] = self._open(parts)
+        return self._found[key]
+
+    def _open(self, parts: tuple[Any, ...]) -> Storage:
+        _, kind, key, location, count = parts
+        dtype = storage_type(kind)
+        source = self._archive.open(f"{self._folder}{self._data}/{key}")
+        needed = count if dtype is None else dtype.nbytes(count)
+        if source.size != needed:
+            raise MalformedFile(
+                source.name, expected=f"{needed:,} bytes", found=f"{source.size:,} bytes"
+            )
+        return Storage(key, dtype, str(location), source, 0, needed, self._swapped)
+
+
+def word(archive: ZipArchive, member: str) -> str | None:
+    """A member of one short word, or None where there is none."""
+    if member not in archive.members:
+        return None
+    return archive.read(member, _WORD_BYTES).decode("ascii", "replace").strip()

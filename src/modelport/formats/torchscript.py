@@ -1,0 +1,66 @@
+"""TorchScript archives: modules, their weights, and their code as text.
+
+Written by ``torch.jit.save``. Members under one folder: ``data.pkl`` (the module's attributes),
+``constants.pkl``, ``code/__torch__/**.py`` (a typed subset of Python), storages in ``data/``.
+Specification: https://github.com/pytorch/pytorch/blob/main/torch/csrc/jit/docs/serialization.md.
+Holds architecture, weights, and what was attached to the module.
+"""
+
+from __future__ import annotations
+
+from modelport.formats.candidate import Candidate
+from modelport.formats.format import Format
+from modelport.formats.shared.torch.archive import PICKLE, read_object, top_folder, word
+from modelport.formats.shared.torch.script_module import OWN, read_modules
+from modelport.model.component import Component, Holds
+from modelport.model.model import Model
+from modelport.model.tensor import Tensor
+
+_CONSTANTS = "constants.pkl"
+
+
+def match(candidate: Candidate) -> bool:
+    """Whether a zip holds one folder with ``data.pkl`` and code or constants."""
+    archive, folder = candidate.zip, top_folder(candidate.zip)
+    if folder is None or f"{folder}/{PICKLE}" not in archive.members:
+        return False
+    return f"{folder}/{_CONSTANTS}" in archive.members or any(
+        name.startswith(f"{folder}/code/") for name in archive.members
+    )
+
+
+def read(candidate: Candidate) -> Model:
+    """The tree of modules with their weights; the code stays text."""
+    archive, folder = candidate.zip, f"{top_folder(candidate.zip)}/"
+    model = Model(format=FORMAT.name, path=str(candidate.path), bytes=candidate.source.size)
+    value, objects = read_object(archive, folder, model, own=OWN)
+    for name, array in read_modules(model, value, objects):
+        model.graph.tensors[name] = Tensor(name, array.data)
+    if f"{folder}{_CONSTANTS}" in archive.members:
+        read_object(archive, folder, model, member=_CONSTANTS, data="constants", own=OWN)
+    model.producer.name = "PyTorch"
+    model.format_version = word(archive, f"{folder}version")
+    return model
+
+
+FORMAT = Format(
+    name="torchscript",
+    title="TorchScript archive",
+    framework="PyTorch",
+    status="alive",
+    specification=(
+        "https://github.com/pytorch/pytorch/blob/main/torch/csrc/jit/docs/serialization.md"
+    ),
+    extensions=(".pt", ".ts"),
+    holds=dict.fromkeys(Component, Holds.NEVER)
+    | {
+        Component.ARCHITECTURE: Holds.ALWAYS,
+        Component.WEIGHTS: Holds.MAY,
+        Component.HYPERPARAMETERS: Holds.MAY,
+        Component.METADATA: Holds.MAY,
+    },
+    samples={},
+    match=match,
+    read=read,
+    dialect="torch",
+)
