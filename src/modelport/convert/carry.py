@@ -41,6 +41,8 @@ def carry(model: Model, target: Format, report: Report) -> Model:
         carried = replace(model)
     elif model.dialect == "keras" and target.dialect == "ai.onnx":
         carried = _keras_to_onnx(model, report)
+    elif model.dialect == "torch" and target.dialect == "ai.onnx":
+        carried = _torch_to_onnx(model)
     else:
         why = f"modelport has no way yet from {model.format} to {target.name}"
         raise ConversionError(model.path, why, report.changes)
@@ -61,14 +63,25 @@ def canonical(model: Model, report: Report) -> Model:
 def _keras_to_onnx(model: Model, report: Report) -> Model:
     from modelport.dialects.keras.lower import lower
     from modelport.dialects.keras.upgrade import upgrade
-    from modelport.dialects.onnx.builder import IR_VERSION, OPSET, OTHER_OPSETS
 
     # The training config goes along in the words of the source: ONNX gives them no meaning.
     upgraded = upgrade(model, report)
     graph = lower(upgraded.graph, upgraded.graph.name or "model", report)
+    return _as_onnx(upgraded, graph)
+
+
+def _torch_to_onnx(model: Model) -> Model:
+    from modelport.dialects.torch.lower import lower
+
+    return _as_onnx(model, lower(model.graph, model.graph.name or "model"))
+
+
+def _as_onnx(model: Model, graph: Graph) -> Model:
+    from modelport.dialects.onnx.builder import IR_VERSION, OPSET, OTHER_OPSETS
+
     domains = {node.domain for inner in graph.subgraphs() for node in inner.nodes}
     return replace(
-        upgraded,
+        model,
         producer=Producer("modelport", VERSION),
         dialect="ai.onnx",
         kind="graph",

@@ -1,0 +1,1 @@
+"""The vocabulary of PyTorch: aten operators to ONNX."""

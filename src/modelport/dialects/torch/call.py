@@ -1,0 +1,191 @@
+"""One call of an aten operator as its lowering sees it, and the registry of lowerings."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any, TypeAlias, TypeVar
+
+from modelport.dialects.onnx import ops
+from modelport.dialects.onnx.builder import Builder
+from modelport.dialects.onnx.edge import Edge
+from modelport.errors import ConversionError
+from modelport.model.dtype import BOOL, DTYPES, FLOAT32, INT64, DType
+from modelport.model.expression import Expression, source
+from modelport.model.tensor import Tensor
+
+FAMILIES = (
+    "activation",
+    "convolution",
+    "create",
+    "elementwise",
+    "embedding",
+    "linear",
+    "normalization",
+    "recurrent",
+    "reduce",
+    "shape",
+)
+"""The modules of ``operators`` that hold lowerings, imported when the first one is needed."""
+
+BROKEN = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What a lowering raises when it is given arguments that no torch could have written."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parameter:
+    """A weight as an argument: its tensor, and the name it gets in the graph."""
+
+    tensor: Tensor
+    name: str
+
+    @property
+    def dtype(self) -> DType:
+        """The type of one element."""
+        return self.tensor.dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The extent of each axis."""
+        return self.tensor.shape
+
+    @property
+    def rank(self) -> int:
+        """The number of axes."""
+        return len(self.tensor.shape)
+
+    @property
+    def expression(self) -> Expression:
+        """The weight, to be rearranged."""
+        return source(self.tensor)
+
+
+Value: TypeAlias = Edge | Parameter
+Number: TypeAlias = int | float | bool | Edge
+Argument: TypeAlias = Any
+Lower: TypeAlias = Callable[..., Any]
+
+_LOWERINGS: dict[str, Lower] = {}
+_Lower = TypeVar("_Lower", bound=Lower)
+
+
+def aten(*names: str) -> Callable[[_Lower], _Lower]:
+    """Register a function as the lowering of the operators of those names.
+
+    ``name`` is for every overload, ``name.overload`` for one of them. The function's parameters
+    after the call are the operator's arguments under the names of its schema, with ``x`` for
+    ``self``; those with a default may be missing. It returns an edge, or a list of them.
+    """
+
+    def register(function: _Lower) -> _Lower:
+        for name in names:
+            _LOWERINGS[name] = function
+        return function
+
+    return register
+
+
+@cache
+def lowerings() -> Mapping[str, Lower]:
+    """Every lowering, by the name of its operator."""
+    for family in FAMILIES:
+        import_module(f"modelport.dialects.torch.operators.{family}")
+    return _LOWERINGS
+
+
+@cache
+def arguments_of(function: Lower) -> tuple[str, ...]:
+    """The names of a lowering's arguments, in the order of the schema."""
+    return tuple(inspect.signature(function).parameters)[1:]
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of an operator.
+
+    ``name`` is the node's own. ``types`` are the dtypes and shapes that the file states for the
+    outputs, None where it states none.
+    """
+
+    b: Builder
+    op_type: str
+    overload: str
+    name: str
+
+    def tensor(self, value: Any) -> Edge:
+        """A tensor argument as an edge; a Python number becomes a constant of rank 0."""
+        if isinstance(value, Edge):
+            return value
+        if isinstance(value, Parameter):
+            return self.b.weight(value.name, value.expression)
+        if isinstance(value, bool):
+            return self.b.constant(value, BOOL)
+        if isinstance(value, int):
+            return self.b.constant(value, INT64)
+        if isinstance(value, float):
+            return self.b.constant(value, FLOAT32)
+        raise ValueError(f"{value!r} is no tensor")
+
+    def weight(self, value: Parameter, expression: Expression, suffix: str = "") -> Edge:
+        """A weight in another arrangement, under the weight's own name."""
+        return self.b.weight(value.name + suffix, expression)
+
+    def extent(self, value: Number) -> ops.Extent:
+        """A number of elements: an int, or an int64 edge of shape (1,)."""
+        if isinstance(value, Edge):
+            return value if value.rank == 1 else ops.unsqueeze(self.b, value, 0)
+        return int(value)
+
+    def fixed(self, value: Any, what: str) -> int:
+        """A number that has to be known when the graph is made."""
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ConversionError(self.where, f"{what} is computed by the model")
+        return value
+
+    @property
+    def where(self) -> str:
+        """The node as errors name it."""
+        overload = f".{self.overload}" if self.overload else ""
+        return f"node {self.name!r} (aten::{self.op_type}{overload})"
+
+
+def pair(value: Any, rank: int) -> list[int]:
+    """A number for every spatial axis: given once, or as a list (empty: not given)."""
+    values = list(value) if isinstance(value, list | tuple) else [value]
+    return [int(item) for item in (values * rank if len(values) == 1 else values)]
+
+
+def torch_dtype(value: Any, default: DType | None = None) -> DType | None:
+    """The dtype of an argument ``dtype``: a name or ``{"dtype": name}``."""
+    if isinstance(value, Mapping):
+        value = value.get("dtype")
+    if value is None:
+        return default
+    return DTYPES[value] if isinstance(value, str) else value
+
+
+def run(call: Call, function: Lower, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Edge]:
+    """Let a lowering write its operators.
+
+    Raises:
+        ConversionError: ONNX cannot hold the call, or it has other arguments than torch gives.
+    """
+    names = arguments_of(function)
+    given = dict(zip(names, args, strict=False))
+    given |= {("x" if key == "self" else key): value for key, value in kwargs.items()}
+    unknown = [key for key in given if key not in names]
+    if unknown or len(args) > len(names):
+        what = ", ".join(map(repr, unknown)) or f"{len(args)} arguments"
+        raise ConversionError(call.where, f"it is given {what}, which modelport does not know")
+    try:
+        made = function(call, **given)
+    except ConversionError as error:
+        if error.where:
+            raise
+        raise ConversionError(call.where, error.why) from error
+    except BROKEN as error:
+        raise ConversionError(call.where, str(error) or type(error).__name__) from error
+    return [made] if isinstance(made, Edge) else list(made)

@@ -1,0 +1,1 @@
+"""Lowerings of aten operators, one file a family."""
