@@ -17,6 +17,7 @@ COMMANDS = {
     "convert": "Carry a model to another format and prove it.",
     "verify": "Run two files and compare what comes out.",
     "diff": "What two files hold that is not the same.",
+    "scan": "What a file would do to the one who loads it.",
     "formats": "Which component each format can hold.",
 }
 

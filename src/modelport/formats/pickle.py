@@ -17,16 +17,15 @@ from modelport.formats.shared.pickle.arrays import Arrays, NumpyArray
 from modelport.formats.shared.pickle.judge import judge
 from modelport.formats.shared.pickle.objects import Objects
 from modelport.formats.shared.pickle.plain import plain
+from modelport.formats.shared.pickle.streams import begins, read_streams
 from modelport.formats.shared.pickle.walk import find
 from modelport.model.component import Component, Holds
 from modelport.model.model import Finding, Level, Model
 from modelport.model.tensor import Tensor
 from modelport.wire.compressed import kind, peek, unpack
-from modelport.wire.pickle import PersistentId, Program, interpret
+from modelport.wire.pickle import Program, interpret
 from modelport.wire.source import ByteSource
 
-_PROTO = 0x80
-_MOST_STREAMS = 10_000
 _PRODUCERS = {
     "sklearn": "scikit-learn",
     "xgboost": "XGBoost",
@@ -39,15 +38,11 @@ def match(candidate: Candidate) -> bool:
     """Whether the file, or what is in its compressed wrapper, is a pickle from its first byte."""
     wrapper = kind(candidate.head)
     if wrapper is not None:
-        return _begins(peek(candidate.source, wrapper))
-    if _begins(candidate.head):
+        return begins(peek(candidate.source, wrapper))
+    if begins(candidate.head):
         return True
     program = interpret(candidate.source)  # protocol 0 and 1 have no sign of their own
     return program.error is None or bool(program.references)
-
-
-def _begins(head: bytes) -> bool:
-    return len(head) > 2 and head[0] == _PROTO and 2 <= head[1] <= 5
 
 
 def read(candidate: Candidate) -> Model:
@@ -81,20 +76,13 @@ def read(candidate: Candidate) -> Model:
 
 
 def _interpret(source: ByteSource, model: Model, arrays: Arrays) -> list[Program]:
-    programs: list[Program] = []
-    start = 0
-    while start < source.size and len(programs) < _MOST_STREAMS:
-        program = interpret(source, start, payload=arrays.payload)
-        place = "" if not programs else f"stream {len(programs) + 1}"
+    try:
+        programs = read_streams(source, model.findings, payload=arrays.payload)
+    finally:
         for inner in arrays.nested.values():
-            model.findings.extend(judge(inner, f"{place} array".strip()))
-        model.findings.extend(judge(program, place))
+            model.findings.extend(judge(inner, "array"))
+    for program in programs:
         _refuse_outside(source, program, model)
-        if program.error is not None:
-            program.error.findings = tuple(model.findings)
-            raise program.error
-        programs.append(program)
-        start = program.end
     return programs
 
 
@@ -103,16 +91,14 @@ def _refuse_outside(source: ByteSource, program: Program, model: Model) -> None:
         where = f"at byte {persistent.offset:,}"
         what = "refers to an object outside the stream, which no plain pickle can"
         model.findings.append(Finding("PKL-014", Level.MALFORMED, what, where))
-        program.error = program.error or _outside(source, persistent)
-
-
-def _outside(source: ByteSource, persistent: PersistentId) -> MalformedFile:
-    return MalformedFile(
-        source.name,
-        offset=persistent.offset,
-        expected="a pickle that is complete in itself",
-        found="an object outside the stream",
-    )
+        error = MalformedFile(
+            source.name,
+            offset=persistent.offset,
+            expected="a pickle that is complete in itself",
+            found="an object outside the stream",
+        )
+        error.findings = tuple(model.findings)
+        raise error
 
 
 def _producer(programs: list[Program]) -> str | None:

@@ -10,7 +10,13 @@ from __future__ import annotations
 
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
-from modelport.formats.shared.torch.archive import PICKLE, read_object, top_folder, word
+from modelport.formats.shared.torch.archive import (
+    PICKLE,
+    judge_others,
+    read_object,
+    top_folder,
+    word,
+)
 from modelport.formats.shared.torch.contents import Contents
 from modelport.model.component import Component, Holds
 from modelport.model.model import Model
@@ -33,6 +39,7 @@ def read(candidate: Candidate) -> Model:
     archive, folder = candidate.zip, f"{top_folder(candidate.zip)}/"
     model = Model(format=FORMAT.name, path=str(candidate.path), bytes=candidate.source.size)
     value, objects = read_object(archive, folder, model)
+    judge_others(archive, folder, model, (PICKLE,))
     Contents(model, objects).read(value)
     model.producer.name = "PyTorch"
     model.format_version = word(archive, f"{folder}version")

@@ -10,7 +10,13 @@ from __future__ import annotations
 
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
-from modelport.formats.shared.torch.archive import PICKLE, read_object, top_folder, word
+from modelport.formats.shared.torch.archive import (
+    PICKLE,
+    judge_others,
+    read_object,
+    top_folder,
+    word,
+)
 from modelport.formats.shared.torch.script_module import OWN, read_modules
 from modelport.model.component import Component, Holds
 from modelport.model.model import Model
@@ -38,6 +44,7 @@ def read(candidate: Candidate) -> Model:
         model.graph.tensors[name] = Tensor(name, array.data)
     if f"{folder}{_CONSTANTS}" in archive.members:
         read_object(archive, folder, model, member=_CONSTANTS, data="constants", own=OWN)
+    judge_others(archive, folder, model, (PICKLE, _CONSTANTS))
     model.producer.name = "PyTorch"
     model.format_version = word(archive, f"{folder}version")
     return model

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from modelport.errors import MalformedFile
-from modelport.formats.shared.pickle.judge import judge
 from modelport.formats.shared.pickle.objects import Objects
+from modelport.formats.shared.pickle.streams import begins, judge_member, read_streams
 from modelport.formats.shared.torch.storage import Storage
 from modelport.formats.shared.torch.tensors import Tensors, storage_type
 from modelport.model.model import Model
-from modelport.wire.pickle import PersistentId, Reference, interpret
+from modelport.wire.pickle import PersistentId, Reference
 from modelport.wire.zip import ZipArchive
 
 PICKLE = "data.pkl"
@@ -42,16 +42,32 @@ def read_object(
         MalformedFile, LimitExceeded: the pickle is broken; what was found before is with the error.
     """
     source = archive.open(f"{folder}{member}")
-    program = interpret(source)
-    model.findings.extend(judge(program, member, own))
-    if program.error is not None:
-        program.error.findings = tuple(model.findings)
-        raise program.error
+    program = read_streams(source, model.findings, member, own=own)[0]
     storages = ZipStorages(archive, folder, data)
     tensors = Tensors(source.name)
     objects = Objects(tensors.builders, storages.find)
     tensors.objects = objects
     return program.value, objects
+
+
+def judge_others(archive: ZipArchive, folder: str, model: Model, known: tuple[str, ...]) -> None:
+    """Judge every member that is a pickle and not one of ``known``, by its bytes or its name.
+
+    Storages are left out: their bytes may be anything.
+    """
+    for name in archive.members:
+        inside = name.removeprefix(folder)
+        if inside in known or _is_storage(inside):
+            continue
+        source = archive.open(name)
+        head = source.read_at(0, min(4, source.size))
+        if begins(head) or inside.endswith((".pkl", ".pickle")):
+            judge_member(source, model.findings, inside)
+
+
+def _is_storage(inside: str) -> bool:
+    place, _, key = inside.rpartition("/")
+    return key.isdigit() and bool(place)
 
 
 class ZipStorages:

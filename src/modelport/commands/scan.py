@@ -1,0 +1,151 @@
+"""``scan``: what a file could do to the one who loads it with its framework."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+from modelport.commands.open import open_model
+from modelport.errors import (
+    LimitExceeded,
+    MalformedFile,
+    ModelportError,
+    UnknownFormat,
+    UnsafeFile,
+)
+from modelport.model.model import Finding, Level
+from modelport.wire.source import FileSource
+
+SCHEMA = "modelport.scan/1"
+RULES = "1"
+"""The version of the rules: whoever keeps verdicts has to scan again when it changes."""
+
+_CHUNK = 1 << 20
+_ORDER = (Level.DANGEROUS, Level.MALFORMED, Level.NEEDS_CODE, Level.INERT)
+
+
+def scan(
+    paths: Iterable[str | os.PathLike[str]], *, jobs: int = 1, sha256: bool = True
+) -> dict[str, Any]:
+    """The verdict on every file (folders are walked), as the JSON of ``modelport scan --json``."""
+    files = sorted(scan_each(paths, jobs=jobs, sha256=sha256), key=lambda found: found["path"])
+    return {"schema": SCHEMA, "rules": RULES, "files": files}
+
+
+def scan_each(
+    paths: Iterable[str | os.PathLike[str]], *, jobs: int = 1, sha256: bool = True
+) -> Iterator[dict[str, Any]]:
+    """The verdict on one file after the other, as they are done."""
+    files = list(walk(paths))
+    if jobs <= 1 or len(files) < 2:
+        for path in files:
+            yield scan_file(path, sha256=sha256)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        waiting = {pool.submit(scan_file, path, sha256=sha256): path for path in files}
+        for done in as_completed(waiting):
+            try:
+                yield done.result()
+            except BrokenProcessPool:
+                yield _failed(waiting[done], "the process that read it ended without a word")
+
+
+def walk(paths: Iterable[str | os.PathLike[str]]) -> Iterator[str]:
+    """The files that are meant: those named, and in order all below the folders named."""
+    for path in paths:
+        if not Path(path).is_dir():
+            yield str(path)
+            continue
+        for folder, inside, names in os.walk(path):
+            inside.sort()
+            for name in sorted(names):
+                yield str(Path(folder, name))
+
+
+def scan_file(path: str, *, sha256: bool = True) -> dict[str, Any]:
+    """Format, verdict and findings of one file; it never raises for what the file holds."""
+    described: dict[str, Any] = {
+        "path": path,
+        "sha256": None,
+        "format": None,
+        "level": None,
+        "findings": [],
+    }
+    try:
+        if sha256:
+            described["sha256"] = digest(path)
+        model = open_model(path)
+    except ModelportError as error:
+        return described | _of_error(error)
+    findings = list(model.findings)
+    return described | {
+        "format": model.format,
+        "level": str(model.level),
+        "findings": [_plain(finding) for finding in findings],
+    }
+
+
+def digest(path: str | os.PathLike[str]) -> str:
+    """The SHA-256 of a file, read piece by piece."""
+    found = hashlib.sha256()
+    with FileSource(path) as source:
+        for start in range(0, source.size, _CHUNK):
+            found.update(source.read_at(start, min(_CHUNK, source.size - start)))
+    return found.hexdigest()
+
+
+def _of_error(error: ModelportError) -> dict[str, Any]:
+    """What is known of a file that does not open: what was found before, and why it does not."""
+    findings = list(error.findings)
+    own = _finding(error)
+    if own is not None and all(finding.what != own.what for finding in findings):
+        findings.append(own)
+    levels = [finding.level for finding in findings]
+    level = next((level for level in _ORDER if level in levels), None)
+    told = {"type": type(error).__name__, "message": str(error)}
+    return {
+        "level": str(level) if level else None,
+        "findings": [_plain(finding) for finding in findings],
+        "error": told,
+    }
+
+
+def _finding(error: ModelportError) -> Finding | None:
+    if isinstance(error, UnsafeFile):
+        return Finding("FIL-001", Level.DANGEROUS, error.what, error.where)
+    if isinstance(error, LimitExceeded):
+        return Finding("FIL-003", Level.MALFORMED, str(error), "")
+    if isinstance(error, MalformedFile):
+        return Finding("FIL-002", Level.MALFORMED, str(error), "")
+    return None
+
+
+def _failed(path: str, why: str) -> dict[str, Any]:
+    finding = Finding("FIL-004", Level.MALFORMED, why, "")
+    return {
+        "path": path,
+        "sha256": None,
+        "format": None,
+        "level": str(Level.MALFORMED),
+        "findings": [_plain(finding)],
+    }
+
+
+def _plain(finding: Finding) -> dict[str, str]:
+    return {
+        "rule": finding.rule,
+        "level": str(finding.level),
+        "what": finding.what,
+        "where": finding.where,
+    }
+
+
+def is_unknown(described: dict[str, Any]) -> bool:
+    """Whether a file is no model file at all, which is no fault of it."""
+    error = described.get("error") or {}
+    return error.get("type") == UnknownFormat.__name__
