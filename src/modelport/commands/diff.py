@@ -74,8 +74,8 @@ def _training(model: Model) -> dict[str, Any]:
 
 
 def _layers(a: Model, b: Model) -> dict[str, list[Any]]:
-    left = {layer["name"]: layer for layer in describe_layers(a).layers}
-    right = {layer["name"]: layer for layer in describe_layers(b).layers}
+    left = {layer["name"]: layer for layer in describe_layers(a, upgraded=True).layers}
+    right = {layer["name"]: layer for layer in describe_layers(b, upgraded=True).layers}
     if a.dialect != b.dialect:
         return {"only_a": [], "only_b": [], "changed": []}
     return {

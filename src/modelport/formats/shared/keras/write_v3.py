@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modelport.errors import ConversionError
+from modelport.formats.shared.keras.foreign import foreign_metadata, write_datasets
 from modelport.formats.shared.keras.write_config import model_entry
 from modelport.formats.shared.keras.write_store import write_model, write_optimizer
 from modelport.model.component import Component
@@ -43,6 +44,7 @@ def write(model: Model, output: Output, report: Report) -> None:
             write_model(writer, model.graph)
             if model.optimizer_state is not None and optimizer is not None:
                 write_optimizer(writer, optimizer, model.optimizer_state)
+            write_datasets(writer, model, report)
         _pack(model, output, entry, weights)
     for name in model.extras.get("members", {}):
         report.add(Kind.DROPPED, Component.METADATA, name, "a member that modelport does not copy")
@@ -80,6 +82,7 @@ def _pack(model: Model, output: Output, entry: dict[str, Any], weights: Path) ->
     metadata = {
         "keras_version": version if version.split(".")[0] == "3" else KERAS_VERSION,
         "date_saved": str(model.metadata.get("date_saved", NO_DATE)),
+        **foreign_metadata(model),
     }
     with ZipWriter(output.path) as archive:
         for name, value in (("metadata.json", metadata), ("config.json", entry)):
