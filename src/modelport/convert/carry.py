@@ -7,6 +7,7 @@ from dataclasses import replace
 from modelport.convert.account import account_for
 from modelport.errors import ConversionError
 from modelport.formats.format import Format
+from modelport.formats.table import by_name
 from modelport.model.component import Component, Holds
 from modelport.model.graph import Graph
 from modelport.model.model import Model, Producer
@@ -33,6 +34,10 @@ def carry(model: Model, target: Format, report: Report) -> Model:
         raise ConversionError("", f"modelport reads {target.name}, but does not write it")
     if target.holds[Component.ARCHITECTURE] is Holds.NEVER:
         carried = _weights_alone(model, target, report)
+    elif target.holds[Component.PYTHON_OBJECTS] is Holds.MAY and _same_objects(model, target):
+        carried = replace(model)
+    elif target.dialect is None:
+        carried = _weights_alone(model, target, report)
     elif model.dialect is None:
         raise ConversionError(model.path, NO_ARCHITECTURE, report.changes)
     elif model.dialect == target.dialect == "keras":
@@ -49,6 +54,11 @@ def carry(model: Model, target: Format, report: Report) -> Model:
     carried = replace(carried, format=target.name)
     account_for(model, carried, target, report)
     return carried
+
+
+def _same_objects(model: Model, target: Format) -> bool:
+    """Whether both formats hold the objects of one framework, which go along as they are."""
+    return by_name(model.format).framework == target.framework
 
 
 def canonical(model: Model, report: Report) -> Model:

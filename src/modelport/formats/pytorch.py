@@ -8,6 +8,8 @@ weights under their names (a state_dict), an optimizer's state, whole modules wi
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.shared.torch.archive import (
@@ -16,10 +18,18 @@ from modelport.formats.shared.torch.archive import (
     read_object,
     top_folder,
     word,
+    write_object,
 )
 from modelport.formats.shared.torch.contents import Contents
+from modelport.formats.shared.torch.rewrite import encoded, keep_object
 from modelport.model.component import Component, Holds
 from modelport.model.model import Model
+from modelport.model.report import Report
+
+if TYPE_CHECKING:
+    from modelport.wire.output import Output
+
+TITLE = "PyTorch checkpoint"
 
 
 def match(candidate: Candidate) -> bool:
@@ -40,15 +50,21 @@ def read(candidate: Candidate) -> Model:
     model = Model(format=FORMAT.name, path=str(candidate.path), bytes=candidate.source.size)
     value, objects = read_object(archive, folder, model)
     judge_others(archive, folder, model, (PICKLE,))
+    keep_object(model, value, objects)
     Contents(model, objects).read(value)
     model.producer.name = "PyTorch"
     model.format_version = word(archive, f"{folder}version")
     return model
 
 
+def write(model: Model, output: Output, report: Report) -> None:
+    """Write the object of another file of torch again, or the weights as a state_dict."""
+    write_object(output.path, "archive", encoded(model, TITLE, report, sources=False))
+
+
 FORMAT = Format(
     name="pytorch",
-    title="PyTorch checkpoint",
+    title=TITLE,
     framework="PyTorch",
     status="alive",
     specification="https://docs.pytorch.org/docs/stable/notes/serialization.html",
@@ -57,4 +73,5 @@ FORMAT = Format(
     samples={},
     match=match,
     read=read,
+    write=write,
 )

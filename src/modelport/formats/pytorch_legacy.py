@@ -9,7 +9,7 @@ keys of the storages in the order of their data; of each storage follow its numb
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelport.errors import MalformedFile
 from modelport.formats.candidate import Candidate
@@ -18,18 +18,30 @@ from modelport.formats.shared.pickle.judge import judge
 from modelport.formats.shared.pickle.objects import Objects
 from modelport.formats.shared.torch.contents import Contents
 from modelport.formats.shared.torch.module import source_text
+from modelport.formats.shared.torch.rewrite import SOURCE_CODE, encoded, keep_object
 from modelport.formats.shared.torch.storage import Storage
 from modelport.formats.shared.torch.tensors import Tensors, storage_type
 from modelport.model.component import Component, Holds
 from modelport.model.model import Finding, Level, Model
+from modelport.model.report import Report
 from modelport.wire.pickle import PersistentId, Program, Reference, interpret
+from modelport.wire.pickle.write import write as write_pickle
 from modelport.wire.source import ByteSource
+
+if TYPE_CHECKING:
+    from modelport.wire.output import Output
 
 MAGIC = 0x1950A86A20F9469CFC6C
 HEAD = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
 _PARTS = ("magic number", "protocol version", "system facts", "object", "storage keys")
 _COUNT_BYTES = 8
 _VERSION = 1001
+_FACTS = {
+    "protocol_version": _VERSION,
+    "little_endian": True,
+    "type_sizes": {"short": 2, "int": 4, "long": 4},
+}
+TITLE = "PyTorch checkpoint before 1.6"
 
 
 def match(candidate: Candidate) -> bool:
@@ -54,6 +66,7 @@ def read(candidate: Candidate) -> Model:
     tensors = Tensors(source.name)
     objects = Objects(tensors.builders, storages.find)
     tensors.objects = objects
+    keep_object(model, saved.value, objects)
     Contents(model, objects).read(saved.value)
     model.producer.name = "PyTorch"
     model.format_version = str(version.value)
@@ -89,7 +102,29 @@ def _keep_sources(model: Model, saved: Program) -> None:
         )
         if finding.what not in [known.what for known in model.findings]:
             model.findings.append(finding)
-        model.metadata.setdefault("source code", {})[name] = text[1]
+        model.metadata.setdefault(SOURCE_CODE, {})[name] = text[1]
+
+
+def write(model: Model, output: Output, report: Report) -> None:
+    """Write the object of another file of torch again, or the weights as a state_dict."""
+    made = encoded(model, TITLE, report, sources=True)
+    name = str(output.path)
+    keys = [storage.key for storage in sorted(made.storages, key=lambda found: found.key)]
+    by_key = {storage.key: storage for storage in made.storages}
+
+    def renamed(persistent: PersistentId) -> Any:
+        found = made.renamed(persistent)
+        return (*found, None) if found[:1] == ("storage",) and len(found) == 5 else found
+
+    with output.path.open("wb") as file:
+        for value in (MAGIC, _VERSION, _FACTS):
+            file.write(write_pickle(value, name))
+        file.write(write_pickle(made.value, name, renamed))
+        file.write(write_pickle(keys, name))
+        for key in keys:
+            file.write(by_key[key].count.to_bytes(_COUNT_BYTES, "little"))
+            for piece in by_key[key].pieces():
+                file.write(piece)
 
 
 class StreamStorages:
@@ -211,7 +246,7 @@ def _broken(source: ByteSource, program: Program, expected: str, found: str) -> 
 
 FORMAT = Format(
     name="pytorch-legacy",
-    title="PyTorch checkpoint before 1.6",
+    title=TITLE,
     framework="PyTorch",
     status="historic",
     specification="https://github.com/pytorch/pytorch/blob/main/torch/serialization.py",
@@ -220,4 +255,5 @@ FORMAT = Format(
     samples={},
     match=match,
     read=read,
+    write=write,
 )

@@ -16,7 +16,7 @@ from modelport.model.model import Model
 
 CONTAINERS: dict[str, tuple[str, ...]] = {
     "hdf5": ("keras_h5", "keras_weights_h5", "hdf5"),
-    "zip": ("keras_v3", "npz", "pytorch", "pt2", "torchscript"),
+    "zip": ("pytorch", "torchscript", "pt2", "npz", "keras_v3"),
     "json": ("safetensors",),
     "pickle": ("pytorch_legacy", "pickle"),
     "tar": ("pytorch_tar",),

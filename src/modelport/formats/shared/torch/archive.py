@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from modelport.errors import MalformedFile
 from modelport.formats.shared.pickle.objects import Objects
 from modelport.formats.shared.pickle.streams import begins, judge_member, read_streams
+from modelport.formats.shared.torch.encode import Encoded
 from modelport.formats.shared.torch.storage import Storage
 from modelport.formats.shared.torch.tensors import Tensors, storage_type
 from modelport.model.model import Model
 from modelport.wire.pickle import PersistentId, Reference
+from modelport.wire.pickle.write import write
 from modelport.wire.zip import ZipArchive
+from modelport.wire.zip_write import ZipWriter
 
 PICKLE = "data.pkl"
 _WORD_BYTES = 64
+_ALIGNMENT = 64
+_VERSION = b"3\n"
+_WORDS = {".format_version": b"1", ".storage_alignment": b"64", "byteorder": b"little"}
 
 
 def top_folder(archive: ZipArchive) -> str | None:
@@ -48,6 +55,18 @@ def read_object(
     objects = Objects(tensors.builders, storages.find)
     tensors.objects = objects
     return program.value, objects
+
+
+def write_object(path: Path, folder: str, encoded: Encoded) -> None:
+    """Write an object and its storages as ``torch.save`` lays them out, under one folder."""
+    stream = write(encoded.value, str(path), encoded.renamed)
+    with ZipWriter(path, alignment=_ALIGNMENT) as archive:
+        archive.add(f"{folder}/{PICKLE}", [stream], len(stream))
+        for name, text in _WORDS.items():
+            archive.add(f"{folder}/{name}", [text], len(text))
+        for storage in encoded.storages:
+            archive.add(f"{folder}/data/{storage.key}", storage.pieces(), storage.nbytes)
+        archive.add(f"{folder}/version", [_VERSION], len(_VERSION))
 
 
 def judge_others(archive: ZipArchive, folder: str, model: Model, known: tuple[str, ...]) -> None:
