@@ -156,6 +156,10 @@ def _components(described: dict[str, Any], most: int) -> list[tuple[str, str]]:
         ("training data", _training_data(described, most)),
         ("metadata", text.folded(_pairs(described["metadata"]), most=most)),
     ]
+    if described["python_objects"] is not None:
+        objects = described["python_objects"]
+        told = _pairs(objects) if isinstance(objects, dict) else [_short(objects)]
+        lines.append(("python objects", text.folded(told, most=most)))
     absent = [label for label, words in lines if not words]
     there = [(label, words) for label, words in lines if words]
     return [*there, ("not in the file", ", ".join(absent))] if absent else there

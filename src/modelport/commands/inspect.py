@@ -14,7 +14,7 @@ from modelport.errors import LimitExceeded, MalformedFile, ModelportError
 from modelport.formats.candidate import Candidate
 from modelport.formats.table import by_name, identify
 from modelport.model.component import Component
-from modelport.model.model import Model
+from modelport.model.model import Finding, Level, Model, strongest
 from modelport.wire.source import FileSource
 
 SCHEMA = "modelport.inspect/1"
@@ -64,6 +64,7 @@ def describe(model: Model, *, tensors: bool = False) -> dict[str, Any]:
         "signature": signature,
         "training_data": _training_data(model),
         "metadata": plain.plain(model.metadata),
+        "python_objects": plain.plain(model.extras.get("python_objects")),
     }
     if tensors:
         described["tensors"] = [
@@ -75,7 +76,10 @@ def describe(model: Model, *, tensors: bool = False) -> dict[str, Any]:
 def unreadable(path: str | os.PathLike[str], error: ModelportError) -> dict[str, Any]:
     """What can be said of a file that does not open: the same keys, the verdict, the finding."""
     broken = isinstance(error, MalformedFile | LimitExceeded)
-    finding = {"level": "malformed", "what": str(error), "where": str(path)}
+    findings = [_finding(found) for found in error.findings]
+    if broken and all(found["what"] != str(error) for found in findings):
+        findings.append({"level": "malformed", "what": str(error), "where": str(path)})
+    level = strongest(error.findings) if error.findings else Level.MALFORMED if broken else None
     described: dict[str, Any] = {
         "schema": SCHEMA,
         "path": str(path),
@@ -83,8 +87,8 @@ def unreadable(path: str | os.PathLike[str], error: ModelportError) -> dict[str,
         "format": {"name": _name(path), "title": None, "version": None},
         "producer": {"name": None, "version": None, "backend": None},
         "verdict": {
-            "level": "malformed" if broken else None,
-            "findings": [finding] if broken else [],
+            "level": str(level) if level else None,
+            "findings": findings,
         },
         "components": {str(component): False for component in Component},
         "evidence": {},
@@ -92,6 +96,7 @@ def unreadable(path: str | os.PathLike[str], error: ModelportError) -> dict[str,
     absent = ("architecture", "weights", "loss", "metrics", "optimizer", "optimizer_state")
     described |= dict.fromkeys(absent)
     described |= {"hyperparameters": {}, "signature": None, "training_data": None, "metadata": {}}
+    described["python_objects"] = None
     described["error"] = {"type": type(error).__name__, "message": str(error), **error.fields}
     return described
 
@@ -116,24 +121,31 @@ def _format(name: str, version: str | None) -> dict[str, Any]:
 
 
 def _verdict(model: Model) -> dict[str, Any]:
-    findings = [
-        {"rule": f.rule, "level": str(f.level), "what": f.what, "where": f.where}
-        for f in model.findings
-    ]
+    findings = [_finding(found) for found in model.findings]
     return {"level": str(model.level), "findings": findings}
+
+
+def _finding(found: Finding) -> dict[str, str]:
+    return {
+        "rule": found.rule,
+        "level": str(found.level),
+        "what": found.what,
+        "where": found.where,
+    }
 
 
 def _architecture(
     model: Model, described: Layers, signature: dict[str, Any] | None
 ) -> dict[str, Any] | None:
-    if model.dialect is None or signature is None:
+    if model.dialect is None:
         return None
+    ends = signature or {"inputs": [], "outputs": []}
     return {
         "dialect": model.dialect,
         "kind": model.kind,
         "nodes": sum(len(graph.nodes) for graph in model.graph.subgraphs()),
-        "inputs": [value["name"] for value in signature["inputs"]],
-        "outputs": [value["name"] for value in signature["outputs"]],
+        "inputs": [value["name"] for value in ends["inputs"]],
+        "outputs": [value["name"] for value in ends["outputs"]],
         "layers": described.layers,
         "convertible_to": described.convertible_to,
     }

@@ -18,7 +18,7 @@ from modelport.errors import (
     UnknownFormat,
     UnsafeFile,
 )
-from modelport.model.model import Finding, Level
+from modelport.model.model import Finding, Level, strongest
 from modelport.wire.source import FileSource
 
 SCHEMA = "modelport.scan/1"
@@ -26,7 +26,6 @@ RULES = "1"
 """The version of the rules: whoever keeps verdicts has to scan again when it changes."""
 
 _CHUNK = 1 << 20
-_ORDER = (Level.DANGEROUS, Level.MALFORMED, Level.NEEDS_CODE, Level.INERT)
 
 
 def scan(
@@ -105,8 +104,7 @@ def _of_error(error: ModelportError) -> dict[str, Any]:
     own = _finding(error)
     if own is not None and all(finding.what != own.what for finding in findings):
         findings.append(own)
-    levels = [finding.level for finding in findings]
-    level = next((level for level in _ORDER if level in levels), None)
+    level = strongest(findings) if findings else None
     told = {"type": type(error).__name__, "message": str(error)}
     return {
         "level": str(level) if level else None,

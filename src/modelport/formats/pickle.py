@@ -128,7 +128,10 @@ FORMAT = Format(
     specification="https://docs.python.org/3/library/pickle.html",
     extensions=(".pkl", ".pickle", ".joblib"),
     holds=_HOLDS,
-    samples={},
+    samples={
+        Component.WEIGHTS: "pickle/forest.joblib",
+        Component.PYTHON_OBJECTS: "pickle/forest.joblib",
+    },
     match=match,
     read=read,
 )

@@ -74,6 +74,9 @@ def read(candidate: Candidate) -> Model:
     model.producer.version = version if isinstance(version, str) else None
     model.format_version = _schema(written)
     model.evidence[Component.ARCHITECTURE] = f"aten operators in {member}"
+    model.evidence[Component.SIGNATURE] = f"the user's inputs and outputs in {member}"
+    if model.graph.tensors:
+        model.evidence[Component.WEIGHTS] = "parameters, buffers and constants beside the program"
     return model
 
 
@@ -189,9 +192,10 @@ FORMAT = Format(
         Component.ARCHITECTURE: Holds.ALWAYS,
         Component.WEIGHTS: Holds.MAY,
         Component.SIGNATURE: Holds.ALWAYS,
-        Component.METADATA: Holds.MAY,
     },
-    samples={},
+    samples=dict.fromkeys(
+        (Component.ARCHITECTURE, Component.WEIGHTS, Component.SIGNATURE), "pt2/network.pt2"
+    ),
     match=match,
     read=read,
     dialect="torch",

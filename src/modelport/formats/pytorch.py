@@ -20,9 +20,8 @@ from modelport.formats.shared.torch.archive import (
     word,
     write_object,
 )
-from modelport.formats.shared.torch.contents import Contents
+from modelport.formats.shared.torch.contents import HOLDS, Contents, proofs
 from modelport.formats.shared.torch.rewrite import encoded, keep_object
-from modelport.model.component import Component, Holds
 from modelport.model.model import Model
 from modelport.model.report import Report
 
@@ -69,8 +68,8 @@ FORMAT = Format(
     status="alive",
     specification="https://docs.pytorch.org/docs/stable/notes/serialization.html",
     extensions=(".pt", ".pth", ".bin", ".ckpt"),
-    holds=dict.fromkeys(Component, Holds.MAY),
-    samples={},
+    holds=HOLDS,
+    samples=proofs("pytorch/checkpoint.pt", "pytorch/module.pt"),
     match=match,
     read=read,
     write=write,

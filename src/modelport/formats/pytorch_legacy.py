@@ -16,12 +16,11 @@ from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.shared.pickle.judge import judge
 from modelport.formats.shared.pickle.objects import Objects
-from modelport.formats.shared.torch.contents import Contents
-from modelport.formats.shared.torch.module import source_text
+from modelport.formats.shared.torch.contents import HOLDS, Contents, proofs
+from modelport.formats.shared.torch.module import is_class, source_text
 from modelport.formats.shared.torch.rewrite import SOURCE_CODE, encoded, keep_object
 from modelport.formats.shared.torch.storage import Storage
 from modelport.formats.shared.torch.tensors import Tensors, storage_type
-from modelport.model.component import Component, Holds
 from modelport.model.model import Finding, Level, Model
 from modelport.model.report import Report
 from modelport.wire.pickle import PersistentId, Program, Reference, interpret
@@ -190,7 +189,7 @@ class StreamStorages:
         Raises:
             MalformedFile: another kind of id, or a storage that is not there.
         """
-        if source_text(persistent) is not None:
+        if is_class(persistent):
             return persistent
         if not _is_storage(persistent) or persistent.id[2] not in self._found:
             raise MalformedFile(
@@ -251,8 +250,8 @@ FORMAT = Format(
     status="historic",
     specification="https://github.com/pytorch/pytorch/blob/main/torch/serialization.py",
     extensions=(".pth", ".pt", ".th"),
-    holds=dict.fromkeys(Component, Holds.MAY),
-    samples={},
+    holds=HOLDS,
+    samples=proofs("pytorch-legacy/checkpoint.pth", "pytorch-legacy/module.pth"),
     match=match,
     read=read,
     write=write,

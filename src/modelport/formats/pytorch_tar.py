@@ -18,10 +18,9 @@ from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.shared.pickle.judge import judge
 from modelport.formats.shared.pickle.objects import Objects
-from modelport.formats.shared.torch.contents import Contents
+from modelport.formats.shared.torch.contents import HOLDS, Contents, proofs
 from modelport.formats.shared.torch.storage import Storage, view
 from modelport.formats.shared.torch.tensors import Array, Tensors, storage_type
-from modelport.model.component import Component, Holds
 from modelport.model.model import Model
 from modelport.wire.pickle import PersistentId, Program, Reference, interpret
 from modelport.wire.source import ByteSource
@@ -177,8 +176,8 @@ FORMAT = Format(
     status="historic",
     specification="https://github.com/pytorch/pytorch/blob/main/torch/serialization.py",
     extensions=(".pt",),
-    holds=dict.fromkeys(Component, Holds.MAY),
-    samples={},
+    holds=HOLDS,
+    samples=proofs("pytorch-tar/checkpoint.pt", "pytorch-tar/module.pt"),
     match=match,
     read=read,
 )

@@ -44,6 +44,8 @@ def read(candidate: Candidate) -> Model:
         model.graph.tensors[name] = Tensor(name, array.data)
     if f"{folder}{_CONSTANTS}" in archive.members:
         read_object(archive, folder, model, member=_CONSTANTS, data="constants", own=OWN)
+    if model.graph.tensors:
+        model.evidence[Component.WEIGHTS] = "parameters and buffers of the modules"
     judge_others(archive, folder, model, (PICKLE, _CONSTANTS))
     model.producer.name = "PyTorch"
     model.format_version = word(archive, f"{folder}version")
@@ -63,10 +65,8 @@ FORMAT = Format(
     | {
         Component.ARCHITECTURE: Holds.ALWAYS,
         Component.WEIGHTS: Holds.MAY,
-        Component.HYPERPARAMETERS: Holds.MAY,
-        Component.METADATA: Holds.MAY,
     },
-    samples={},
+    samples=dict.fromkeys((Component.ARCHITECTURE, Component.WEIGHTS), "torchscript/scripted.pt"),
     match=match,
     read=read,
     dialect="torch",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -32,6 +32,15 @@ class Finding:
     level: Level
     what: str
     where: str
+
+
+def strongest(findings: Iterable[Finding]) -> Level:
+    """The strongest level among findings; ``inert`` where there are none."""
+    levels = {finding.level for finding in findings}
+    for level in (Level.DANGEROUS, Level.MALFORMED, Level.NEEDS_CODE):
+        if level in levels:
+            return level
+    return Level.INERT
 
 
 @dataclass(slots=True)
@@ -112,10 +121,7 @@ class Model:
     @property
     def level(self) -> Level:
         """The strongest level among the findings; ``inert`` where there are none."""
-        for level in (Level.DANGEROUS, Level.MALFORMED, Level.NEEDS_CODE):
-            if any(finding.level is level for finding in self.findings):
-                return level
-        return Level.INERT
+        return strongest(self.findings)
 
     def __repr__(self) -> str:
         present = ", ".join(sorted(self.components))

@@ -15,13 +15,25 @@ from modelport.formats.shared.pickle.walk import find
 from modelport.formats.shared.torch.module import is_module, read_module
 from modelport.formats.shared.torch.optimizer import is_optimizer, read_optimizer
 from modelport.formats.shared.torch.tensors import Array
-from modelport.model.component import Component
+from modelport.model.component import Component, Holds
 from modelport.model.model import Model
 from modelport.model.tensor import Tensor
 from modelport.model.training import TrainingConfig
 from modelport.wire.pickle import Stub
 
 _VERSIONS = "_metadata"
+
+HOLDS = dict.fromkeys(Component, Holds.MAY) | {
+    Component.SIGNATURE: Holds.NEVER,
+    Component.TRAINING_DATA: Holds.NEVER,
+}
+"""What ``torch.save`` can put into a file of any age."""
+
+
+def proofs(everything: str, module: str) -> dict[Component, str]:
+    """The samples of a format of ``torch.save``: one with all components, one pickled module."""
+    held = {component for component, holds in HOLDS.items() if holds is not Holds.NEVER}
+    return dict.fromkeys(held, everything) | {Component.ARCHITECTURE: module}
 
 
 class Contents:
@@ -128,10 +140,19 @@ class Contents:
             self.model.hyperparameters[path] = shown
 
     def _evidence(self) -> None:
-        model = self.model
-        if model.graph.tensors and model.dialect is None:
-            text = "a state_dict: names of layers, but no architecture"
-            model.evidence[Component.WEIGHTS] = text
+        model, evidence = self.model, self.model.evidence
+        if model.graph.tensors:
+            evidence[Component.WEIGHTS] = (
+                "the parameters and buffers of the modules"
+                if model.dialect
+                else "a state_dict: names of layers, but no architecture"
+            )
+        if model.hyperparameters:
+            evidence[Component.HYPERPARAMETERS] = "numbers and settings under the user's own keys"
+        if model.metadata:
+            evidence[Component.METADATA] = "texts under the user's own keys"
+        if model.extras.get("python_objects"):
+            evidence[Component.PYTHON_OBJECTS] = "objects of other classes, as inert stubs"
 
 
 def _key(key: Any) -> str:

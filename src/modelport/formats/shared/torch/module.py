@@ -98,10 +98,13 @@ def _node(
     )
 
 
+def is_class(persistent: PersistentId) -> bool:
+    """Whether an id stands for a class: ``('module', class, source file, source)``."""
+    parts = persistent.id
+    return isinstance(parts, tuple) and len(parts) == 4 and parts[0] == "module"
+
+
 def source_text(persistent: PersistentId) -> tuple[str, str] | None:
     """The path and the text of a class's source code, which torch kept until 1.5, or None."""
-    parts = persistent.id
-    if isinstance(parts, tuple) and len(parts) == 4 and parts[0] == "module":
-        path, text = parts[2], parts[3]
-        return (path, text) if isinstance(path, str) and isinstance(text, str) else None
-    return None
+    path, text = persistent.id[2:] if is_class(persistent) else (None, None)
+    return (path, text) if isinstance(path, str) and isinstance(text, str) else None
