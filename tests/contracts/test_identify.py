@@ -20,10 +20,11 @@ def claims(path: Path) -> list[str]:
     return [found.name for found in map(load, modules) if found.match(candidate)]
 
 
-def test_every_format_is_in_one_container_under_its_name() -> None:
+def test_every_format_is_in_a_container_under_its_name() -> None:
     modules = [module for group in CONTAINERS.values() for module in group]
-    assert len(modules) == len(set(modules))
-    assert [found.name.replace("-", "_") for found in FORMATS] == modules
+    assert [found.name.replace("-", "_") for found in FORMATS] == list(dict.fromkeys(modules))
+    twice = {module for module in modules if modules.count(module) > 1}
+    assert twice == {"pickle"}  # which has no sign of its own, and comes in any compression
 
 
 @pytest.mark.parametrize(("expected", "path"), SAMPLES, ids=SAMPLE_IDS)
@@ -46,7 +47,7 @@ def test_the_extension_does_not_matter(expected: Format, path: Path, tmp_path: P
 @pytest.mark.parametrize(
     "content",
     [b"", b"\0", b"PK", b"\x89HDF\r\n\x1a\n", b"PK\x03\x04" + bytes(40), b"{}", b"hello " * 99,
-     bytes(4096), b"\x80\x04K\x01.", b"\x1f\x8b\x08" + bytes(30), b"MZ" + bytes(100)],
+     bytes(4096), b"\x80\x04K\x01", b"\x1f\x8b\x08" + bytes(30), b"MZ" + bytes(100)],
 )  # fmt: skip
 def test_what_is_no_model_ends_in_one_error(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"

@@ -28,8 +28,16 @@ def equal(a: Tensor, b: Tensor) -> bool:
     if a.dtype != b.dtype or a.shape != b.shape:
         return False
     if a.dtype.bits == 0:
-        return bool(np.array_equal(a.numpy(), b.numpy()))
+        return _texts(a) == _texts(b)
     return _same_bytes(a.pieces(), b.pieces())
+
+
+def _texts(tensor: Tensor) -> list[object]:
+    """Texts as the bytes that a file has for them: some formats do not tell the two apart."""
+    return [
+        value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+        for value in tensor.numpy().reshape(-1).tolist()
+    ]
 
 
 def _same_bytes(a: Iterable[bytes | memoryview], b: Iterable[bytes | memoryview]) -> bool:

@@ -19,6 +19,7 @@ from modelport.formats.shared.pickle.objects import Objects
 from modelport.formats.shared.pickle.plain import plain
 from modelport.formats.shared.pickle.streams import begins, read_streams
 from modelport.formats.shared.pickle.walk import find
+from modelport.formats.shared.torch.storage import LEGACY_HEAD
 from modelport.model.component import Component, Holds
 from modelport.model.model import Finding, Level, Model
 from modelport.model.tensor import Tensor
@@ -40,7 +41,7 @@ def match(candidate: Candidate) -> bool:
     if wrapper is not None:
         return begins(peek(candidate.source, wrapper))
     if begins(candidate.head):
-        return True
+        return not candidate.head.startswith(LEGACY_HEAD)
     program = interpret(candidate.source)  # protocol 0 and 1 have no sign of their own
     return program.error is None or bool(program.references)
 

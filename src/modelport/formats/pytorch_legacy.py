@@ -19,7 +19,7 @@ from modelport.formats.shared.pickle.objects import Objects
 from modelport.formats.shared.torch.contents import HOLDS, Contents, proofs
 from modelport.formats.shared.torch.module import is_class, source_text
 from modelport.formats.shared.torch.rewrite import SOURCE_CODE, encoded, keep_object
-from modelport.formats.shared.torch.storage import Storage
+from modelport.formats.shared.torch.storage import LEGACY_HEAD, Storage
 from modelport.formats.shared.torch.tensors import Tensors, storage_type
 from modelport.model.model import Finding, Level, Model
 from modelport.model.report import Report
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from modelport.wire.output import Output
 
 MAGIC = 0x1950A86A20F9469CFC6C
-HEAD = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
 _PARTS = ("magic number", "protocol version", "system facts", "object", "storage keys")
 _COUNT_BYTES = 8
 _VERSION = 1001
@@ -45,7 +44,7 @@ TITLE = "PyTorch checkpoint before 1.6"
 
 def match(candidate: Candidate) -> bool:
     """Whether the file begins with the pickle of torch's magic number."""
-    return candidate.head.startswith(HEAD)
+    return candidate.head.startswith(LEGACY_HEAD)
 
 
 def read(candidate: Candidate) -> Model:
@@ -66,10 +65,10 @@ def read(candidate: Candidate) -> Model:
     objects = Objects(tensors.builders, storages.find)
     tensors.objects = objects
     keep_object(model, saved.value, objects)
+    _keep_sources(model, saved)
     Contents(model, objects).read(saved.value)
     model.producer.name = "PyTorch"
     model.format_version = str(version.value)
-    _keep_sources(model, saved)
     return model
 
 

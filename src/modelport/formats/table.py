@@ -85,9 +85,9 @@ def load(module: str) -> Format:
 
 def formats() -> Iterator[Format]:
     """Every format, in the order of the table."""
-    for modules in CONTAINERS.values():
-        for module in modules:
-            yield load(module)
+    modules = (module for group in CONTAINERS.values() for module in group)
+    for module in dict.fromkeys(modules):
+        yield load(module)
 
 
 def by_name(name: str) -> Format:

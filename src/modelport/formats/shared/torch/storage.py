@@ -13,6 +13,9 @@ from modelport.model.dtype import DType
 from modelport.model.tensor import FileSlice, TensorData
 from modelport.wire.source import ByteSource
 
+LEGACY_HEAD = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
+"""How a file of torch before 1.6 begins: the pickle of its magic number."""
+
 _MOST = 1 << 62
 
 
