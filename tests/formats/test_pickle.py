@@ -1,0 +1,127 @@
+"""Pickles and files of joblib: arrays as tensors, everything else as a readable tree."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import pickle
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.samples import FILES
+
+import modelport
+from modelport.commands.inspect import inspect, unreadable
+from modelport.errors import LimitExceeded, MalformedFile, ModelportError
+from modelport.model.model import Level
+from modelport.wire import lz4
+from modelport.wire.compressed import unpack
+from modelport.wire.source import BytesSource
+
+FOLDER = FILES / "pickle"
+VALUES = sorted(FOLDER.glob("values*.pkl*"))
+FORESTS = sorted(FOLDER.glob("forest*.joblib"))
+
+
+@pytest.mark.parametrize("path", [*VALUES, *FORESTS], ids=lambda path: path.name)
+def test_arrays_are_those_that_were_pickled(path: Path) -> None:
+    tensors = modelport.open(path).tensors
+    with np.load(FOLDER / "values.io.npz") as recorded:
+        for name, key in {
+            "layers.0.w": "w0",
+            "layers.0.b": "b",
+            "layers.1.w": "w1",
+            "big": "big",
+        }.items():
+            assert np.array_equal(tensors[name].numpy(), recorded[key]), name
+    assert tensors["text"].numpy().tolist() == ["a", "bcd"]
+
+
+@pytest.mark.parametrize("path", VALUES, ids=lambda path: path.name)
+def test_other_values_are_shown_as_they_are(path: Path) -> None:
+    found = inspect(path)
+    assert found["verdict"]["level"] == "inert"
+    assert found["python_objects"]["epoch"] == 3
+    assert found["python_objects"]["rate"] == 0.5
+    assert found["python_objects"]["mixed"] == [1, None, "x"]
+    assert found["python_objects"]["layers"][0]["w"] == {"tensor": "float32", "shape": [60, 4]}
+
+
+@pytest.mark.parametrize("path", [FOLDER / "forest.pkl", *FORESTS], ids=lambda path: path.name)
+def test_an_estimator_shows_class_parameters_and_fitted_arrays(path: Path) -> None:
+    found = inspect(path)
+    objects = found["python_objects"]
+    forest = objects if path.suffix == ".pkl" else objects["forest"]
+    assert forest["class"] == "sklearn.ensemble._forest.RandomForestClassifier"
+    assert forest["max_depth"] == 2
+    assert [tree["class"] for tree in forest["estimators_"]] == (
+        ["sklearn.tree._classes.DecisionTreeClassifier"] * 2
+    )
+    assert found["producer"]["name"] == "scikit-learn"
+    assert found["verdict"]["level"] == "needs-code"
+    names = modelport.open(path).tensors
+    assert any(name.endswith("estimators_.1.tree_.values") for name in names)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [gzip.compress, zlib.compress, bz2.compress, lzma.compress],
+    ids=["gzip", "zlib", "bzip2", "xz"],
+)
+def test_danger_is_seen_through_any_wrapper(wrap: object, tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(wrap(b"\x80\x02cposix\nsystem\n(S'x'\ntR."))  # type: ignore[operator]
+    assert modelport.open(path).level is Level.DANGEROUS
+
+
+def test_what_was_found_before_the_end_broke_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"\x80\x02cposix\nsystem\n(S'x'\ntR")
+    with pytest.raises(MalformedFile) as caught:
+        modelport.open(path)
+    verdict = unreadable(path, caught.value)["verdict"]
+    assert verdict["level"] == "dangerous"
+    assert [finding["rule"] for finding in verdict["findings"]] == ["PKL-001", "PKL-020"]
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_a_second_stream_is_judged(protocol: int, tmp_path: Path) -> None:
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pickle.dumps([1], protocol) + b"cposix\nsystem\n(S'x'\ntR.")
+    assert modelport.open(path).level is Level.DANGEROUS
+
+
+def test_a_plain_pickle_refers_to_nothing_outside(tmp_path: Path) -> None:
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"\x80\x02K\x01Q.")
+    with pytest.raises(MalformedFile):
+        modelport.open(path)
+
+
+def test_a_bomb_is_refused() -> None:
+    packed = gzip.compress(bytes(300 << 20), 9)
+    with pytest.raises(LimitExceeded):
+        unpack(BytesSource(packed), "gzip")
+
+
+@pytest.mark.parametrize("path", FORESTS, ids=lambda path: path.name)
+def test_a_file_cut_anywhere_ends_in_one_error(path: Path, tmp_path: Path) -> None:
+    whole = path.read_bytes()
+    cut = tmp_path / "cut.joblib"
+    for length in range(0, len(whole), 61):
+        cut.write_bytes(whole[:length])
+        with pytest.raises(ModelportError):
+            modelport.open(cut)
+
+
+def test_lz4_frames_of_every_kind_are_unpacked() -> None:
+    stored = b"\x04\x22\x4d\x18\x60\x40\x82" + (1 << 31 | 3).to_bytes(4, "little") + b"abc"
+    source = BytesSource(stored + bytes(4))
+    assert b"".join(lz4.unpack(source)) == b"abc"
+    # four literals, then a copy of nine bytes that reaches into what it writes
+    block = b"\x45abcd\x04\x00\x10e"
+    frame = b"\x04\x22\x4d\x18\x60\x40\x82" + len(block).to_bytes(4, "little") + block + bytes(4)
+    assert b"".join(lz4.unpack(BytesSource(frame))) == b"abcdabcdabcdae"
