@@ -1,0 +1,201 @@
+"""Files whose loading would touch a marker file; built here, loaded only in a child process.
+
+Every payload is harmless: it makes an empty file under the folder it is given, and nothing else.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import pickle
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.formats.pickle_streams import Call, Name, write
+
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+
+
+def payloads(marker: str) -> dict[str, Any]:
+    """What would make the marker, in the many ways of doing so."""
+    touch, code = f"touch {marker}", f"open({marker!r}, 'w').close()"
+    imported = Call("importlib.import_module", "os")
+    built_in = Call("builtins.__import__", "os")
+    return {
+        "os.system": Call("os.system", touch),
+        "posix.system": Call("posix.system", touch),
+        "os.popen": Call("os.popen", touch),
+        "os.open": Call("os.open", marker, 65),
+        "os.mkdir": Call("os.mkdir", marker),
+        "subprocess.call": Call("subprocess.call", ["touch", marker]),
+        "subprocess.getoutput": Call("subprocess.getoutput", touch),
+        "subprocess.Popen as OBJ": Call("subprocess.Popen", ["touch", marker], how="OBJ"),
+        "os.system as INST": Call("os.system", touch, how="INST"),
+        "eval": Call("builtins.eval", code),
+        "exec": Call("builtins.exec", code),
+        "python 2 eval": Call("__builtin__.eval", code),
+        "open": Call("builtins.open", marker, "w"),
+        "io.open": Call("io.open", marker, "w"),
+        "io.FileIO": Call("io.FileIO", marker, "w"),
+        "codecs.open": Call("codecs.open", marker, "w"),
+        "runpy": Call("runpy._run_code", Call("builtins.compile", code, "x", "exec"), {}),
+        "timeit": Call("timeit.timeit", code, "pass", Name("time.time"), 1),
+        "cProfile": Call("cProfile.run", code),
+        "profile": Call("profile.run", code),
+        "getattr": Call(Call("builtins.getattr", imported, "system"), touch),
+        "import": Call(
+            Call("builtins.getattr", Call("builtins.__import__", "os"), "system"), touch
+        ),
+        "attrgetter": Call(Call(Call("operator.attrgetter", "system"), imported), touch),
+        "methodcaller": Call(Call("operator.methodcaller", "system", touch), imported),
+        "partial": Call(Call("functools.partial", Name("os.system"), touch)),
+        "reduce": Call("functools.reduce", Name("os.mkdir"), [marker, 511]),
+        "map": Call("builtins.list", Call("builtins.map", Name("os.system"), [touch])),
+        "map as NEWOBJ": Call(
+            "builtins.set", Call("builtins.map", Name("os.system"), [touch], how="NEWOBJ")
+        ),
+        "filter": Call("builtins.list", Call("builtins.filter", Name("os.system"), [touch])),
+        "groupby": Call("builtins.list", Call("itertools.groupby", [touch], Name("os.system"))),
+        "starmap": Call("builtins.list", Call("itertools.starmap", Name("os.system"), [(touch,)])),
+        "accumulate": Call(
+            "builtins.list", Call("itertools.accumulate", [marker, 511], Name("os.mkdir"))
+        ),
+        "defaultdict": Call("collections.defaultdict", Name("os.getcwd")),
+        "resolve_name": Call(Call("pkgutil.resolve_name", "os:system"), touch),
+        "gzip": Call("gzip.GzipFile", marker, "wb"),
+        "bz2": Call("bz2.BZ2File", marker, "w"),
+        "lzma": Call("lzma.LZMAFile", marker, "w"),
+        "zipfile": Call("zipfile.ZipFile", marker, "w"),
+        "tarfile": Call("tarfile.TarFile", marker, "w"),
+        "sqlite3": Call("sqlite3.connect", marker),
+        "shelve": Call("dbm.dumb.open", marker, "c"),
+        "logging": Call("logging.FileHandler", marker),
+        "tempfile": Call("tempfile.mkstemp", "", "x", str(Path(marker).parent)),
+        "shutil": Call("shutil.copyfile", "/dev/null", marker),
+        "pathlib": Call(Call("builtins.getattr", Call("pathlib.Path", marker), "touch")),
+        "memmap": Call("numpy.memmap", marker, "uint8", "w+", 0, (1,)),
+        "numpy save": Call("numpy.save", marker, [1]),
+        "numpy savetxt": Call("numpy.savetxt", marker, [1]),
+        "nested loads": Call("pickle.loads", write(Call("os.system", touch))),
+        "nested private loads": Call("_pickle.loads", write(Call("os.system", touch))),
+        "marshal": Call("marshal.dump", 1, Call("builtins.open", marker, "wb")),
+        "dotted": Call(Name("os.system", "logging"), touch),
+        "makedirs": Call("os.makedirs", marker),
+        "planted state": Call(
+            "tests_unknown_class.C", how="NEWOBJ", state={"__setstate__": Name("os.system")}
+        ),
+        "modules": Call(
+            "builtins.setattr", Call("builtins.__import__", "sys"), "x", Call("os.system", touch)
+        ),
+        "reconstructor": Call(
+            "copyreg._reconstructor", Call("os.system", touch), Name("builtins.object"), None
+        ),
+        "newobj": Call(
+            "builtins.tuple",
+            Call("copyreg.__newobj__", Name("builtins.map"), Name("os.system"), [touch]),
+        ),
+        "contextlib": Call(
+            Call("builtins.getattr", Call("contextlib.ExitStack"), "callback"),
+            Name("os.system"),
+            touch,
+        ),
+        "weakref": Call("atexit.register", Name("os.system"), touch),
+        "thread": Call("_thread.start_new_thread", Name("os.system"), (touch,)),
+        "signal": Call("os.spawnlp", 0, "touch", "touch", marker),
+        "execfile": Call("os.posix_spawn", "/usr/bin/touch", ["touch", marker], {}),
+        "torch rebuild": Call(
+            "torch._tensor._rebuild_from_type_v2",
+            Name("os.system"),
+            Name("torch.Tensor"),
+            (touch,),
+            {},
+        ),
+        "encode": Call("_codecs.encode", "x", "zlib_codec"),
+    }
+
+
+def streams(marker: str) -> Iterator[tuple[str, bytes]]:
+    """Every payload as a stream, in protocols 0, 2 and 4 where they can say it."""
+    for name, payload in payloads(marker).items():
+        for protocol in (0, 2, 4):
+            if payload.how in ("NEWOBJ", "INST") and protocol != 2:
+                continue
+            yield f"{name} in protocol {protocol}", write([1, {"a": payload}], protocol)
+
+
+CONTAINERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "zlib": zlib.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "second stream": lambda stream: pickle.dumps([1]) + stream,
+    "no stop": lambda stream: stream[:-1],
+    "broken tail": lambda stream: stream[:-1] + b"\xff\xff",
+    "torch zip": lambda stream: _zip({"archive/data.pkl": stream, "archive/version": b"3\n"}),
+    "torch zip, hidden": lambda stream: _zip(
+        {
+            "archive/data.pkl": pickle.dumps({}, 2),
+            "archive/version": b"3\n",
+            "archive/x.pkl": stream,
+        }
+    ),
+    "torchscript": lambda stream: _zip(
+        {"archive/data.pkl": stream, "archive/constants.pkl": b"\x80\x02)."}
+    ),
+    "torch legacy": lambda stream: _legacy(3, stream),
+    "torch legacy, facts": lambda stream: _legacy(2, stream),
+    "torch legacy, keys": lambda stream: _legacy(4, stream),
+    "torch tar": lambda stream: _tar(stream),
+    "npz": lambda stream: _zip({"arr_0.npy": _npy(stream)}),
+}
+
+
+def files(marker: str) -> Iterator[tuple[str, bytes]]:
+    """At least 120 files: every stream alone, and some in every container."""
+    yield from streams(marker)
+    for name, payload in list(payloads(marker).items())[:6]:
+        stream = write([1, {"a": payload}], 2)
+        for container, wrap in CONTAINERS.items():
+            yield f"{name} in {container}", wrap(stream)
+
+
+def _zip(members: dict[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return made.getvalue()
+
+
+def _legacy(place: int, stream: bytes) -> bytes:
+    facts = {"protocol_version": 1001, "little_endian": True, "type_sizes": {}}
+    parts = [pickle.dumps(part, 2) for part in (LEGACY_MAGIC, 1001, facts, {}, [])]
+    parts[place] = stream
+    return b"".join(parts)
+
+
+def _tar(stream: bytes) -> bytes:
+    facts = pickle.dumps({"protocol_version": 1000, "little_endian": True}, 2)
+    none = pickle.dumps(0, 2)
+    members = {"sys_info": facts, "pickle": stream, "tensors": none}
+    members["storages"] = none + pickle.dumps([], 2)
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return made.getvalue()
+
+
+def _npy(stream: bytes) -> bytes:
+    header = b"{'descr': '|O', 'fortran_order': False, 'shape': (1,), }"
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + stream
