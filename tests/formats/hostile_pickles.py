@@ -50,9 +50,7 @@ def payloads(marker: str) -> dict[str, Any]:
         "cProfile": Call("cProfile.run", code),
         "profile": Call("profile.run", code),
         "getattr": Call(Call("builtins.getattr", imported, "system"), touch),
-        "import": Call(
-            Call("builtins.getattr", Call("builtins.__import__", "os"), "system"), touch
-        ),
+        "import": Call(Call("builtins.getattr", built_in, "system"), touch),
         "attrgetter": Call(Call(Call("operator.attrgetter", "system"), imported), touch),
         "methodcaller": Call(Call("operator.methodcaller", "system", touch), imported),
         "partial": Call(Call("functools.partial", Name("os.system"), touch)),
