@@ -10,6 +10,7 @@ from typing import Any
 
 from modelport.errors import ConversionError
 from modelport.formats.shared.keras.write_config import model_entry
+from modelport.formats.shared.keras.write_rows import adding_rows
 from modelport.formats.shared.keras.write_store import write_model, write_optimizer
 from modelport.model.component import Component
 from modelport.model.model import Model
@@ -36,7 +37,8 @@ def write(model: Model, output: Output, report: Report) -> None:
     optimizer = compiled_optimizer(model)
     entry["compile_config"] = {}
     if model.training is not None and optimizer is not None:
-        entry["compile_config"] = model.training.config
+        stated = adding_rows(model, optimizer, report)
+        entry["compile_config"] = {**model.training.config, "optimizer": stated}
     with tempfile.TemporaryDirectory(dir=output.path.parent, prefix=".modelport.") as folder:
         weights = Path(folder) / "model.weights.h5"
         with HDF5Writer(weights) as writer:
