@@ -127,6 +127,13 @@ def _set_scalars(state: OptimizerState, found: Found, optimizer: Stated, report:
             state.scalars[kind] = float(tensor.numpy().reshape(-1)[0])
     if found.scalars.get("outer_step") is not None:
         state.scalars["outer_step"] = float(found.scalars["outer_step"].numpy().reshape(-1)[0])
+    if optimizer.wrapper is not None and "dynamic_scale" not in state.scalars:
+        report.add(
+            Kind.INVENTED,
+            Component.OPTIMIZER_STATE,
+            "dynamic_scale",
+            "the file does not keep the scale of the loss; it begins anew at initial_scale",
+        )
     if optimizer.rule is nadam.RULE and "u_product" not in state.scalars:
         old = optimizer.era in (Era.KERAS_1_2, Era.OPTIMIZER_V2)
         rate = optimizer.given.get("schedule_decay", optimizer.given.get("decay", 0.004))

@@ -43,9 +43,9 @@ def stated_optimizer(native: Model, stated: TrainingConfig, report: Report) -> S
     entry = stated.config.get("optimizer_config", stated.config.get("optimizer"))
     module = str(entry.get("module") or "") if isinstance(entry, Mapping) else ""
     version = native.producer.version
-    wrapper = None
-    if name.rsplit(">", 1)[-1] in loss_scale.NAMES:
-        wrapper, inner = _unwrapped(given)
+    wrapper = _wrapper(native, name, given, report)
+    if loss_scale.is_wrapper(name):
+        inner = loss_scale.inner(given)
         name, given = str(inner.get("class_name", "")), inner.get("config", {})
         given = given if isinstance(given, Mapping) else {}
     rule = table.find(name)
@@ -58,18 +58,33 @@ def stated_optimizer(native: Model, stated: TrainingConfig, report: Report) -> S
         )
         return None
     era = era_of(stated.optimizer.name, given, version, module)
+    if isinstance(entry, str) and era is Era.OPTIMIZER_V2:
+        era = Era.TF_KERAS  # only its ``.keras`` files name an optimizer without settings
     translated = translate(rule, given, era)
     for kind, key, why in translated.notes:
         report.add(kind, Component.OPTIMIZER, key, why)
     return Stated(rule, translated.settings, era, given, wrapper)
 
 
-def _unwrapped(given: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, Any]]:
-    inner = given.get("inner_optimizer", given.get("optimizer"))
-    wrapper = {
-        key: given.get(key) if isinstance(given.get(key), int | float) else default
-        for key, default in loss_scale.SETTINGS.items()
-    }
-    name = given.get("name")
-    wrapper["name"] = name if isinstance(name, str) and name else "loss_scale_optimizer"
-    return wrapper, inner if isinstance(inner, Mapping) else {}
+def _wrapper(
+    native: Model, name: str, given: Mapping[str, Any], report: Report
+) -> dict[str, Any] | None:
+    """The settings of the loss scale around an optimizer, also of one that only its state shows."""
+    state = native.optimizer_state.tensors if native.optimizer_state is not None else {}
+    if loss_scale.is_wrapper(name):
+        found = loss_scale.translate(given)
+        if found["dynamic_growth_steps"] == loss_scale.NEVER_GROWS:
+            why = (
+                "the scale was fixed; Keras 3 knows moving ones alone: this one never grows, but "
+                "a step whose gradients overflow is left out and halves it"
+            )
+            report.add(Kind.INVENTED, Component.OPTIMIZER, "dynamic_growth_steps", why)
+        return found
+    if not any(path.startswith("optimizer/inner_optimizer/") for path in state):
+        return None
+    why = (
+        "Keras put it around the optimizer by itself (policy mixed_float16) and did not say so; "
+        "now it is stated, so that the state loads under any policy"
+    )
+    report.add(Kind.INVENTED, Component.OPTIMIZER, loss_scale.NAMES[0], why)
+    return loss_scale.translate({})

@@ -7,6 +7,7 @@ from typing import Any
 
 from modelport.model.tensor import Tensor
 from modelport.model.training import Optimizer, OptimizerState, TrainingConfig
+from modelport.optimizers import loss_scale
 
 _STEP = re.compile(r"(^|/)(iterations?|iter)(_\d+)?(:0)?$")
 
@@ -45,8 +46,10 @@ def optimizer_state(tensors: dict[str, Tensor]) -> OptimizerState | None:
     """
     if not tensors:
         return None
-    found = next((item for name, item in tensors.items() if _STEP.search(name)), None)
-    first = tensors.get("optimizer/vars/0")
+    # A loss scale counts nothing; the count of the optimizer inside it comes later.
+    counts = [item for name, item in tensors.items() if _STEP.search(name)]
+    found = counts[-1] if counts else None
+    first = tensors.get("optimizer/inner_optimizer/vars/0", tensors.get("optimizer/vars/0"))
     if found is None and first is not None and first.dtype.kind in ("int", "uint"):
         found = first
     step = None
@@ -60,5 +63,9 @@ def learning_rate(training: TrainingConfig | None) -> Any:
     """The learning rate that the optimizer's config states (``lr`` up to Keras 2.2), or None."""
     if training is None or training.optimizer is None:
         return None
-    settings = training.optimizer.hyperparameters
+    settings: Any = training.optimizer.hyperparameters
+    if loss_scale.is_wrapper(training.optimizer.name):
+        settings = loss_scale.inner(settings).get("config")
+    if not isinstance(settings, dict):
+        return None
     return settings.get("learning_rate", settings.get("lr"))
