@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from modelport.dialects.keras.training.order import Weight, layers, weights
+from modelport.dialects.keras.training.order import Weight, annotate, layers, weights
 from modelport.dialects.keras.training.slots import Found, Question, exists, slot_shape, tell_apart
-from modelport.dialects.keras.training.stated import Stated
+from modelport.dialects.keras.training.stated import Stated, stated_optimizer
 from modelport.model.component import Component
 from modelport.model.expression import (
     Cast,
@@ -33,7 +33,7 @@ from modelport.model.model import Model
 from modelport.model.report import Kind, Report
 from modelport.model.tensor import Tensor
 from modelport.model.training import OptimizerState
-from modelport.optimizers import nadam
+from modelport.optimizers import adafactor, nadam
 from modelport.optimizers.rule import Era
 
 
@@ -47,17 +47,8 @@ def upgrade_state(
     stated = native.optimizer_state
     if stated is None:
         return None
-    own = list(weights(canonical.graph))
-    trainable = [weight for weight in own if weight.trainable]
-    question = Question(
-        optimizer.rule,
-        optimizer.settings,
-        optimizer.era,
-        list(_native_order(native, trainable, optimizer.era)),
-        sorted_first=optimizer.era is Era.KERAS_1_2 and _up_to_2_0_5(native.producer.version),
-        wrapped=optimizer.wrapper is not None,
-    )
-    found = tell_apart(stated.tensors, question)
+    trainable = [weight for weight in weights(canonical.graph) if weight.trainable]
+    found = _found(native, stated, trainable, optimizer)
     if found.why:
         report.add(Kind.DROPPED, Component.OPTIMIZER_STATE, "optimizer", found.why)
         return None
@@ -66,13 +57,50 @@ def upgrade_state(
     state = OptimizerState(stated.step, dict(stated.tensors))
     _set_step(state, found, optimizer, report)
     _set_scalars(state, found, optimizer, report)
-    for slot in _used_slots(optimizer, found, report):
-        state.slots[slot] = {
+    state.slots = {
+        slot: {
             weight.name: _slot_tensor(weight, slot, found, optimizer, report)
             for weight in trainable
             if exists(optimizer.rule, optimizer.settings, slot, weight)
         }
+        for slot in _used_slots(optimizer, found, report)
+    }
     return state
+
+
+def native_slots(native: Model, canonical: Model) -> dict[str, dict[str, Tensor]]:
+    """The slots of a file under its own names of weights; empty where they cannot be told apart.
+
+    ``canonical`` is the upgraded model; its graph gets Keras' order (``order.annotate``).
+    """
+    annotate(canonical.graph, canonical.kind == "sequential")
+    stated, training = native.optimizer_state, native.training
+    optimizer = stated_optimizer(native, training, Report()) if training is not None else None
+    if stated is None or optimizer is None:
+        return {}
+    trainable = [weight for weight in weights(canonical.graph) if weight.trainable]
+    found = _found(native, stated, trainable, optimizer)
+    return {
+        slot: {
+            name: held[id(tensor)] for name, tensor in native.tensors.items() if id(tensor) in held
+        }
+        for slot, held in found.slots.items()
+    }
+
+
+def _found(
+    native: Model, stated: OptimizerState, trainable: list[Weight], optimizer: Stated
+) -> Found:
+    question = Question(
+        optimizer.rule,
+        optimizer.settings,
+        optimizer.era,
+        list(_native_order(native, trainable, optimizer.era)),
+        sorted_first=optimizer.era is Era.KERAS_1_2 and _up_to_2_0_5(native.producer.version),
+        wrapped=optimizer.wrapper is not None,
+        scheduled=isinstance(optimizer.given.get("learning_rate"), Mapping),
+    )
+    return tell_apart(stated.tensors, question)
 
 
 def _up_to_2_0_5(version: str | None) -> bool:
@@ -211,12 +239,15 @@ def _first_of_sums(expression: Expression) -> Expression:
 def _fresh(
     name: str, shape: tuple[int, ...], weight: Weight, slot: str, optimizer: Stated, report: Report
 ) -> Tensor:
-    report.add(
-        Kind.INVENTED,
-        Component.OPTIMIZER_STATE,
-        name,
-        "the file holds no such slot of this weight; it starts anew",
-    )
+    if optimizer.rule is not adafactor.RULE or not adafactor.is_placeholder(
+        slot, weight.tensor.shape
+    ):
+        report.add(
+            Kind.INVENTED,
+            Component.OPTIMIZER_STATE,
+            name,
+            "the file holds no such slot of this weight; it starts anew",
+        )
     return Tensor(name, fill(shape, _initial(slot, optimizer), weight.tensor.dtype))
 
 

@@ -57,7 +57,8 @@ def stated_optimizer(native: Model, stated: TrainingConfig, report: Report) -> S
             "no optimizer of Keras 3; the model is written without training config",
         )
         return None
-    era = era_of(stated.optimizer.name, given, version, module)
+    written = entry.get("class_name") if isinstance(entry, Mapping) else stated.optimizer.name
+    era = era_of(str(written), given, version, module)
     if isinstance(entry, str) and era is Era.OPTIMIZER_V2:
         era = Era.TF_KERAS  # only its ``.keras`` files name an optimizer without settings
     translated = translate(rule, given, era)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from modelport.dialects.keras.training.compile_words import loss, metrics
 from modelport.dialects.keras.training.order import annotate
 from modelport.dialects.keras.training.rows import upgrade_rows
-from modelport.dialects.keras.training.state import upgrade_state
+from modelport.dialects.keras.training.state import native_slots, upgrade_state
 from modelport.dialects.keras.training.stated import Stated, stated_optimizer
 from modelport.errors import MalformedFile, ModelportError
 from modelport.model.component import Component
 from modelport.model.model import Model
 from modelport.model.report import Kind, Report
+from modelport.model.tensor import Tensor
 from modelport.model.training import Optimizer, TrainingConfig
 
 
@@ -25,13 +28,29 @@ def upgrade_training(native: Model, canonical: Model, report: Report) -> Model:
     Raises:
         MalformedFile: settings or counts of a kind that no Keras writes.
     """
-    try:
+    with _keras_training(native.path):
         return _upgrade_training(native, canonical, report)
+
+
+def slots(native: Model, canonical: Model) -> dict[str, dict[str, Tensor]]:
+    """The slots of a file's optimizer by the file's own names of weights (``native_slots``).
+
+    Raises:
+        MalformedFile: settings or counts of a kind that no Keras writes.
+    """
+    with _keras_training(native.path):
+        return native_slots(native, canonical)
+
+
+@contextmanager
+def _keras_training(path: str) -> Iterator[None]:
+    try:
+        yield
     except ModelportError:
         raise
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise MalformedFile(
-            native.path,
+            path,
             expected="the training config and optimizer state of a Keras model",
             found=f"{type(error).__name__}: {str(error)[:200]}",
         ) from error

@@ -10,6 +10,8 @@ from modelport.model.training import Optimizer, OptimizerState, TrainingConfig
 from modelport.optimizers import loss_scale
 
 _STEP = re.compile(r"(^|/)(iterations?|iter)(_\d+)?(:0)?$")
+_UNNAMED = re.compile(r"(Variable|param)(_\d+)?(:0)?")
+"""What Keras 1 calls a variable on TensorFlow, and on Theano."""
 
 
 def training_config(config: Any) -> TrainingConfig | None:
@@ -35,14 +37,16 @@ def _optimizer(stated: Any) -> Optimizer | None:
     if not isinstance(stated, dict) or not isinstance(stated.get("class_name"), str):
         return None
     config = stated.get("config")
-    return Optimizer(stated["class_name"], config if isinstance(config, dict) else {})
+    # tf_keras registers its own optimizers in a package of that name.
+    name = stated["class_name"].removeprefix("Custom>")
+    return Optimizer(name, config if isinstance(config, dict) else {})
 
 
 def optimizer_state(tensors: dict[str, Tensor]) -> OptimizerState | None:
     """The state whose tensors these are; None where there are none.
 
-    The step is the count of iterations: by its name, or variable 0 of a Keras 3 store. Only that
-    one number is read.
+    The step is the count of iterations: by its name, variable 0 of a Keras 3 store, or the single
+    number that Keras 1 keeps first without a name. Only that one number is read.
     """
     if not tensors:
         return None
@@ -52,6 +56,9 @@ def optimizer_state(tensors: dict[str, Tensor]) -> OptimizerState | None:
     first = tensors.get("optimizer/inner_optimizer/vars/0", tensors.get("optimizer/vars/0"))
     if found is None and first is not None and first.dtype.kind in ("int", "uint"):
         found = first
+    name, unnamed = next(iter(tensors.items()))
+    if found is None and unnamed.shape == () and _UNNAMED.fullmatch(name):
+        found = unnamed
     step = None
     if found is not None and found.size == 1 and found.dtype.kind in ("int", "uint", "float"):
         value = float(found.numpy().reshape(-1)[0])

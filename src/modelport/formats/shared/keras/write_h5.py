@@ -25,7 +25,7 @@ from modelport.model.model import Model
 from modelport.model.report import Kind, Report
 from modelport.model.tensor import Tensor
 from modelport.model.training import OptimizerState
-from modelport.optimizers import loss_scale, table
+from modelport.optimizers import adafactor, loss_scale, table
 from modelport.optimizers.rule import Era, alternating
 from modelport.wire.hdf5_write import HDF5Writer
 from modelport.wire.output import Output
@@ -147,6 +147,10 @@ def _keras_2_variables(optimizer: dict[str, Any], state: OptimizerState) -> Iter
     weights = list(next(iter(state.slots.values()), {}))
     for slot, index in alternating(layout, len(weights)):
         held = state.slots.get(slot.name, {}).get(weights[index])
+        if rule is adafactor.RULE:
+            shape = state.slots["velocity"][weights[index]].shape
+            if not adafactor.has_slot(slot.name, shape, Era.TF_KERAS):
+                continue
         if held is None:  # a slot that tf_keras has and never uses
             like = next(iter(state.slots.values()))[weights[index]]
             held = Tensor("", fill(like.shape, 0.0, like.dtype))
