@@ -8,6 +8,9 @@ from typing import Any
 
 from modelport.model.tensor import Tensor
 
+ONLY_IN_KERAS_3 = "only_in_keras_3"
+"""The key of ``Model.extras`` with the changes that hold where Keras 3 goes on training."""
+
 
 @dataclass(slots=True)
 class Optimizer:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from modelport.dialects.keras.history.era import history
 from modelport.dialects.keras.training.compile_words import loss, metrics
+from modelport.dialects.keras.training.moving_statistics import upgrade_moving_statistics
 from modelport.dialects.keras.training.order import annotate
 from modelport.dialects.keras.training.rows import upgrade_rows
 from modelport.dialects.keras.training.state import native_slots, upgrade_state
@@ -64,6 +66,7 @@ def _upgrade_training(native: Model, canonical: Model, report: Report) -> Model:
     if stated is None:
         _no_place_for_state(native, report, "the file states no optimizer")
         return canonical
+    upgrade_moving_statistics(native, canonical, history(native, report), report)
     optimizer = stated_optimizer(native, stated, report)
     outputs = max(len(canonical.graph.outputs), 1)
     config = _compile_config(stated, optimizer, outputs, report)

@@ -16,6 +16,7 @@ from modelport.model.component import Component
 from modelport.model.model import Model
 from modelport.model.report import Kind, Report
 from modelport.model.tensor import PIECE_BYTES
+from modelport.model.training import ONLY_IN_KERAS_3
 from modelport.wire.hdf5_write import HDF5Writer
 from modelport.wire.output import Output
 from modelport.wire.zip_write import ZipWriter
@@ -46,6 +47,8 @@ def write(model: Model, output: Output, report: Report) -> None:
             if model.optimizer_state is not None and optimizer is not None:
                 write_optimizer(writer, optimizer, model.optimizer_state)
         _pack(model, output, entry, weights)
+    for change in model.extras.get(ONLY_IN_KERAS_3, ()):
+        report.add(change.kind, change.component, change.where, change.why)
     for name in model.extras.get("members", {}):
         report.add(Kind.DROPPED, Component.METADATA, name, "a member that modelport does not copy")
 
