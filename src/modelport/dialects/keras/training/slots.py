@@ -22,12 +22,14 @@ class Found:
     """What a state holds: one tensor for each slot and weight (by its identity), and scalars.
 
     ``step`` is None where the file keeps none. ``remarks`` are what a reader of the report must
-    know; ``why`` says why the slots could not be told apart, and is empty where they could.
+    know, ``frozen`` the weights whose slots no later Keras makes. ``why`` says why the slots could
+    not be told apart, and is empty where they could.
     """
 
     slots: dict[str, dict[int, Tensor]] = field(default_factory=dict)
     scalars: dict[str, Tensor] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    frozen: list[str] = field(default_factory=list)
     why: str = ""
 
 

@@ -47,11 +47,15 @@ def upgrade_state(
     stated = native.optimizer_state
     if stated is None:
         return None
-    trainable = [weight for weight in weights(canonical.graph) if weight.trainable]
-    found = _found(native, stated, trainable, optimizer)
+    own = list(weights(canonical.graph))
+    trainable = [weight for weight in own if weight.trainable]
+    found = _found(native, stated, own, optimizer)
     if found.why:
         report.add(Kind.DROPPED, Component.OPTIMIZER_STATE, "optimizer", found.why)
         return None
+    for name in found.frozen:
+        why = "its layer was frozen after compiling; Keras 3 has no slots for it"
+        report.add(Kind.DROPPED, Component.OPTIMIZER_STATE, name, why)
     for remark in found.remarks:
         report.add(Kind.INVENTED, Component.OPTIMIZER_STATE, "optimizer", remark)
     state = OptimizerState(stated.step, dict(stated.tensors))
@@ -78,8 +82,7 @@ def native_slots(native: Model, canonical: Model) -> dict[str, dict[str, Tensor]
     optimizer = stated_optimizer(native, training, Report()) if training is not None else None
     if stated is None or optimizer is None:
         return {}
-    trainable = [weight for weight in weights(canonical.graph) if weight.trainable]
-    found = _found(native, stated, trainable, optimizer)
+    found = _found(native, stated, list(weights(canonical.graph)), optimizer)
     return {
         slot: {
             name: held[id(tensor)] for name, tensor in native.tensors.items() if id(tensor) in held
@@ -88,7 +91,22 @@ def native_slots(native: Model, canonical: Model) -> dict[str, dict[str, Tensor]
     }
 
 
-def _found(
+def _found(native: Model, stated: OptimizerState, own: list[Weight], optimizer: Stated) -> Found:
+    """The state of the trainable weights, or of those with what was frozen after compiling."""
+    trainable = [weight for weight in own if weight.trainable]
+    found = _told_apart(native, stated, trainable, optimizer)
+    frozen = [weight for weight in own if weight.frozen]
+    if not found.why or not frozen:
+        return found
+    every = [weight for weight in own if weight.trainable or weight.frozen]
+    wider = _told_apart(native, stated, every, optimizer)
+    if wider.why:
+        return found
+    wider.frozen.extend(weight.name for weight in frozen)
+    return wider
+
+
+def _told_apart(
     native: Model, stated: OptimizerState, trainable: list[Weight], optimizer: Stated
 ) -> Found:
     question = Question(
