@@ -124,7 +124,11 @@ def test_tf_keras(generation: str, scale: str, suffix: str, tmp_path: Path) -> N
     report = convert(tmp_path / f"in{suffix}", tmp_path / "out.keras")
     assert report.lossless
     told = {change.where for change in report if change.kind is Kind.INVENTED}
-    assert told >= ({"dynamic_growth_steps"} if scale == "fixed" else {"dynamic_scale"})
+    assert told == ({"dynamic_growth_steps"} if scale == "fixed" else {"dynamic_scale"})
+    report = convert(tmp_path / f"in{suffix}", tmp_path / "out.h5")
+    assert "dynamic_growth_steps" not in {change.where for change in report}
+    again = tf_keras.models.load_model(tmp_path / "out.h5").optimizer
+    assert again.dynamic == (scale == "moving")
     loaded = assert_goes_on(tmp_path / "out.keras", wanted).optimizer
     assert loaded.initial_scale == 8.0
     assert float(loaded.dynamic_scale) == (8.0 if scale == "fixed" else 16.0)

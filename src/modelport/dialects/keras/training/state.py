@@ -173,7 +173,8 @@ def _set_scalars(state: OptimizerState, found: Found, optimizer: Stated, report:
             state.scalars[kind] = float(tensor.numpy().reshape(-1)[0])
     if found.scalars.get("outer_step") is not None:
         state.scalars["outer_step"] = float(found.scalars["outer_step"].numpy().reshape(-1)[0])
-    if optimizer.wrapper is not None and "dynamic_scale" not in state.scalars:
+    moving = optimizer.wrapper is not None and not optimizer.fixed_scale
+    if moving and "dynamic_scale" not in state.scalars:
         report.add(
             Kind.INVENTED,
             Component.OPTIMIZER_STATE,

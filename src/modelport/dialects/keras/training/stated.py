@@ -26,6 +26,12 @@ class Stated:
     wrapper: dict[str, Any] | None = None
 
     @property
+    def fixed_scale(self) -> bool:
+        """Whether the scale of the loss never moved."""
+        steps = None if self.wrapper is None else self.wrapper["dynamic_growth_steps"]
+        return steps == loss_scale.NEVER_GROWS
+
+    @property
     def serialised(self) -> dict[str, Any]:
         """The optimizer as Keras 3 writes it."""
         inner = serialised("keras.optimizers", self.rule.name, self.settings)
@@ -73,14 +79,7 @@ def _wrapper(
     """The settings of the loss scale around an optimizer, also of one that only its state shows."""
     state = native.optimizer_state.tensors if native.optimizer_state is not None else {}
     if loss_scale.is_wrapper(name):
-        found = loss_scale.translate(given)
-        if found["dynamic_growth_steps"] == loss_scale.NEVER_GROWS:
-            why = (
-                "the scale was fixed; Keras 3 knows moving ones alone: this one never grows, but "
-                "a step whose gradients overflow is left out and halves it"
-            )
-            report.add(Kind.INVENTED, Component.OPTIMIZER, "dynamic_growth_steps", why)
-        return found
+        return loss_scale.translate(given)
     if not any(path.startswith("optimizer/inner_optimizer/") for path in state):
         return None
     why = (

@@ -16,9 +16,10 @@ from modelport.dialects.keras.training.stated import Stated, stated_optimizer
 from modelport.errors import MalformedFile, ModelportError
 from modelport.model.component import Component
 from modelport.model.model import Model
-from modelport.model.report import Kind, Report
+from modelport.model.report import Change, Kind, Report
 from modelport.model.tensor import Tensor
-from modelport.model.training import Optimizer, TrainingConfig
+from modelport.model.training import ONLY_IN_KERAS_3, Optimizer, TrainingConfig
+from modelport.optimizers.rule import Era
 
 
 def upgrade_training(native: Model, canonical: Model, report: Report) -> Model:
@@ -81,9 +82,20 @@ def _upgrade_training(native: Model, canonical: Model, report: Report) -> Model:
         _no_place_for_state(native, report, "its optimizer is unknown to Keras 3")
         return canonical
     upgrade_rows(canonical, optimizer, report)
+    if optimizer.fixed_scale and optimizer.era is not Era.KERAS_3:
+        canonical.extras.setdefault(ONLY_IN_KERAS_3, []).append(_MOVING_SCALE)
     if native.optimizer_state is not None:
         canonical.optimizer_state = upgrade_state(native, canonical, optimizer, report)
     return canonical
+
+
+_MOVING_SCALE = Change(
+    Kind.INVENTED,
+    Component.OPTIMIZER,
+    "dynamic_growth_steps",
+    "the scale was fixed; Keras 3 knows moving ones alone: this one never grows, but a step whose "
+    "gradients overflow is left out and halves it",
+)
 
 
 def _no_place_for_state(native: Model, report: Report, why: str) -> None:
