@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from modelport.convert.account import account_for
@@ -12,6 +13,7 @@ from modelport.model.graph import Graph
 from modelport.model.model import Model, Producer
 from modelport.model.report import Report
 from modelport.model.signature import Signature
+from modelport.model.tensor import Tensor
 from modelport.version import VERSION
 
 NO_ARCHITECTURE = (
@@ -56,6 +58,20 @@ def canonical(model: Model, report: Report) -> Model:
 
     upgraded = upgrade(model, report)
     return upgrade_training(model, upgraded, report)
+
+
+def slots(model: Model) -> Mapping[str, Mapping[str, Tensor]]:
+    """The slots of a model's optimizer, told apart, by the names of its weights.
+
+    Raises:
+        MalformedFile: settings or counts of a kind that no framework writes.
+    """
+    if model.dialect != "keras" or model.training is None:
+        return {}
+    from modelport.dialects.keras.training.upgrade_training import slots as keras_slots
+    from modelport.dialects.keras.upgrade import upgrade
+
+    return keras_slots(model, upgrade(model, Report()))
 
 
 def _keras_to_onnx(model: Model, report: Report) -> Model:

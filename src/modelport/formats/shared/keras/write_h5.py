@@ -25,7 +25,7 @@ from modelport.model.model import Model
 from modelport.model.report import Kind, Report
 from modelport.model.tensor import Tensor
 from modelport.model.training import OptimizerState
-from modelport.optimizers import loss_scale, table
+from modelport.optimizers import adafactor, loss_scale, table
 from modelport.optimizers.rule import Era, alternating
 from modelport.wire.hdf5_write import HDF5Writer
 from modelport.wire.output import Output
@@ -107,7 +107,11 @@ def _rated(optimizer: dict[str, Any], state: OptimizerState | None) -> dict[str,
 def _keras_2_optimizer(optimizer: dict[str, Any], model: Model, report: Report) -> dict[str, Any]:
     if optimizer["class_name"] in loss_scale.NAMES:
         inner = _keras_2_optimizer(optimizer["config"]["inner_optimizer"], model, report)
-        config = {**optimizer["config"], "inner_optimizer": inner, "dynamic": True}
+        stated = optimizer["config"]
+        config = {key: stated[key] for key in loss_scale.SETTINGS}
+        config |= {"inner_optimizer": inner, "dynamic": True}
+        if stated["dynamic_growth_steps"] == loss_scale.NEVER_GROWS:
+            config |= {"dynamic": False, "dynamic_growth_steps": None}
         return {"class_name": "LossScaleOptimizerV3", "config": config}
     settings = plain_objects(_rated(optimizer, model.optimizer_state)["config"])
     for key in ("loss_scale_factor", "gradient_accumulation_steps"):
@@ -124,9 +128,9 @@ def _write_state(
     if optimizer is None:
         return
     if keras_2 and optimizer["class_name"] in loss_scale.NAMES:
-        why = "modelport does not write the state of a loss scale for tf_keras"
-        report.add(Kind.DROPPED, Component.OPTIMIZER_STATE, optimizer["class_name"], why)
-        return
+        why = "the state is there as tf_keras writes it, but tf_keras reads none of a loss scale"
+        report.add(Kind.APPROXIMATED, Component.OPTIMIZER_STATE, optimizer["class_name"], why)
+        optimizer = optimizer["config"]["inner_optimizer"]
     make = _keras_2_variables if keras_2 else _keras_3_variables
     variables = list(make(optimizer, state))
     writer.names("/optimizer_weights", "weight_names", [tensor.name for tensor in variables])
@@ -143,6 +147,10 @@ def _keras_2_variables(optimizer: dict[str, Any], state: OptimizerState) -> Iter
     weights = list(next(iter(state.slots.values()), {}))
     for slot, index in alternating(layout, len(weights)):
         held = state.slots.get(slot.name, {}).get(weights[index])
+        if rule is adafactor.RULE:
+            shape = state.slots["velocity"][weights[index]].shape
+            if not adafactor.has_slot(slot.name, shape, Era.TF_KERAS):
+                continue
         if held is None:  # a slot that tf_keras has and never uses
             like = next(iter(state.slots.values()))[weights[index]]
             held = Tensor("", fill(like.shape, 0.0, like.dtype))
