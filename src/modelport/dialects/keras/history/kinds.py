@@ -7,12 +7,12 @@ no lowering and no writer meets it. Sources: the constructors in ``keras/src/lay
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
-from modelport.dialects.keras.defaults import DEFAULTS
+from modelport.dialects.keras.defaults import DEFAULTS, REQUIRED
 from modelport.dialects.keras.history.era import History
 from modelport.dialects.keras.roles import knows
+from modelport.dialects.keras.words import is_number, is_seed, is_whole
 from modelport.model.dtype import DTYPES
 
 _MOST = (1 << 31) - 1
@@ -56,6 +56,9 @@ def check_kinds(name: str, config: dict[str, Any], history: History, where: str)
     Raises:
         MalformedFile: a value that no Keras takes for the argument.
     """
+    absent = [key for key in REQUIRED.get(name, ()) if key not in config and key != "value_dim"]
+    if absent:
+        raise history.malformed(where, expected=f"a value for {absent[0]}", found="none")
     for key, value in config.items():
         expected = _mismatch(name, key, value)
         if expected is not None:
@@ -89,14 +92,14 @@ def _mismatch(name: str, key: str, value: Any) -> str | None:
         return None if fine and not (value is None and key == "trainable") else "yes or no"
     if key in _NUMBERS or key in _OPTIONAL_NUMBERS:
         least, most = (_NUMBERS | _OPTIONAL_NUMBERS)[key]
-        fine = _is_number(value) and least <= value <= most
+        fine = is_number(value) and least <= value <= most
         fine = fine or (value is None and key in _OPTIONAL_NUMBERS)
         return None if fine else "a number" + ("" if most == math.inf else " between 0 and 1")
     if key in _COUNTS:
-        fine = _is_whole(value) and (key != "num_oov_indices") <= value <= _MOST
+        fine = is_whole(value) and (key != "num_oov_indices") <= value <= _MOST
         return None if fine or (value is None and key in _OPTIONAL_COUNTS) else "a whole number"
     if key == "seed":
-        return None if _is_seed(value) else "a whole number"
+        return None if is_seed(value) else "a whole number"
     if key == "name":
         return None if isinstance(value, str) else "text"
     if key == "dtype":
@@ -121,24 +124,26 @@ _EDGES = ("valid", "same")
 def _mismatched_shape(name: str, key: str, value: Any) -> str | None:
     if key == "axis":
         return None if _are_axes(name, value) else "an axis"
-    if key == "batch_shape" and value is not None:
-        fine = all(item is None or (_is_whole(item) and item >= 0) for item in value)
+    if key == "batch_shape":
+        fine = isinstance(value, list | tuple) and all(
+            item is None or (is_whole(item) and item >= 0) for item in value
+        )
         return None if fine else "a shape"
     if key == "target_shape":
         fine = isinstance(value, list | tuple) and all(
-            item is None or (_is_whole(item) and item >= -1) for item in value
+            item is None or (is_whole(item) and item >= -1) for item in value
         )
         return None if fine else "a shape"
     if key == "dims" and name == "Permute":
-        fine = isinstance(value, list | tuple) and all(_is_whole(item) for item in value)
+        fine = isinstance(value, list | tuple) and all(is_whole(item) for item in value)
         return None if fine and sorted(value) == list(range(1, len(value) + 1)) else "axes"
     return None
 
 
 def _are_axes(name: str, value: Any) -> bool:
     if isinstance(value, list | tuple):
-        return name in _SEVERAL_AXES and all(_is_whole(item) for item in value)
-    return _is_whole(value) or (value is None and name == "Normalization")
+        return name in _SEVERAL_AXES and all(is_whole(item) for item in value)
+    return is_whole(value) or (value is None and name == "Normalization")
 
 
 _SEVERAL_AXES = (
@@ -148,20 +153,6 @@ _SEVERAL_AXES = (
     "Softmax",
     "UnitNormalization",
 )
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_seed(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return value.get("class_name") == "SeedGenerator"
-    return value is None or (_is_whole(value) and -_MOST <= value <= 2 * _MOST + 1)
 
 
 def _is_dtype(value: Any) -> bool:
