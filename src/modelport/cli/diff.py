@@ -14,8 +14,8 @@ SHOWN = 10
 
 
 @click.command("diff")
-@click.argument("a", type=click.Path())
-@click.argument("b", type=click.Path())
+@click.argument("a", type=click.Path(readable=False))
+@click.argument("b", type=click.Path(readable=False))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(a: str, b: str, as_json: bool) -> int:
     """Compare the components, layers and tensors of A and B; tensors by content."""

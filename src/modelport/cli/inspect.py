@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,16 @@ from modelport.cli import text
 from modelport.cli.errors import DONE, exit_state, show
 from modelport.commands import inspect as inspecting
 from modelport.errors import ModelportError
+from modelport.wire.source import status_of
 
 SHOWN_LAYERS = 12
 COLOURS = {"inert": "green", "needs-code": "yellow", "dangerous": "red", "malformed": "red"}
 
 
 @click.command("inspect")
-@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(readable=False), metavar="FILE..."
+)
 @click.option("--tensors", is_flag=True, help="List every tensor.")
 @click.option("--layers", is_flag=True, help="List every layer, however many there are.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (several files: one a line).")
@@ -41,12 +46,19 @@ def command(files: tuple[str, ...], tensors: bool, layers: bool, as_json: bool) 
     return state
 
 
+def _is(kind: Callable[[int], bool], path: Path) -> bool:
+    found = status_of(path)
+    return found is not None and kind(found.st_mode)
+
+
 def _expanded(files: tuple[str, ...]) -> list[str]:
     found: list[str] = []
     for file in files:
         path = Path(file)
-        if path.is_dir():
-            found.extend(str(item) for item in sorted(path.rglob("*")) if item.is_file())
+        if _is(stat.S_ISDIR, path):
+            inside = [str(item) for item in sorted(path.rglob("*")) if _is(stat.S_ISREG, item)]
+            # Without files, or unreadable: opened as it is, which says so.
+            found.extend(inside or [file])
         else:
             found.append(file)
     return found

@@ -12,8 +12,8 @@ QUESTIONS = {"use": "use it", "train": "go on training", "archive": "archive it"
 
 
 @click.command("ready")
-@click.argument("file", type=click.Path())
-@click.argument("data", nargs=-1, type=click.Path())
+@click.argument("file", type=click.Path(readable=False))
+@click.argument("data", nargs=-1, type=click.Path(readable=False))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(file: str, data: tuple[str, ...], as_json: bool) -> int:
     """Is FILE enough to use, to go on training, to archive? Do the DATA files fit its inputs?"""

@@ -12,9 +12,11 @@ from modelport.commands.verify import verify
 
 
 @click.command("verify")
-@click.argument("a", type=click.Path())
-@click.argument("b", type=click.Path())
-@click.option("--inputs", type=click.Path(), help="An .npz with an array for each input.")
+@click.argument("a", type=click.Path(readable=False))
+@click.argument("b", type=click.Path(readable=False))
+@click.option(
+    "--inputs", type=click.Path(readable=False), help="An .npz with an array for each input."
+)
 @click.option("--samples", default=3, show_default=True, type=click.IntRange(1, 10_000))
 @click.option("--seed", default=0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -21,6 +21,7 @@ from modelport.verify.agreement import Agreement, Status
 from modelport.verify.verify import Side, run_both
 from modelport.verify.weights import prove
 from modelport.wire.output import Output
+from modelport.wire.source import status_of
 
 SCHEMA = "modelport.convert/1"
 
@@ -54,7 +55,7 @@ def convert(
     target = target_format(Path(dst), to, model)
     report = Report(source=str(src), target=str(dst))
     report.source_format, report.target_format = model.format, target.name
-    if Path(src).exists() and Path(dst).exists() and Path(src).samefile(dst):
+    if _are_same(Path(src), Path(dst)):
         raise ConversionError(str(dst), "source and target are the same file")
     carried = carry(model, target, report)
     if target.write is None:
@@ -74,6 +75,11 @@ def convert(
             output.publish()
             report.published = True
     return report
+
+
+def _are_same(src: Path, dst: Path) -> bool:
+    a, b = status_of(src), status_of(dst)
+    return a is not None and b is not None and os.path.samestat(a, b)
 
 
 def _verified(model: Model, carried: Model, src: Path, output: Output, report: Report) -> Agreement:

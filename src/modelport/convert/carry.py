@@ -39,6 +39,7 @@ def carry(model: Model, target: Format, report: Report) -> Model:
         raise ConversionError(model.path, NO_ARCHITECTURE, report.changes)
     elif model.dialect == target.dialect == "keras":
         carried = canonical(model, report)
+        _check_weights(carried, report)
     elif model.dialect == target.dialect:
         carried = replace(model)
     elif model.dialect == "keras" and target.dialect == "ai.onnx":
@@ -72,6 +73,24 @@ def slots(model: Model) -> Mapping[str, Mapping[str, Tensor]]:
     from modelport.dialects.keras.upgrade import upgrade
 
     return keras_slots(model, upgrade(model, Report()))
+
+
+def _check_weights(model: Model, report: Report) -> None:
+    """Keras loads no file that lacks a layer's weights.
+
+    Raises:
+        ConversionError: names the first layer that has none.
+    """
+    from modelport.dialects.keras.roles import roles
+
+    for graph in model.graph.subgraphs():
+        for node in graph.nodes:
+            wanted = [
+                role.path for role in roles(node.op_type, node.attributes.get("config") or {})
+            ]
+            if wanted and not node.parameters:
+                why = f"the file holds no weights for it ({', '.join(wanted)})"
+                raise ConversionError(f"layer {node.scope[-1].name!r}", why, report.changes)
 
 
 def _keras_to_onnx(model: Model, report: Report) -> Model:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -113,7 +115,7 @@ class HDF5Writer:
 
     def close(self) -> None:
         """Write all values and close the file."""
-        self._file.close()
+        self._close_file()
         with self.path.open("r+b") as stream:
             for offset, tensor in self._waiting:
                 stream.seek(offset)
@@ -134,7 +136,16 @@ class HDF5Writer:
             self.close()
         else:
             self._waiting.clear()
+            self._close_file()
+
+    def _close_file(self) -> None:
+        try:
             self._file.close()
+        except RuntimeError as error:
+            # On a full disk libhdf5 tells the system's own error only in its text.
+            found = re.search(r"errno = (\d+)", str(error))
+            number = int(found[1]) if found else errno.EIO
+            raise OSError(number, os.strerror(number), str(self.path)) from error
 
     def _group(self, path: str) -> Any:
         return self._file.require_group("/" + path.strip("/")) if path.strip("/") else self._file

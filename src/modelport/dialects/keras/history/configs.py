@@ -9,6 +9,7 @@ from modelport.dialects.keras.defaults import AS_STATED, DEFAULTS, arguments, co
 from modelport.dialects.keras.history import keras1, keras2
 from modelport.dialects.keras.history.activation_names import modern_activation
 from modelport.dialects.keras.history.era import Era, History
+from modelport.dialects.keras.history.kinds import check_kinds
 from modelport.dialects.keras.history.objects import (
     modern_constraint,
     modern_dtype,
@@ -145,6 +146,7 @@ def _canonical(name: str, config: Config, history: History, where: str, depth: i
     filled = complete(name, known)
     if "data_format" in filled and filled["data_format"] not in ("channels_first", "channels_last"):
         filled["data_format"] = "channels_last"
+    check_kinds(name, filled, history, where)
     if name == "Bidirectional":
         _bidirectional(filled, history, where)
     return filled
