@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from modelport.dialects.keras.history.era import Era
+from modelport.dialects.keras.unheld import why_not
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
@@ -222,7 +223,7 @@ def call(layer: Layer) -> list[Edge]:
     """
     lowering = lowerings().get(layer.op_type)
     if lowering is None:
-        raise layer.error("modelport knows no ONNX form of this layer (custom code?)")
+        raise layer.error(why_not(layer.op_type))
     if "_from_" in str(layer.config.get("dtype")):
         raise layer.error(
             "its weights are quantised; only layers that compute in float become ONNX"
