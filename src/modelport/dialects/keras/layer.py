@@ -35,6 +35,7 @@ FAMILIES = (
     "layers.multi_head_attention",
     "layers.preprocessing",
     "layers.encoding",
+    "layers.applications",
     "operations.unary",
     "operations.binary",
     "operations.reduce",

@@ -57,6 +57,9 @@ LAYERS = _words(
 )
 """Layers and models."""
 
+APPLICATIONS = _words("CustomScaleLayer LayerScale StochasticDepth")
+"""Layers that ``keras.applications`` brings along: Keras' own only where a file says so."""
+
 OPERATIONS = _words(
     """
     Abs Absolute AdaptiveAveragePool AdaptiveMaxPool Add AffineTransform All AllClose Amax
