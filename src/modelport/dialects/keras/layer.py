@@ -267,9 +267,13 @@ def _autocast(layer: Layer, edge: Edge) -> Edge:
     return ops.cast(layer.b, edge, layer.dtype)
 
 
-def compute_dtype(policy: Any) -> DType:
-    """The dtype a Keras dtype policy computes in (a name, or a serialised ``DTypePolicy``)."""
+def policy_name(policy: Any) -> str:
+    """The name of a Keras dtype policy (a name already, or a serialised ``DTypePolicy``)."""
     if isinstance(policy, Mapping):
         policy = policy.get("config", {}).get("name")
-    name = str(policy or "float32").removeprefix("mixed_")
-    return DTYPES.get(name, FLOAT32)
+    return str(policy or "float32")
+
+
+def compute_dtype(policy: Any) -> DType:
+    """The dtype a Keras dtype policy computes in."""
+    return DTYPES.get(policy_name(policy).removeprefix("mixed_"), FLOAT32)
