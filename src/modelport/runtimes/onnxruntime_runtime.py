@@ -9,9 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-CRASHING_OPTIMIZERS = ["FuseFp16InitializerToFp32NodeTransformer"]
-"""Ends the process of onnxruntime 1.32 on a transposed float16 weight; results do not need it."""
-
 
 def run(
     path: Path, inputs: Sequence[tuple[str, NDArray[Any]]], layers: Sequence[str]
@@ -21,12 +18,7 @@ def run(
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(
-        str(path),
-        options,
-        providers=["CPUExecutionProvider"],
-        disabled_optimizers=CRASHING_OPTIMIZERS,
-    )
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     feed = feed_by_name([meta.name for meta in session.get_inputs()], inputs)
     names = [meta.name for meta in session.get_outputs()]
     found = dict(zip(names, session.run(None, feed), strict=True))

@@ -10,6 +10,7 @@ from typing import Any
 from modelport.dialects.keras.history.configs import is_operation
 from modelport.dialects.keras.history.era import Era
 from modelport.dialects.keras.layer import Layer, call
+from modelport.dialects.keras.layers.applications import PREFIX, of_applications
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
 from modelport.errors import ConversionError
@@ -85,8 +86,10 @@ def lower_node(
 
 def _key(node: Node) -> str:
     """What a node is lowered as: operations share names with layers and mean something else."""
-    operation = is_operation(node.attributes.get("module"))
-    return f"keras.ops.{node.op_type}" if operation else node.op_type
+    if is_operation(node.attributes.get("module")):
+        return f"keras.ops.{node.op_type}"
+    packaged = of_applications(node.op_type, node.attributes)
+    return f"{PREFIX}{packaged}" if packaged else node.op_type
 
 
 def _model_inputs(node: Node, inputs: Sequence[Edge], inner: Graph) -> list[Edge]:
