@@ -31,9 +31,19 @@ LOADING = {
 @click.option("--no-verify", is_flag=True, help="Do not run both sides.")
 @click.option("--keep", is_flag=True, help="Keep the target even where the sides disagree.")
 @click.option("--overwrite", is_flag=True, help="Replace DST if it is there.")
+@click.option("--external-data", is_flag=True, help="Put the weights of ONNX beside it.")
+@click.option("--side-files", metavar="DIR", help="Where else files may lie that SRC leads to.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
-    src: str, dst: str, to: str | None, no_verify: bool, keep: bool, overwrite: bool, as_json: bool
+    src: str,
+    dst: str,
+    to: str | None,
+    no_verify: bool,
+    keep: bool,
+    overwrite: bool,
+    external_data: bool,
+    side_files: str | None,
+    as_json: bool,
 ) -> int:
     """Convert SRC to DST, run both, and print what differs and how to load the result."""
     with watching(silent=as_json) as progress:
@@ -45,6 +55,8 @@ def command(
                 verify=not no_verify,
                 overwrite=overwrite,
                 keep=keep,
+                external_data=external_data,
+                side_files=side_files,
                 progress=progress,
             )
         except ValueError as error:
