@@ -14,14 +14,6 @@ from modelport.commands.convert import convert
 from modelport.model.report import PLAIN_WORDS, Kind
 
 SHOWN = 6
-LOADING = {
-    "onnx": "onnxruntime.InferenceSession({path!r})",
-    "keras-v3": "keras.saving.load_model({path!r})",
-    "keras-h5": "keras.saving.load_model({path!r})",
-    "keras-weights-h5": "model.load_weights({path!r})",
-    "safetensors": "safetensors.numpy.load_file({path!r})",
-    "npz": "numpy.load({path!r})",
-}
 
 
 @click.command("convert")
@@ -82,8 +74,7 @@ def _print(told: dict[str, Any]) -> None:
     click.echo()
     click.echo(verdict(told["verification"]))
     if told["published"]:
-        load = LOADING.get(told["target_format"], "")
-        click.echo(f"\n  load it with  {load.format(path=told['target'])}")
+        click.echo(f"\n  load it with  {text.clean(told['load_with'])}")
     else:
         click.echo("\n  Nothing was written; --keep writes it all the same.")
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from modelport.commands.loading import loading
 from modelport.commands.open import open_model
 from modelport.convert.account import sum_up
 from modelport.convert.carry import carry
@@ -145,6 +146,7 @@ def as_json(report: Report) -> dict[str, Any]:
             for change in report
         ],
         "verification": report.verification,
+        "load_with": loading(report.target) if report.published else None,
     }
 
 
