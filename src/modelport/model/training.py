@@ -7,6 +7,9 @@ from typing import Any
 
 from modelport.model.tensor import Tensor
 
+LONGEST = 120
+"""Characters of a loss that are shown."""
+
 
 @dataclass(slots=True)
 class Optimizer:
@@ -33,6 +36,12 @@ class TrainingConfig:
     optimizer: Optimizer | None = None
     config: dict[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        optimizer = self.optimizer.name if self.optimizer is not None else None
+        loss = repr(self.loss)
+        shown = loss if len(loss) <= LONGEST else f"{loss[:LONGEST]}…"
+        return f"<TrainingConfig ({self.dialect}): loss {shown}, optimizer {optimizer}>"
+
 
 @dataclass(slots=True)
 class OptimizerState:
@@ -48,3 +57,8 @@ class OptimizerState:
     tensors: dict[str, Tensor] = field(default_factory=dict)
     slots: dict[str, dict[str, Tensor]] = field(default_factory=dict)
     scalars: dict[str, float] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        step = "unknown step" if self.step is None else f"step {self.step:,}"
+        slots = f", slots {', '.join(self.slots)}" if self.slots else ""
+        return f"<OptimizerState: {step}, {len(self.tensors):,} tensors{slots}>"
