@@ -54,6 +54,7 @@ def test_every_command_has_help(name: str) -> None:
         (["diff", H5, ONNX], 1),
         (["verify", ONNX, ONNX], 0),
         (["ready", H5], 0),
+        (["ready", H5, "none.npz"], 3),
         (["formats"], 0),
     ],
     ids=str,

@@ -93,6 +93,37 @@ def test_keras_files_against_h5py(path: Path) -> None:
     assert total == truth["parameters"]
 
 
+def stated_layers(path: Path) -> list[tuple[str, str]]:
+    """Name and class of every layer that the config in the file states."""
+    with h5py.File(path) as file:
+        config = json.loads(file.attrs["model_config"])["config"]
+    layers = config["layers"] if isinstance(config, dict) else config
+    return [(layer.get("name") or layer["config"]["name"], layer["class_name"]) for layer in layers]
+
+
+OLD = [path for found, path in SAMPLES if found.name == "keras-h5" and "keras1" in path.name]
+
+
+@pytest.mark.parametrize("path", OLD + FULL, ids=[path.name for path in OLD + FULL])
+def test_layers_have_the_names_and_types_of_the_file(path: Path) -> None:
+    layers = modelport.inspect(path)["architecture"]["layers"]
+    told = [(layer["name"], layer["type"]) for layer in layers]
+    # Keras 1 keeps the inputs of a Merge inside it, under names of their own.
+    stated = stated_layers(path)
+    if not any(kind == "Merge" for _, kind in stated):
+        assert told == list(dict.fromkeys(stated))
+    assert set(stated) <= set(told)
+
+
+def test_the_shape_of_an_old_layer_is_that_of_what_it_gives() -> None:
+    """Keras 2 on Theano crops a transposed convolution; Keras 3 needs a layer of its own for it."""
+    path = FILES / "keras-h5" / "keras2.2.4-theano-conv2d-transpose-same-strides.h5"
+    with np.load(path.with_suffix(".io.npz")) as recorded:
+        shape = list(recorded["y0"].shape[1:])
+    (layer,) = modelport.inspect(path)["architecture"]["layers"]
+    assert layer["output_shape"][1:] == shape
+
+
 def onnx_graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
     yield graph
     for node in graph.node:

@@ -14,14 +14,6 @@ from modelport.commands.convert import convert
 from modelport.model.report import PLAIN_WORDS, Kind
 
 SHOWN = 6
-LOADING = {
-    "onnx": "onnxruntime.InferenceSession({path!r})",
-    "keras-v3": "keras.saving.load_model({path!r})",
-    "keras-h5": "keras.saving.load_model({path!r})",
-    "keras-weights-h5": "model.load_weights({path!r})",
-    "safetensors": "safetensors.numpy.load_file({path!r})",
-    "npz": "numpy.load({path!r})",
-}
 
 
 @click.command("convert")
@@ -31,9 +23,19 @@ LOADING = {
 @click.option("--no-verify", is_flag=True, help="Do not run both sides.")
 @click.option("--keep", is_flag=True, help="Keep the target even where the sides disagree.")
 @click.option("--overwrite", is_flag=True, help="Replace DST if it is there.")
+@click.option("--external-data", is_flag=True, help="Put the weights of ONNX beside it.")
+@click.option("--side-files", metavar="DIR", help="Where else files may lie that SRC leads to.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
-    src: str, dst: str, to: str | None, no_verify: bool, keep: bool, overwrite: bool, as_json: bool
+    src: str,
+    dst: str,
+    to: str | None,
+    no_verify: bool,
+    keep: bool,
+    overwrite: bool,
+    external_data: bool,
+    side_files: str | None,
+    as_json: bool,
 ) -> int:
     """Convert SRC to DST, run both, and print what differs and how to load the result."""
     with watching(silent=as_json) as progress:
@@ -45,6 +47,8 @@ def command(
                 verify=not no_verify,
                 overwrite=overwrite,
                 keep=keep,
+                external_data=external_data,
+                side_files=side_files,
                 progress=progress,
             )
         except ValueError as error:
@@ -70,8 +74,7 @@ def _print(told: dict[str, Any]) -> None:
     click.echo()
     click.echo(verdict(told["verification"]))
     if told["published"]:
-        load = LOADING.get(told["target_format"], "")
-        click.echo(f"\n  load it with  {load.format(path=told['target'])}")
+        click.echo(f"\n  load it with  {text.clean(told['load_with'])}")
     else:
         click.echo("\n  Nothing was written; --keep writes it all the same.")
 

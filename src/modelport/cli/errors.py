@@ -76,7 +76,8 @@ def show(error: ModelportError) -> None:
         shown = {"type": type(error).__name__, "message": str(error), **error.fields}
         click.echo(json.dumps({"error": shown}, default=str))
         return
-    click.echo(click.style("Error: ", fg="red", bold=True) + text.clean(error), err=True)
+    told = click.style("Error: ", fg="red", bold=True) + text.clean(error)
+    click.echo(told, err=True, color=text.colours())
 
 
 def _show_usage(error: click.ClickException) -> None:

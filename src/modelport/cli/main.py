@@ -85,9 +85,10 @@ def _stop(number: int, frame: FrameType | None) -> None:
 def main() -> None:
     """The entry point: runs a command and turns errors into exit states."""
     from modelport.cli.errors import report_errors
+    from modelport.cli.text import colours
 
     _tidy_when_stopped()
-    sys.exit(report_errors(lambda: cli.main(standalone_mode=False)))
+    sys.exit(report_errors(lambda: cli.main(standalone_mode=False, color=colours())))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from modelport.commands.loading import loading
 from modelport.commands.open import open_model
 from modelport.convert.account import sum_up
 from modelport.convert.carry import carry
@@ -37,12 +38,16 @@ def convert(
     verify: bool = True,
     overwrite: bool = False,
     keep: bool = False,
+    external_data: bool = False,
+    side_files: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Convert a model file; the target appears complete, verified, or not at all.
 
     ``to`` is the name of the target's format; by default the ending of ``dst`` tells. With
-    ``keep`` the target appears even where the two sides disagree.
+    ``keep`` the target appears even where the two sides disagree. ``external_data`` puts the
+    weights of ONNX into a file beside it. ``side_files`` is one more folder that files may lie in
+    that ``src`` leads to.
 
     Raises:
         ConversionError: the target cannot hold the model.
@@ -51,19 +56,21 @@ def convert(
     """
     tell = progress or _silent
     tell("reading", None, 0)
-    model = open_model(src)
+    model = open_model(src, side_files=side_files)
     target = target_format(Path(dst), to, model)
     report = Report(source=str(src), target=str(dst))
     report.source_format, report.target_format = model.format, target.name
     if _are_same(Path(src), Path(dst)):
         raise ConversionError(str(dst), "source and target are the same file")
     carried = carry(model, target, report)
-    if target.write is None:
-        raise ConversionError("", f"modelport does not write {target.name}")
+    write = target.write_external if external_data else target.write
+    if write is None:
+        beside = " with its weights in a file beside it" if external_data else ""
+        raise ConversionError("", f"modelport does not write {target.name}{beside}")
     with Output(dst, overwrite=overwrite) as output:
         expected = sum(tensor.nbytes for tensor in carried.tensors.values())
         tell("writing", output.path, expected)
-        target.write(carried, output, report)
+        write(carried, output, report)
         sum_up(model, target, report)
         agreement = Agreement(Status.NOT_RUN, "verification was switched off")
         if verify:
@@ -145,6 +152,7 @@ def as_json(report: Report) -> dict[str, Any]:
             for change in report
         ],
         "verification": report.verification,
+        "load_with": loading(report.target) if report.published else None,
     }
 
 

@@ -20,13 +20,20 @@ from modelport.wire.source import FileSource
 SCHEMA = "modelport.inspect/1"
 
 
-def inspect(path: str | os.PathLike[str], *, tensors: bool = False) -> dict[str, Any]:
+def inspect(
+    path: str | os.PathLike[str],
+    *,
+    tensors: bool = False,
+    side_files: str | os.PathLike[str] | None = None,
+) -> dict[str, Any]:
     """What a file holds, as the JSON object of ``modelport inspect --json``.
+
+    ``side_files`` is one more folder that companion files (external weights) may lie in.
 
     Raises:
         ModelportError: the file cannot be opened.
     """
-    return describe(open_model(path), tensors=tensors)
+    return describe(open_model(path, side_files=side_files), tensors=tensors)
 
 
 def describe(model: Model, *, tensors: bool = False) -> dict[str, Any]:
@@ -128,6 +135,7 @@ def _architecture(
         "inputs": [value["name"] for value in signature["inputs"]],
         "outputs": [value["name"] for value in signature["outputs"]],
         "layers": described.layers,
+        "convertible_to": described.convertible_to,
     }
 
 

@@ -33,18 +33,19 @@ def verify(
     inputs: str | os.PathLike[str] | None = None,
     samples: int = SAMPLES,
     seed: int = 0,
+    side_files: str | os.PathLike[str] | None = None,
 ) -> Agreement:
     """Run two model files on the same inputs and compare; prove the weights where that can be.
 
     ``inputs`` is an ``.npz`` with an array for each input, under its name or in order; by default
-    inputs are random.
+    inputs are random. ``side_files`` is one more folder that files may lie in that A or B lead to.
 
     Raises:
         MissingRuntime: a framework is needed that is not installed, and the weights prove nothing.
         ModelportError: a file cannot be opened.
     """
-    left = Side(open_model(a), Path(a))
-    right = Side(open_model(b), Path(b))
+    left = Side(open_model(a, side_files=side_files), Path(a))
+    right = Side(open_model(b, side_files=side_files), Path(b))
     given = load_inputs(inputs) if inputs is not None else None
     agreement = run_both(left, right, inputs=given, samples=samples, seed=seed)
     proof = _proof(left.model, right.model)

@@ -6,15 +6,12 @@ datasets become features of training data, the attributes metadata.
 
 from __future__ import annotations
 
-from typing import Any
-
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
-from modelport.formats.shared.hdf5_values import dataset_of, plain
+from modelport.formats.shared.hdf5_values import attributes_of, dataset_of, plain
 from modelport.formats.shared.keras.layout import is_full_model, is_weights
 from modelport.model.component import Component, Holds
 from modelport.model.model import Model
-from modelport.wire.hdf5 import HDF5File
 
 
 def match(candidate: Candidate) -> bool:
@@ -27,25 +24,13 @@ def read(candidate: Candidate) -> Model:
     file = candidate.hdf5
     model = Model("hdf5", candidate.source.name, candidate.source.size)
     model.dataset = dataset_of(file, file.datasets())
-    model.metadata = _metadata(file)
+    stated = attributes_of(file, lambda path, name: False)
+    model.metadata = {key: plain(value) for key, value in stated.items()}
     if model.dataset is not None:
         model.evidence[Component.TRAINING_DATA] = f"{len(model.dataset.features)} datasets"
     if model.metadata:
         model.evidence[Component.METADATA] = "attributes"
     return model
-
-
-def _metadata(file: HDF5File) -> dict[str, Any]:
-    """The attributes of the root under their own names, those of other objects as ``path@name``."""
-    found: dict[str, Any] = {}
-    for path, entry in file.entries.items():
-        if entry.kind not in ("group", "dataset"):
-            found[f"{path[1:]}@link"] = entry.target or entry.kind
-            continue
-        start = f"{path[1:]}@" if path != "/" else ""
-        for name, value in file.attributes(path).items():
-            found[start + name] = plain(value)
-    return found
 
 
 FORMAT = Format(

@@ -11,8 +11,11 @@ from typing import Any
 from modelport.errors import MalformedFile
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
-from modelport.formats.shared.hdf5_values import dataset_of, plain
+from modelport.formats.shared.hdf5_values import plain
+from modelport.formats.shared.keras.foreign import read_foreign
 from modelport.formats.shared.keras.h5_weights import (
+    LayerWeights,
+    named_paths,
     names_attribute,
     place_weights,
     read_layer_weights,
@@ -26,8 +29,6 @@ from modelport.model.component import Component, Holds
 from modelport.model.model import Model
 from modelport.wire.hdf5 import HDF5File
 from modelport.wire.json import parse
-
-_STATED = ("model_config", "training_config")
 
 
 def match(candidate: Candidate) -> bool:
@@ -43,16 +44,20 @@ def read(candidate: Candidate) -> Model:
     group = _weights_group(file)
     names = tuple(names_attribute(file.attributes(group), "layer_names") or ()) if group else ()
     describe(model, _json(attributes, "model_config", where), f"{where}!model_config", names)
+    layers = read_layer_weights(file, group) if group is not None else []
     if group is not None:
-        _read_weights(model, file, group)
+        _place(model, file, group, layers)
     if "training_config" in attributes:
         config = _json(attributes, "training_config", where)
         describe_training(model, config, f"{where}!training_config")
+    used = [path for layer in layers for path in layer.paths]
     if file.kind("/optimizer_weights") == "group":
         model.optimizer_state = optimizer_state(read_named_tensors(file, "/optimizer_weights"))
+        used += named_paths(file, "/optimizer_weights").values()
     if model.optimizer_state is not None:
         model.evidence[Component.OPTIMIZER_STATE] = "/optimizer_weights"
-    _read_rest(model, file, group)
+    _read_metadata(model, file, group)
+    read_foreign(model, file, used)
     return model
 
 
@@ -72,8 +77,7 @@ def _weights_group(file: HDF5File) -> str | None:
     return "/" if is_by_layer(file) else None
 
 
-def _read_weights(model: Model, file: HDF5File, group: str) -> None:
-    layers = read_layer_weights(file, group)
+def _place(model: Model, file: HDF5File, group: str, layers: list[LayerWeights]) -> None:
     lost = place_weights(model.graph, layers)
     if lost and model.dialect is not None:
         model.extras["weights_without_layer"] = lost
@@ -93,23 +97,15 @@ def _read_weights(model: Model, file: HDF5File, group: str) -> None:
     model.format_version = model.producer.version
 
 
-def _read_rest(model: Model, file: HDF5File, group: str | None) -> None:
-    """What a user added: other attributes are metadata, other datasets training data."""
-    for name, value in file.attributes().items():
-        if name not in _STATED:
-            model.metadata[name] = plain(value)
-    for name in ("keras_version", "backend"):
-        if group and name in (stated := file.attributes(group)):
-            model.metadata.setdefault(name, plain(stated[name]))
+def _read_metadata(model: Model, file: HDF5File, group: str | None) -> None:
+    """What Keras says of itself, at the root or beside the weights."""
+    for place in filter(None, ("/", group)):
+        stated = file.attributes(place)
+        for name in ("keras_version", "backend"):
+            if name in stated:
+                model.metadata.setdefault(name, plain(stated[name]))
     if model.metadata:
         model.evidence[Component.METADATA] = "root attributes"
-    own = ("/model_weights/", "/optimizer_weights/")
-    state = model.optimizer_state.tensors if model.optimizer_state is not None else {}
-    foreign = [path for path in file.datasets() if not path.startswith(own) and path not in state]
-    if group != "/":
-        model.dataset = dataset_of(file, foreign)
-    if model.dataset is not None:
-        model.evidence[Component.TRAINING_DATA] = "datasets outside the model"
 
 
 FORMAT = Format(

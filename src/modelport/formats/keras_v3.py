@@ -12,6 +12,8 @@ from typing import Any
 from modelport.errors import MalformedFile
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
+from modelport.formats.shared.keras.foreign import read_foreign
+from modelport.formats.shared.keras.layout import store_datasets
 from modelport.formats.shared.keras.model import describe, describe_training, producer
 from modelport.formats.shared.keras.store import place_store, read_store, state_below
 from modelport.formats.shared.keras.training import optimizer_state
@@ -37,6 +39,7 @@ def read(candidate: Candidate) -> Model:
     archive, where = candidate.zip, candidate.source.name
     model = Model("keras-v3", where, candidate.source.size)
     model.metadata = _metadata(archive, where)
+    model.evidence[Component.METADATA] = _METADATA
     model.producer = producer(model.metadata.get("keras_version"))
     model.format_version = model.producer.version
     entry = _json(archive, _CONFIG, where)
@@ -49,7 +52,6 @@ def read(candidate: Candidate) -> Model:
     }
     if model.extras["members"]:
         model.metadata["other_members"] = sorted(model.extras["members"])
-    model.evidence[Component.METADATA] = _METADATA
     return model
 
 
@@ -76,7 +78,8 @@ def _stores(archive: ZipArchive) -> list[str]:
 
 
 def _read_weights(model: Model, archive: ZipArchive) -> None:
-    root = read_store([HDF5File(archive.open(name)) for name in _stores(archive)])
+    files = {name: HDF5File(archive.open(name)) for name in _stores(archive)}
+    root = read_store(list(files.values()))
     left = place_store(model.graph, root)
     if left and model.dialect is not None:
         model.extras["weights_without_layer"] = [item.name for item in left]
@@ -88,6 +91,8 @@ def _read_weights(model: Model, archive: ZipArchive) -> None:
         model.evidence[Component.WEIGHTS] = ", ".join(_stores(archive))
     if model.optimizer_state is not None:
         model.evidence[Component.OPTIMIZER_STATE] = "/optimizer"
+    for name, file in files.items():
+        read_foreign(model, file, store_datasets(file), name)
 
 
 _SAMPLE = "keras-v3/gru_rmsprop.keras"
@@ -107,11 +112,12 @@ FORMAT = Format(
         Component.OPTIMIZER_STATE: Holds.MAY,
         Component.HYPERPARAMETERS: Holds.MAY,
         Component.SIGNATURE: Holds.MAY,
-        Component.TRAINING_DATA: Holds.NEVER,
+        Component.TRAINING_DATA: Holds.MAY,
         Component.METADATA: Holds.ALWAYS,
         Component.PYTHON_OBJECTS: Holds.NEVER,
     },
-    samples=dict.fromkeys(
+    samples={Component.TRAINING_DATA: "keras-v3/with_data.keras"}
+    | dict.fromkeys(
         (
             Component.ARCHITECTURE,
             Component.WEIGHTS,

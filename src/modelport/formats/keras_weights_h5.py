@@ -7,12 +7,20 @@ specification; the layouts are those of ``legacy_h5_format.py`` and ``saving_lib
 
 from __future__ import annotations
 
+import re
+
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.shared.hdf5_tensors import tensor
-from modelport.formats.shared.hdf5_values import dataset_of, plain
+from modelport.formats.shared.hdf5_values import plain
+from modelport.formats.shared.keras.foreign import PRODUCER, read_foreign
 from modelport.formats.shared.keras.h5_weights import place_weights, read_layer_weights
-from modelport.formats.shared.keras.layout import is_by_layer, is_numbered, is_weights
+from modelport.formats.shared.keras.layout import (
+    is_by_layer,
+    is_numbered,
+    is_weights,
+    store_datasets,
+)
 from modelport.formats.shared.keras.model import producer
 from modelport.formats.shared.keras.store import read_store, state_below, weights
 from modelport.formats.shared.keras.training import optimizer_state
@@ -31,48 +39,47 @@ def read(candidate: Candidate) -> Model:
     """The weights under the file's own names; ``extras`` keeps which belong to one layer."""
     file = candidate.hdf5
     model = Model("keras-weights-h5", candidate.source.name, candidate.source.size)
-    model.metadata = {name: plain(value) for name, value in file.attributes().items()}
-    for name in ("layer_names", *(key for key in model.metadata if key.startswith("layer_names"))):
-        model.metadata.pop(name, None)
+    stated = file.attributes()
+    model.metadata = {key: plain(stated[key]) for key in PRODUCER if key in stated}
+    if model.metadata:
+        model.evidence[Component.METADATA] = "root attributes"
     model.producer = producer(model.metadata.get("keras_version"), model.metadata.get("backend"))
     model.format_version = model.producer.version
     if is_by_layer(file):
-        _by_layer(model, file)
+        used = _by_layer(model, file)
     elif is_numbered(file):
-        _numbered(model, file)
+        used = _numbered(model, file)
     else:
-        _store(model, file)
+        used = _store(model, file)
     if model.tensors:
         model.evidence[Component.WEIGHTS] = "one group a layer" if is_by_layer(file) else "groups"
-    if model.metadata:
-        model.evidence[Component.METADATA] = "root attributes"
+    read_foreign(model, file, used)
     return model
 
 
-def _by_layer(model: Model, file: HDF5File) -> None:
+def _by_layer(model: Model, file: HDF5File) -> list[str]:
+    """The weights of the layers; returns the paths of what was read, as all of these do."""
     layers = read_layer_weights(file, "/")
     place_weights(model.graph, layers)
     model.extras["layers"] = {
         layer.layer: [item.name for item in layer.tensors] for layer in layers
     }
-    own = tuple(f"/{layer.layer}/" for layer in layers)
-    foreign = [path for path in file.datasets() if not path.startswith(own)]
-    model.dataset = dataset_of(file, foreign) if own else None
-    if model.dataset is not None:
-        model.evidence[Component.TRAINING_DATA] = "datasets outside the layers"
+    return [path for layer in layers for path in layer.paths]
 
 
-def _numbered(model: Model, file: HDF5File) -> None:
+def _numbered(model: Model, file: HDF5File) -> list[str]:
     """Keras before 1.0: ``layer_3/param_0``."""
     layers: dict[str, list[str]] = {}
-    for path in file.datasets():
+    used = [path for path in file.datasets() if re.match(r"/layer_\d+/param_\d+$", path)]
+    for path in used:
         name = path[1:]
         model.graph.tensors[name] = tensor(file, path, name)
         layers.setdefault(name.split("/")[0], []).append(name)
     model.extras["layers"] = layers
+    return used
 
 
-def _store(model: Model, file: HDF5File) -> None:
+def _store(model: Model, file: HDF5File) -> list[str]:
     root = read_store([file])
     for item in weights(root):
         model.graph.tensors[item.name] = item
@@ -80,6 +87,7 @@ def _store(model: Model, file: HDF5File) -> None:
     model.optimizer_state = optimizer_state(state_below(root, "optimizer"))
     if model.optimizer_state is not None:
         model.evidence[Component.OPTIMIZER_STATE] = "/optimizer"
+    return store_datasets(file)
 
 
 _SAMPLE = "keras-weights-h5/gru_rmsprop.weights.h5"

@@ -11,6 +11,9 @@ from modelport.model.tensor import Tensor
 ONLY_IN_KERAS_3 = "only_in_keras_3"
 """The key of ``Model.extras`` with the changes that hold where Keras 3 goes on training."""
 
+LONGEST = 120
+"""Characters of a loss that are shown."""
+
 
 @dataclass(slots=True)
 class Optimizer:
@@ -37,6 +40,12 @@ class TrainingConfig:
     optimizer: Optimizer | None = None
     config: dict[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        optimizer = self.optimizer.name if self.optimizer is not None else None
+        loss = repr(self.loss)
+        shown = loss if len(loss) <= LONGEST else f"{loss[:LONGEST]}…"
+        return f"<TrainingConfig ({self.dialect}): loss {shown}, optimizer {optimizer}>"
+
 
 @dataclass(slots=True)
 class OptimizerState:
@@ -53,6 +62,12 @@ class OptimizerState:
     slots: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
     scalars: dict[str, float] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        step = "unknown step" if self.step is None else f"step {self.step:,}"
+        told = not isinstance(self.slots, LazySlots) or self.slots.told
+        slots = f", slots {', '.join(self.slots)}" if told and self.slots else ""
+        return f"<OptimizerState: {step}, {len(self.tensors):,} tensors{slots}>"
+
 
 class LazySlots(Mapping[str, Mapping[str, Tensor]]):
     """Slots that are told apart when somebody first asks for them."""
@@ -62,6 +77,11 @@ class LazySlots(Mapping[str, Mapping[str, Tensor]]):
     def __init__(self, tell: Callable[[], Mapping[str, Mapping[str, Tensor]]]) -> None:
         self._tell = tell
         self._found: Mapping[str, Mapping[str, Tensor]] | None = None
+
+    @property
+    def told(self) -> bool:
+        """Whether somebody has asked for them."""
+        return self._found is not None
 
     def _told(self) -> Mapping[str, Mapping[str, Tensor]]:
         if self._found is None:

@@ -113,6 +113,19 @@ class HDF5Writer:
         if offset is not None:
             self._waiting.append((offset, tensor))
 
+    def holds(self, path: str) -> bool:
+        """Whether a group or dataset is there already."""
+        return path in self._file
+
+    def is_free(self, path: str) -> bool:
+        """Whether a dataset may still be put there: nothing is, and no dataset is on the way."""
+        import h5py
+
+        steps = path.strip("/").split("/")
+        ways = ["/".join(steps[:end]) for end in range(1, len(steps))]
+        blocked = any(isinstance(self._file.get(way), h5py.Dataset) for way in ways)
+        return not blocked and path not in self._file
+
     def close(self) -> None:
         """Write all values and close the file."""
         self._close_file()

@@ -1,4 +1,4 @@
-"""Makes ``arrays.h5`` here and ``with_data.h5`` in the folders of Keras files, with h5py 3.16.
+"""Makes ``arrays.h5`` here and ``with_data.*`` in the folders of Keras files, with h5py 3.16.
 
 Run it in the folder above: ``python hdf5/make_samples.py``. ``gru_rmsprop.*`` and ``cnn_adam.h5``
 were written by Keras 3.15.1 and tf_keras 2.21.0 after three steps of training.
@@ -6,7 +6,9 @@ were written by Keras 3.15.1 and tf_keras 2.21.0 after three steps of training.
 
 from __future__ import annotations
 
+import io
 import shutil
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -43,7 +45,25 @@ def with_data(source: Path, target: Path) -> None:
         file.attrs["distributed_config"] = '{"mode": "synchronous"}'
 
 
+def archive_with_data(source: Path, target: Path) -> None:
+    """A ``.keras`` into whose weights somebody put the data."""
+    with zipfile.ZipFile(source) as held, zipfile.ZipFile(target, "w") as made:
+        for name in held.namelist():
+            content = held.read(name)
+            if name == "model.weights.h5":
+                store = io.BytesIO(content)
+                with h5py.File(store, "a") as file:
+                    file["layers/gru/history"] = np.linspace(0.0, 1.0, 5)
+                    file["layers/gru"].attrs["note"] = "second attempt"
+                    file.attrs["author"] = "Ada"
+                content = store.getvalue()
+            made.writestr(zipfile.ZipInfo(name), content)
+
+
 if __name__ == "__main__":
     arrays(HERE / "hdf5" / "arrays.h5")
     with_data(HERE / "keras-h5" / "gru_rmsprop.h5", HERE / "keras-h5" / "with_data.h5")
     with_data(HERE / "keras-weights-h5" / "cnn_adam.h5", HERE / "keras-weights-h5" / "with_data.h5")
+    archive_with_data(
+        HERE / "keras-v3" / "gru_rmsprop.keras", HERE / "keras-v3" / "with_data.keras"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from modelport.formats.shared.hdf5_tensors import tensor
@@ -35,3 +35,22 @@ def dataset_of(file: HDF5File, paths: Iterable[str]) -> Dataset | None:
         return None
     extents = {item.shape[0] if item.shape else None for item in features.values()}
     return Dataset(extents.pop() if len(extents) == 1 else None, features)
+
+
+def attributes_of(file: HDF5File, leave_out: Callable[[str, str], bool]) -> dict[str, Any]:
+    """The attributes of the root under their own names, those of other objects as ``path@name``.
+
+    A link or a second name is told as ``path@link``. ``leave_out`` is asked about every object's
+    path and attribute. Values are raw; ``plain`` makes JSON of them.
+    """
+    found: dict[str, Any] = {}
+    for path, entry in file.entries.items():
+        if entry.kind not in ("group", "dataset"):
+            if not leave_out(path, "link"):
+                found[f"{path[1:]}@link"] = entry.target or entry.kind
+            continue
+        start = f"{path[1:]}@" if path != "/" else ""
+        for name, value in file.attributes(path).items():
+            if not leave_out(path, name):
+                found[start + name] = value
+    return found

@@ -104,6 +104,11 @@ class HDF5File:
             raise MalformedFile(self.source.name, expected=f"a dataset {path}", found=found)
         return HDF5Dataset(path, self._header(entry.address), self._heaps)
 
+    def place(self, path: str) -> str:
+        """Where a path leads to in the end: itself, but for soft links."""
+        entry = self._resolve(path)
+        return path if entry is None else entry.path
+
     def _resolve(self, path: str) -> Entry | None:
         """The entry that a path leads to, through at most 32 soft links."""
         for _ in range(32):

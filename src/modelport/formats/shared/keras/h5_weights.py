@@ -16,10 +16,11 @@ from modelport.wire.hdf5 import HDF5File
 
 @dataclass(frozen=True, slots=True)
 class LayerWeights:
-    """The weights of one group: the layer's name and its tensors in the order of the file."""
+    """The weights of one group: the layer's name, its tensors in the file's order, their paths."""
 
     layer: str
     tensors: tuple[Tensor, ...]
+    paths: tuple[str, ...]
 
 
 def names_attribute(attributes: dict[str, Any], name: str) -> list[str] | None:
@@ -53,19 +54,23 @@ def read_layer_weights(file: HDF5File, group: str) -> list[LayerWeights]:
     for layer in dict.fromkeys(layers + extra):
         path = f"{group.rstrip('/')}/{layer}"
         listed = names_attribute(file.attributes(path), "weight_names") or []
-        found.append(LayerWeights(layer, tuple(_tensors(file, path, layer, listed, taken))))
+        tensors = tuple(_tensors(file, path, layer, listed, taken))
+        paths = tuple(weight_path(path, weight) for weight in listed)
+        found.append(LayerWeights(layer, tensors, paths))
     return found
 
 
 def read_named_tensors(file: HDF5File, group: str) -> dict[str, Tensor]:
     """The tensors of a group with ``weight_names``, or all its datasets where it has none."""
+    return {name: tensor(file, path, name) for name, path in named_paths(file, group).items()}
+
+
+def named_paths(file: HDF5File, group: str) -> dict[str, str]:
+    """Where the tensors of such a group are, by their names."""
     listed = names_attribute(file.attributes(group), "weight_names")
     if listed is None:
-        return {
-            path[len(group) + 1 :]: tensor(file, path, path[len(group) + 1 :])
-            for path in file.datasets(group)
-        }
-    return {name: tensor(file, weight_path(group, name), name) for name in listed}
+        return {path[len(group) + 1 :]: path for path in file.datasets(group)}
+    return {name: weight_path(group, name) for name in listed}
 
 
 def weight_path(group: str, name: str) -> str:

@@ -6,6 +6,10 @@ import re
 
 from modelport.wire.hdf5 import HDF5File
 
+_OF_A_LAYER = re.compile(
+    r"[/\\](layers|_layer_checkpoint_dependencies|_layers|_?operations)[/\\].*vars[/\\]\d+$"
+)
+
 
 def is_full_model(file: HDF5File) -> bool:
     """A full model of Keras 1 to 3: the architecture as an attribute of the root."""
@@ -29,8 +33,18 @@ def is_numbered(file: HDF5File) -> bool:
 
 
 def is_store(file: HDF5File) -> bool:
-    """The object tree of Keras 3: every dataset lies in a group ``vars``."""
-    datasets = file.datasets()
-    return file.kind("/vars") == "group" and all(
-        re.split(r"[/\\]", path)[-2] == "vars" for path in datasets
+    """The object tree of Keras 3: variables in groups ``vars``, and maybe what a user added.
+
+    Where there are other datasets, only variables of layers show that it is one.
+    """
+    if file.kind("/vars") != "group":
+        return False
+    variables = store_datasets(file)
+    return len(variables) == len(file.datasets()) or any(
+        _OF_A_LAYER.match(path) for path in variables
     )
+
+
+def store_datasets(file: HDF5File) -> list[str]:
+    """The paths of the datasets that are variables of an object tree: those in a group ``vars``."""
+    return [path for path in file.datasets() if "vars" in re.split(r"[/\\]", path)[1:-1]]

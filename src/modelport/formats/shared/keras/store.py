@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from modelport.formats.shared.hdf5_tensors import tensor
+from modelport.formats.shared.keras.layout import store_datasets
 from modelport.formats.shared.keras.values import snake_case
 from modelport.model.graph import Graph, Node
 from modelport.model.tensor import Tensor
@@ -44,10 +45,12 @@ def read_store(files: list[HDF5File]) -> Branch:
     """The tree of a ``.weights.h5``, which may come in several files.
 
     Files written on Windows by Keras 2 have backslashes inside names; they separate groups too.
-    Variables are in the order of their numbers. Tensors are called by their paths in the file.
+    What lies outside of groups ``vars`` is no variable. Variables are in the order of their
+    numbers. Tensors are called by their paths in the file.
     """
     root = Branch()
     for file in files:
+        variables = set(store_datasets(file))
         for path, entry in file.entries.items():
             steps = [step for step in re.split(r"[/\\]", path) if step]
             if entry.kind == "group":
@@ -55,7 +58,7 @@ def read_store(files: list[HDF5File]) -> Branch:
                 branch = _branch(root, steps)
                 if isinstance(stated, str):
                     branch.name = stated
-            elif entry.kind == "dataset":
+            elif path in variables:
                 _branch(root, steps[:-1]).variables[steps[-1]] = tensor(file, path, path[1:])
     _sort(root)
     return root

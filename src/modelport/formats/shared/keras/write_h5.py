@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from modelport.formats.shared.keras.foreign import OWN_KEYS, write_attributes, write_datasets
 from modelport.formats.shared.keras.write_2 import keras_2_model, plain_objects
 from modelport.formats.shared.keras.write_config import model_entry
 from modelport.formats.shared.keras.write_layers import of_graph, of_names, write_layers
@@ -65,14 +66,8 @@ def write_full(model: Model, output: Output, report: Report) -> None:
         writer.names("/model_weights/top_level_model_weights", "weight_names", [])
         if model.optimizer_state is not None:
             _write_state(writer, model, model.optimizer_state, keras_2, report)
-        _write_dataset(writer, model)
-
-
-def _write_dataset(writer: HDF5Writer, model: Model) -> None:
-    """Training data as datasets of their own, beside what belongs to the model."""
-    if model.dataset is not None:
-        for name, tensor in model.dataset.features.items():
-            writer.dataset(name, tensor)
+        write_datasets(writer, model, report)
+        write_attributes(writer, model, report)
 
 
 def _producer(writer: HDF5Writer, group: str, model: Model, keras_2: bool) -> None:
@@ -184,8 +179,6 @@ def write_weights(model: Model, output: Output, report: Report) -> None:
     if not model.graph.nodes:
         check_paths(names, "HDF5")
     tree = output.final.name.endswith(".weights.h5") if model.graph.nodes else _is_tree(names)
-    if tree:
-        _no_place_in_tree(model, report)
     with HDF5Writer(output.path) as writer:
         if tree and model.graph.nodes:
             write_model(writer, model.graph)
@@ -195,9 +188,14 @@ def write_weights(model: Model, output: Output, report: Report) -> None:
             optimizer = compiled_optimizer(model)
             if optimizer is not None and model.optimizer_state is not None:
                 write_optimizer(writer, optimizer, model.optimizer_state)
-            return
-        if tree:
+        elif tree:
             _write_tree(writer, model, names)
+        if tree:
+            for key in sorted(OWN_KEYS & model.metadata.keys()):
+                why = "the tree of objects that Keras 3 reads has no place for it"
+                report.add(Kind.DROPPED, Component.METADATA, key, why)
+            write_datasets(writer, model, report)
+            write_attributes(writer, model, report)
             return
         keras_2 = speaks_keras_2(model)
         _producer(writer, "/", model, keras_2)
@@ -205,18 +203,11 @@ def write_weights(model: Model, output: Output, report: Report) -> None:
             write_layers(writer, "", of_graph(model.graph, ":0" if keras_2 else ""))
         else:
             write_layers(writer, "", of_names(names, model.extras.get("layers")))
-        _write_dataset(writer, model)
+        write_datasets(writer, model, report)
+        write_attributes(writer, model, report)
         if model.optimizer_state is not None:
             why = "weights by layer have no place for it; a name in .weights.h5 has"
             report.add(Kind.DROPPED, Component.OPTIMIZER_STATE, "optimizer", why)
-
-
-def _no_place_in_tree(model: Model, report: Report) -> None:
-    why = "the tree of objects that Keras 3 reads has no place for it"
-    if model.metadata:
-        report.add(Kind.DROPPED, Component.METADATA, "metadata", why)
-    if model.dataset is not None:
-        report.add(Kind.DROPPED, Component.TRAINING_DATA, "training data", why)
 
 
 def _is_tree(names: dict[str, Tensor]) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modelport.errors import ConversionError
+from modelport.formats.shared.keras.foreign import foreign_metadata, write_datasets
 from modelport.formats.shared.keras.write_config import model_entry
 from modelport.formats.shared.keras.write_rows import adding_rows
 from modelport.formats.shared.keras.write_store import write_model, write_optimizer
@@ -46,6 +47,7 @@ def write(model: Model, output: Output, report: Report) -> None:
             write_model(writer, model.graph)
             if model.optimizer_state is not None and optimizer is not None:
                 write_optimizer(writer, optimizer, model.optimizer_state)
+            write_datasets(writer, model, report)
         _pack(model, output, entry, weights)
     for change in model.extras.get(ONLY_IN_KERAS_3, ()):
         report.add(change.kind, change.component, change.where, change.why)
@@ -85,6 +87,7 @@ def _pack(model: Model, output: Output, entry: dict[str, Any], weights: Path) ->
     metadata = {
         "keras_version": version if version.split(".")[0] == "3" else KERAS_VERSION,
         "date_saved": str(model.metadata.get("date_saved", NO_DATE)),
+        **foreign_metadata(model),
     }
     with ZipWriter(output.path) as archive:
         for name, value in (("metadata.json", metadata), ("config.json", entry)):

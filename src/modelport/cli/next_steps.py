@@ -1,0 +1,77 @@
+"""What one can do next with an inspected file: commands that run as they stand."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+
+from modelport.cli import text
+from modelport.formats.table import by_name
+
+
+def next_steps(described: dict[str, Any]) -> list[str]:
+    """The lines that end an inspection: each command with what it is good for."""
+    path = described["path"]
+    lines = [click.style("Next", bold=True)]
+    if described["verdict"]["level"] != "inert":
+        lines.append(
+            f"  {described['verdict']['level']}: modelport shows such parts and never runs them"
+        )
+    for words, why in [
+        *_conversions(described),
+        (["ready", path], "what is missing to use it, train, archive"),
+    ]:
+        command = shlex.join(["modelport", *(_word(word) for word in words)])
+        if text.columns(command) + len(why) + 6 <= text.WIDTH:
+            lines.append(f"  {text.clean(command)}    {why}")
+        else:
+            lines += [f"  {text.clean(command)}", f"      {why}"]
+    return lines
+
+
+def _word(word: str) -> str:
+    """A path that begins with a dash is no option."""
+    return f"./{word}" if word.startswith("-") else word
+
+
+def _conversions(described: dict[str, Any]) -> list[tuple[list[str], str]]:
+    path, name = described["path"], described["format"]["name"]
+    ways: list[tuple[str, str]] = []
+    architecture = described["architecture"]
+    if architecture is not None and architecture["dialect"] == "keras":
+        if "ai.onnx" in architecture["convertible_to"]:
+            ways.append((".onnx", "to run it anywhere, verified"))
+        inert = described["verdict"]["level"] == "inert"
+        if inert and "keras" in architecture["convertible_to"] and _is_built(described):
+            ways.append(_other_keras(described))
+    elif described["components"]["weights"]:
+        ending = ".npz" if name == "safetensors" else ".safetensors"
+        why = "the weights alone" if architecture else "the weights in another format"
+        ways.append((ending, why))
+    return [(["convert", path, _target(path, name, ending)], why) for ending, why in ways]
+
+
+def _is_built(described: dict[str, Any]) -> bool:
+    return all(value["shape"] is not None for value in described["signature"]["inputs"])
+
+
+def _other_keras(described: dict[str, Any]) -> tuple[str, str]:
+    if described["format"]["name"] == "keras-v3":
+        return ".h5", "for tools that read HDF5"
+    if described["optimizer_state"] is not None:
+        return ".keras", "for Keras 3, to go on training"
+    return ".keras", "for Keras 3"
+
+
+def _target(path: str, name: str, ending: str) -> str:
+    """A file of that ending in the current folder which is not there yet."""
+    stem = Path(path).name
+    endings = sorted((*by_name(name).extensions, Path(path).suffix), key=len, reverse=True)
+    stem = stem.removesuffix(next((end for end in endings if end and stem.endswith(end)), ""))
+    target, number = f"{stem or 'model'}{ending}", 2
+    while Path(target).exists():
+        target, number = f"{stem or 'model'}-{number}{ending}", number + 1
+    return target
