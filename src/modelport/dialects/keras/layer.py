@@ -21,6 +21,7 @@ from modelport.model.tensor import Tensor
 FAMILIES = (
     "layers.core",
     "layers.activation_layers",
+    "layers.applications",
     "layers.convolution",
     "layers.locally_connected",
     "layers.pooling",

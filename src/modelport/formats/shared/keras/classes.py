@@ -22,15 +22,15 @@ LAYERS = _words(
     ContrastLimitedAdaptiveHistogramEqualization Conv1D Conv1DTranspose Conv2D
     Conv2DTranspose Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM2DCell ConvLSTM3D
     ConvRNN2D ConvRecurrent2D Convolution1D Convolution2D Convolution3D Cropping1D
-    Cropping2D Cropping3D CuDNNGRU CuDNNLSTM CutMix Deconvolution2D Dense DenseFeatures
+    Cropping2D Cropping3D CuDNNGRU CuDNNLSTM CustomScaleLayer CutMix Deconvolution2D Dense DenseFeatures
     DepthwiseConv1D DepthwiseConv2D Discretization Dot Dropout DynamicEmbedding
     DynamicLookup ELU EinsumDense Embedding Equalization FeatureSpace Flatten FlaxLayer Ftrl
     Functional GRU GRUCell GRUV1 GRUV2 GaussianDropout GaussianNoise GlobalAveragePooling1D
     GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D
     GlobalMaxPooling3D Graph GroupNormalization GroupedQueryAttention HashedCrossing Hashing
     Highway Identity Input InputLayer InstanceMethod InstanceProperty IntegerLookup JaxLayer
-    LSTM LSTMCell LSTMV1 LSTMV2 Lambda LayerNormalization LeakyReLU LinearModel
-    LocallyConnected1D LocallyConnected2D Masking MaxNumBoundingBoxes MaxPooling1D
+    LSTM LSTMCell LSTMV1 LSTMV2 Lambda LayerNormalization LayerScale LeakyReLU
+    LinearModel LocallyConnected1D LocallyConnected2D Masking MaxNumBoundingBoxes MaxPooling1D
     MaxPooling2D MaxPooling3D Maximum MaxoutDense MelSpectrogram Merge Minimum MixUp Model
     MultiHeadAttention Multiply Nadam Network Normalization NotEqual OptimizerV2 PReLU
     ParametricSoftplus Permute Pipeline RMSNormalization RMSprop RNN RandAugment RandomApply
@@ -42,8 +42,8 @@ LAYERS = _words(
     ReversibleEmbedding SGD SReLU STFTSpectrogram SeparableConv1D SeparableConv2D
     SeparableConvolution2D SequenceFeatures Sequential SimpleRNN SimpleRNNCell
     SlicingOpLambda Softmax Solarization SpatialDropout1D SpatialDropout2D SpatialDropout3D
-    SpectralNormalization StackedRNNCells StringLookup Subtract SyncBatchNormalization
-    TFOpLambda TensorFlowOpLayer TextVectorization ThresholdedReLU TimeDistributed
+    SpectralNormalization StackedRNNCells StochasticDepth StringLookup Subtract
+    SyncBatchNormalization TFOpLambda TensorFlowOpLayer TextVectorization ThresholdedReLU TimeDistributed
     TimeDistributedDense TorchModuleWrapper UnitNormalization UpSampling1D UpSampling2D
     UpSampling3D WideDeepModel ZeroPadding1D ZeroPadding2D ZeroPadding3D
     """
