@@ -22,8 +22,8 @@ LAYERS = _words(
     ContrastLimitedAdaptiveHistogramEqualization Conv1D Conv1DTranspose Conv2D
     Conv2DTranspose Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM2DCell ConvLSTM3D
     ConvRNN2D ConvRecurrent2D Convolution1D Convolution2D Convolution3D Cropping1D
-    Cropping2D Cropping3D CuDNNGRU CuDNNLSTM CustomScaleLayer CutMix Deconvolution2D Dense DenseFeatures
-    DepthwiseConv1D DepthwiseConv2D Discretization Dot Dropout DynamicEmbedding
+    Cropping2D Cropping3D CuDNNGRU CuDNNLSTM CustomScaleLayer CutMix Deconvolution2D Dense
+    DenseFeatures DepthwiseConv1D DepthwiseConv2D Discretization Dot Dropout DynamicEmbedding
     DynamicLookup ELU EinsumDense Embedding Equalization FeatureSpace Flatten FlaxLayer Ftrl
     Functional GRU GRUCell GRUV1 GRUV2 GaussianDropout GaussianNoise GlobalAveragePooling1D
     GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D
@@ -43,8 +43,8 @@ LAYERS = _words(
     SeparableConvolution2D SequenceFeatures Sequential SimpleRNN SimpleRNNCell
     SlicingOpLambda Softmax Solarization SpatialDropout1D SpatialDropout2D SpatialDropout3D
     SpectralNormalization StackedRNNCells StochasticDepth StringLookup Subtract
-    SyncBatchNormalization TFOpLambda TensorFlowOpLayer TextVectorization ThresholdedReLU TimeDistributed
-    TimeDistributedDense TorchModuleWrapper UnitNormalization UpSampling1D UpSampling2D
+    SyncBatchNormalization TFOpLambda TensorFlowOpLayer TextVectorization ThresholdedReLU
+    TimeDistributed TimeDistributedDense TorchModuleWrapper UnitNormalization UpSampling1D UpSampling2D
     UpSampling3D WideDeepModel ZeroPadding1D ZeroPadding2D ZeroPadding3D
     """
 )
