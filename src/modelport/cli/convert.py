@@ -11,6 +11,7 @@ from modelport.cli.errors import DONE, NO
 from modelport.cli.progress import watching
 from modelport.commands.convert import as_json as plain
 from modelport.commands.convert import convert
+from modelport.model.component import Component
 from modelport.model.report import PLAIN_WORDS, Kind
 
 SHOWN = 6
@@ -75,8 +76,15 @@ def _print(told: dict[str, Any]) -> None:
     click.echo(verdict(told["verification"]))
     if told["published"]:
         click.echo(f"\n  load it with  {text.clean(told['load_with'])}")
+        if any(_needs_code(change) for change in told["changes"]):
+            click.echo("  (only beside the code of what is unsupported: custom_objects={...})")
     else:
         click.echo("\n  Nothing was written; --keep writes it all the same.")
+
+
+def _needs_code(change: dict[str, Any]) -> bool:
+    """Whether a change says that a layer or function needs code that no framework brings."""
+    return (change["kind"], change["component"]) == (Kind.FOREIGN, Component.ARCHITECTURE)
 
 
 def _print_changes(changes: list[dict[str, Any]]) -> None:

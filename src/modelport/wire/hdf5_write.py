@@ -194,6 +194,11 @@ def _create(group: Any, name: str, shape: tuple[int, ...], kind: Any) -> Any:
     return h5py.Dataset(made)
 
 
+def has_type(dtype: Any) -> bool:
+    """Whether HDF5 has a type of its own for a dtype of ours."""
+    return dtype.kind in ("string", "other") or not _storage(dtype)[1]
+
+
 def _storage(dtype: Any) -> tuple[Any, bool]:
     """The numpy type to store, and whether it only stands for one HDF5 has no word for."""
     import numpy as np

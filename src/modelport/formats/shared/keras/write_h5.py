@@ -10,7 +10,13 @@ from typing import Any
 from modelport.formats.shared.keras.foreign import OWN_KEYS, write_attributes, write_datasets
 from modelport.formats.shared.keras.write_2 import keras_2_model, plain_objects
 from modelport.formats.shared.keras.write_config import model_entry
-from modelport.formats.shared.keras.write_layers import of_graph, of_names, write_layers
+from modelport.formats.shared.keras.write_h5_config import for_hdf5
+from modelport.formats.shared.keras.write_layers import (
+    LayerTensors,
+    of_graph,
+    of_names,
+    write_layers,
+)
 from modelport.formats.shared.keras.write_store import (
     all_variables,
     integer,
@@ -18,9 +24,9 @@ from modelport.formats.shared.keras.write_store import (
     write_optimizer,
 )
 from modelport.formats.shared.keras.write_v3 import KERAS_VERSION, check, compiled_optimizer
-from modelport.formats.shared.weights_only import check_paths, fitting
+from modelport.formats.shared.weights_only import cast, check_paths, fitting
 from modelport.model.component import Component
-from modelport.model.dtype import DTYPES
+from modelport.model.dtype import DTYPES, FLOAT32
 from modelport.model.expression import fill
 from modelport.model.model import Model
 from modelport.model.report import Kind, Report
@@ -28,7 +34,7 @@ from modelport.model.tensor import Tensor
 from modelport.model.training import OptimizerState
 from modelport.optimizers import adafactor, loss_scale, table
 from modelport.optimizers.rule import Era, alternating
-from modelport.wire.hdf5_write import HDF5Writer
+from modelport.wire.hdf5_write import HDF5Writer, has_type
 from modelport.wire.output import Output
 
 KERAS_2_VERSION = "2.15.0"
@@ -56,18 +62,38 @@ def write_full(model: Model, output: Output, report: Report) -> None:
     entry = model_entry(model.graph, report, keras_2)
     with HDF5Writer(output.path) as writer:
         _producer(writer, "/", model, keras_2)
-        config = keras_2_model(entry) if keras_2 else entry
+        config = keras_2_model(entry) if keras_2 else for_hdf5(entry, report)
         writer.attribute("/", "model_config", json.dumps(config))
         if compiled_optimizer(model) is not None:
             training = _training_config(model, keras_2, report)
             writer.attribute("/", "training_config", json.dumps(training))
         _producer(writer, "/model_weights", model, keras_2)
-        write_layers(writer, "/model_weights", of_graph(model.graph, ":0" if keras_2 else ""))
+        layers = _readable(of_graph(model.graph, ":0" if keras_2 else ""), report)
+        write_layers(writer, "/model_weights", layers)
         writer.names("/model_weights/top_level_model_weights", "weight_names", [])
         if model.optimizer_state is not None:
             _write_state(writer, model, model.optimizer_state, keras_2, report)
         write_datasets(writer, model, report)
         write_attributes(writer, model, report)
+
+
+def _readable(layers: LayerTensors, report: Report) -> LayerTensors:
+    """Weights in types that Keras can load: what HDF5 has no type for goes as float32.
+
+    Keras itself writes such weights as opaque bytes into an ``.h5``, and then fails to load them.
+    """
+    return [
+        (layer, [(name, _known_type(tensor, report)) for name, tensor in weights])
+        for layer, weights in layers
+    ]
+
+
+def _known_type(tensor: Tensor, report: Report) -> Tensor:
+    if has_type(tensor.dtype) or tensor.dtype.kind != "float":
+        return tensor
+    why = f"HDF5 has no {tensor.dtype}; stored as float32, every value equal"
+    report.add(Kind.APPROXIMATED, Component.WEIGHTS, tensor.name, why, 0.0)
+    return cast(tensor, FLOAT32)
 
 
 def _producer(writer: HDF5Writer, group: str, model: Model, keras_2: bool) -> None:
