@@ -36,9 +36,11 @@ def predict(
     """Call a loaded model of Keras 2 or 3; inputs by name where all names are the model's."""
     arrays = ordered(model, inputs)
     fed = arrays[0] if len(arrays) == 1 else arrays
-    found = flat(model(fed, training=False))
+    result = model(fed, training=False)
+    found = flat(result)
     names = [str(name) for name in getattr(model, "output_names", [])]
-    if len(names) != len(found):
+    if len(names) != len(found) or _holds_dict(result):
+        # The names of a dictionary's outputs are in another order than the outputs.
         names = [f"output_{i}" for i in range(len(found))]
     outputs = list(zip(names, found, strict=True))
     if not layers:
@@ -56,6 +58,12 @@ def ordered(model: Any, inputs: Sequence[tuple[str, NDArray[Any]]]) -> list[NDAr
     if set(names) == set(given):
         return [given[name] for name in names]
     return [array for _, array in inputs]
+
+
+def _holds_dict(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(_holds_dict(part) for part in value)
+    return isinstance(value, dict)
 
 
 def flat(value: Any) -> list[NDArray[Any]]:
