@@ -40,20 +40,17 @@ def command(
 ) -> int:
     """Convert SRC to DST, run both, and print what differs and how to load the result."""
     with watching(silent=as_json) as progress:
-        try:
-            report = convert(
-                src,
-                dst,
-                to=to,
-                verify=not no_verify,
-                overwrite=overwrite,
-                keep=keep,
-                external_data=external_data,
-                side_files=side_files,
-                progress=progress,
-            )
-        except ValueError as error:
-            raise click.BadParameter(str(error), param_hint="--to") from error
+        report = convert(
+            src,
+            dst,
+            to=to,
+            verify=not no_verify,
+            overwrite=overwrite,
+            keep=keep,
+            external_data=external_data,
+            side_files=side_files,
+            progress=progress,
+        )
     told = plain(report)
     if as_json:
         text.echo_json(told)
@@ -104,30 +101,37 @@ def verdict(verification: dict[str, Any]) -> str:
     """One paragraph about the outcome of a verification."""
     status = verification["status"]
     runtimes = verification["runtimes"]
+    exact = verification["weights_exact"]
     if status in ("agreed", "disagreed"):
         good = status == "agreed"
-        word = click.style(
-            "both sides agree" if good else "the sides disagree",
-            fg="green" if good else "red",
-            bold=True,
-        )
-        error = verification["max_rel_error"]
-        far = error if isinstance(error, str) else f"{error or 0:.1e}"
-        line = f"  {word}: {runtimes['a']} and {runtimes['b']}"
-        far = (
-            f"at most {far} of the output's scale apart (tolerance "
-            f"{verification['tolerance']:.0e}, {verification['samples']} samples, "
-            f"seed {verification['seed']})"
-        )
-        line += "\n" + text.wrap("", far, 2)
+        word = "both sides agree" if good else "the sides disagree"
+        line = f"  {click.style(word, fg='green' if good else 'red', bold=True)}"
+        if runtimes["a"] is not None:
+            line += f": {runtimes['a']} and {runtimes['b']}\n" + text.wrap(
+                "", _far(verification), 2
+            )
     else:
-        word = "weights proved, not run" if status == "weights-only" else "not verified"
+        proved = {True: "weights proved, not run", False: "weights not the same, not run"}
+        word = proved.get(exact, "not verified") if status == "weights-only" else "not verified"
         line = f"  {click.style(word, fg='yellow', bold=True)}"
     if verification["reason"]:
         line += "\n" + text.wrap("", verification["reason"], 2)
-    exact = {True: "every weight is bit-equal, at most rearranged", False: "weights are not exact"}
-    if verification["weights_exact"] is not None:
-        line += f"\n  {exact[verification['weights_exact']]}"
+    if exact is not None:
+        words = (
+            "every weight is bit-equal, at most rearranged" if exact else "weights are not exact"
+        )
+        line += f"\n  {words}"
     if verification["first_difference"]:
         line += f"\n  first layer that differs: {text.clean(verification['first_difference'])}"
     return line
+
+
+def _far(verification: dict[str, Any]) -> str:
+    """How far the outputs lie apart, and how far they may."""
+    error = verification["max_rel_error"]
+    far = error if isinstance(error, str) else f"{error or 0:.1e}"
+    return (
+        f"at most {far} of the output's scale apart (tolerance {verification['tolerance']:.1g}: "
+        f"{verification['tolerance_reason']}; {verification['samples']} samples, "
+        f"seed {verification['seed']})"
+    )

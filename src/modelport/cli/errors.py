@@ -15,6 +15,7 @@ from modelport.errors import (
     ModelportError,
     OutputExists,
     RuntimeFailure,
+    WrongUsage,
 )
 
 DONE, NO, USAGE, UNREADABLE, IMPOSSIBLE, NO_RUNTIME, BUG = 0, 1, 2, 3, 4, 5, 70
@@ -26,7 +27,7 @@ def exit_state(error: ModelportError) -> int:
         return IMPOSSIBLE
     if isinstance(error, MissingRuntime | RuntimeFailure):
         return NO_RUNTIME
-    return USAGE if isinstance(error, OutputExists) else UNREADABLE
+    return USAGE if isinstance(error, OutputExists | WrongUsage) else UNREADABLE
 
 
 def report_errors(run: Callable[[], object]) -> int:
