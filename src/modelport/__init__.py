@@ -1,7 +1,13 @@
 """modelport: open any deep-learning model file, say what is inside, carry it to another format.
 
->>> model = modelport.open("model.h5")
->>> report = modelport.convert("model.h5", "model.onnx")
+>>> model = modelport.open("model.h5")  # lazy: no value is read, no code is run
+>>> model.components, model.signature, model.training, model.optimizer_state, model.metadata
+>>> model.tensors["dense/kernel:0"].numpy()  # name -> Tensor, with dtype and shape
+>>> report = modelport.convert("model.h5", "model.onnx")  # verified; iterate over its changes
+>>> modelport.verify("model.h5", "model.onnx").agree
+
+``inspect``, ``ready``, ``diff`` and ``formats`` return what the commands of these names print with
+``--json``, as plain dictionaries. Every error is a ``ModelportError``; its message says what to do.
 
 Names are imported when they are first used, which keeps ``import modelport`` fast.
 """

@@ -9,6 +9,7 @@ ModelportError
 ├── LimitExceeded         the file wants more than a stated limit (resource, limit, actual)
 ├── ConversionError       the target cannot hold the model (carries the changes known so far)
 ├── OutputExists          the target is there already and ``overwrite`` was not given
+├── WrongUsage            what was asked for does not go together (a format nobody knows ...)
 ├── MissingRuntime        a runtime was demanded that is not installed (names the extra)
 └── RuntimeFailure        a runtime was there, but could not run the model
 """
@@ -135,6 +136,15 @@ class OutputExists(ModelportError):
         self.path = path
 
 
+class WrongUsage(ModelportError):
+    """What was asked for makes no sense: an unknown format, inputs under names nobody has."""
+
+    def __init__(self, argument: str, why: str) -> None:
+        super().__init__(f"{argument}: {why}")
+        self.argument = argument
+        self.why = why
+
+
 class MissingRuntime(ModelportError):
     """A runtime was demanded that is not installed."""
 
@@ -147,10 +157,15 @@ class MissingRuntime(ModelportError):
 
 
 class RuntimeFailure(ModelportError):
-    """A runtime was installed, but could not load or run the model."""
+    """A runtime was installed, but could not load or run the model.
 
-    def __init__(self, runtime: str, path: str, why: str) -> None:
+    ``limit`` says that it was ended for the time or memory it took, so that no other try is worth
+    its while.
+    """
+
+    def __init__(self, runtime: str, path: str, why: str, *, limit: bool = False) -> None:
         super().__init__(f"{runtime} could not run {path}: {why}")
         self.runtime = runtime
         self.path = path
         self.why = why
+        self.limit = limit

@@ -11,7 +11,7 @@ from tests.samples import FILES
 
 import modelport
 from modelport.commands.convert import as_json, target_format
-from modelport.errors import ConversionError, OutputExists
+from modelport.errors import ConversionError, OutputExists, WrongUsage
 
 LSTM = FILES / "keras-h5" / "keras1.2.2-tensorflow-lstm.h5"
 
@@ -48,7 +48,8 @@ def test_a_disagreeing_target_does_not_appear(
     from modelport.commands import convert as command
     from modelport.verify.agreement import Agreement, Status
 
-    monkeypatch.setattr(command, "run_both", lambda a, b: Agreement(Status.DISAGREED))
+    disagreed = Agreement(Status.DISAGREED)
+    monkeypatch.setattr(command, "run_both", lambda a, b, tolerance: disagreed)
     target = tmp_path / "model.onnx"
     report = modelport.convert(LSTM, target)
     assert not report.published
@@ -77,7 +78,7 @@ def test_an_ending_tells_the_format() -> None:
     assert target_format(Path("a.h5"), None, weights).name == "keras-weights-h5"
     assert target_format(Path("a.weights.h5"), None, model).name == "keras-weights-h5"
     assert target_format(Path("a.bin"), "npz", model).name == "npz"
-    with pytest.raises(ConversionError, match="ending"):
+    with pytest.raises(WrongUsage, match="ending"):
         target_format(Path("a.bin"), None, model)
 
 
@@ -91,7 +92,7 @@ def test_weights_alone_become_no_model(tmp_path: Path) -> None:
 def test_source_and_target_must_differ(tmp_path: Path) -> None:
     source = tmp_path / "a.safetensors"
     save_file({"w": np.zeros(3, np.float32)}, source)
-    with pytest.raises((ConversionError, OutputExists)):
+    with pytest.raises((WrongUsage, OutputExists)):
         modelport.convert(source, source, overwrite=True)
     assert source.exists()
 

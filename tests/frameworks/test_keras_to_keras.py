@@ -162,7 +162,11 @@ def test_the_optimizer_that_keras_lost_is_missed(tmp_path: Path) -> None:
 def test_tf_keras_goes_on_where_it_stopped(name: str, framework: str, tmp_path: Path) -> None:
     folder = SHARED / "truth" / "keras2" / name
     target = tmp_path / ("a.keras" if framework == "keras" else "a.h5")
-    assert convert(folder / "model.h5", target).lossless
+    report = convert(folder / "model.h5", target)
+    lossy = [change.where for change in report if change.kind is Kind.APPROXIMATED]
+    known = name == "cnn_adam" and framework == "keras"  # its moving variance
+    assert lossy == (["batch_normalization"] if known else [])
+    assert report.lossless == (not known)
     model = load(target, framework)
     assert_predicts(model, np.load(folder / "io.npz"), 1e-6)
     assert_resumes(model, folder)

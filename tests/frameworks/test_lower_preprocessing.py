@@ -169,7 +169,18 @@ def test_images_of_unknown_size(tmp_path: Path) -> None:
     layers = keras.layers
     image = keras.Input((None, None, 3))
     outputs = [layers.Resizing(4, 5)(image), layers.CenterCrop(4, 5)(image)]
+    outputs += [
+        layers.Resizing(*size, interpolation="bicubic")(image) for size in ((4, 5), (13, 20))
+    ]
     check(keras, tmp_path, [image], outputs, [normal(2, 9, 8, 3)])
+
+
+def test_a_table_of_weights_needs_the_size_of_the_image(tmp_path: Path) -> None:
+    image = keras.Input((None, None, 3))
+    made = keras.layers.Resizing(4, 5, interpolation="lanczos3")(image)
+    keras.Model(image, made).save(tmp_path / "model.keras")
+    with pytest.raises(modelport.ModelportError, match="'lanczos3' needs spatial extents"):
+        modelport.convert(tmp_path / "model.keras", tmp_path / "model.onnx", verify=False)
 
 
 def test_sound(tmp_path: Path) -> None:

@@ -125,6 +125,15 @@ def test_interpolations():
     live.check(model, [normal(2, 6, 7, 3)], 1e-5)
 
 
+@pytest.mark.parametrize("extents", [(6, 7), (None, None)], ids=["known", "unknown"])
+def test_bicubic_by_factors_that_are_no_power_of_two(extents):
+    x = keras.Input((*extents, 2))
+    factors = [3, (2, 3), (5, 1), 6, (7, 4)]
+    outputs = [layers.UpSampling2D(factor, interpolation="bicubic")(x) for factor in factors]
+    model = keras.Model(x, outputs)
+    live.check(model, [normal(2, 6, 7, 2)], 1e-5)
+
+
 def test_interpolations_of_keras_2():
     tf = pytest.importorskip("tensorflow")
     x = normal(2, 6, 7, 3)

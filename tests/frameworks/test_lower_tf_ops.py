@@ -329,6 +329,15 @@ def test_what_onnx_cannot_hold_is_named(tmp_path: Path) -> None:
         modelport.convert(tmp_path / "model.h5", tmp_path / "model.onnx", verify=False)
 
 
+def test_an_equation_that_was_saved_without_its_operands(tmp_path: Path) -> None:
+    x = keras.Input((4, 4))
+    keras.Model(x, tf.einsum("bij,bkj->bik", x, x)).save(tmp_path / "model.h5")
+    with pytest.raises(Exception, match=r"einsum|equation"):
+        keras.models.load_model(tmp_path / "model.h5")
+    with pytest.raises(modelport.ModelportError, match="without its operands"):
+        modelport.convert(tmp_path / "model.h5", tmp_path / "model.onnx", verify=False)
+
+
 def graph_layers(call: Any, *tensors: Any) -> Any:
     """The TensorFlow operators of a function as the layers that tf.keras 2.0 made of them."""
     from tf_keras.src.engine.base_layer import TensorFlowOpLayer

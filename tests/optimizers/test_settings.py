@@ -23,6 +23,8 @@ def rule(name: str) -> Rule:
     [
         ("Adam", {"lr": 0.1, "decay": 0.0}, "2.2.4", "", Era.KERAS_1_2),
         ("Adam", {"lr": 0.1}, None, "", Era.KERAS_1_2),
+        ("Adam", {"learning_rate": 0.1, "decay": 0.0}, "2.3.1", "", Era.KERAS_1_2),
+        ("Adam", {"learning_rate": 0.1, "name": "Adam"}, "2.3.0-tf", "", Era.OPTIMIZER_V2),
         ("Adam", {"learning_rate": 0.1, "decay": 0.0}, "2.2.4-tf", "", Era.OPTIMIZER_V2),
         ("Custom>Adam", {"is_legacy_optimizer": False}, "2.13.1", "", Era.TF_KERAS),
         ("RMSprop", {"learning_rate": 0.1}, "2.21.0", "keras.optimizers.legacy", Era.OPTIMIZER_V2),

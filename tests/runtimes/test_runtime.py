@@ -10,7 +10,7 @@ from tests.samples import FILES
 
 from modelport.errors import RuntimeFailure
 from modelport.model.model import Model, Producer
-from modelport.runtimes.runtime import Runtime, run
+from modelport.runtimes.runtime import Budget, Runtime, run
 from modelport.runtimes.table import RUNTIMES, runtimes_for
 
 PLAIN = FILES / "onnx" / "metadata.onnx"
@@ -45,8 +45,9 @@ def test_a_failure_is_one_typed_error(tmp_path: Path) -> None:
 
 
 def test_a_child_has_a_time_limit() -> None:
-    with pytest.raises(RuntimeFailure, match="seconds"):
-        run(RUNTIMES["onnxruntime"], PLAIN, inputs(), time_limit=0.001)
+    with pytest.raises(RuntimeFailure, match="seconds") as caught:
+        run(RUNTIMES["onnxruntime"], PLAIN, inputs(), budget=Budget(0.001))
+    assert caught.value.limit
 
 
 def test_what_is_not_installed_is_told_without_importing_it() -> None:

@@ -11,44 +11,46 @@ from modelport.cli.errors import DONE, NO
 from modelport.cli.progress import watching
 from modelport.commands.convert import as_json as plain
 from modelport.commands.convert import convert
+from modelport.model.component import Component
 from modelport.model.report import PLAIN_WORDS, Kind
 
 SHOWN = 6
-LOADING = {
-    "onnx": "onnxruntime.InferenceSession({path!r})",
-    "keras-v3": "keras.saving.load_model({path!r})",
-    "keras-h5": "keras.saving.load_model({path!r})",
-    "keras-weights-h5": "model.load_weights({path!r})",
-    "safetensors": "safetensors.numpy.load_file({path!r})",
-    "npz": "numpy.load({path!r})",
-}
 
 
 @click.command("convert")
-@click.argument("src", type=click.Path())
-@click.argument("dst", type=click.Path())
+@click.argument("src", type=click.Path(readable=False))
+@click.argument("dst", type=click.Path(readable=False))
 @click.option("--to", metavar="FORMAT", help="The target's format (see: modelport formats).")
 @click.option("--no-verify", is_flag=True, help="Do not run both sides.")
 @click.option("--keep", is_flag=True, help="Keep the target even where the sides disagree.")
 @click.option("--overwrite", is_flag=True, help="Replace DST if it is there.")
+@click.option("--external-data", is_flag=True, help="Put the weights of ONNX beside it.")
+@click.option("--side-files", metavar="DIR", help="Where else files may lie that SRC leads to.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
-    src: str, dst: str, to: str | None, no_verify: bool, keep: bool, overwrite: bool, as_json: bool
+    src: str,
+    dst: str,
+    to: str | None,
+    no_verify: bool,
+    keep: bool,
+    overwrite: bool,
+    external_data: bool,
+    side_files: str | None,
+    as_json: bool,
 ) -> int:
     """Convert SRC to DST, run both, and print what differs and how to load the result."""
     with watching(silent=as_json) as progress:
-        try:
-            report = convert(
-                src,
-                dst,
-                to=to,
-                verify=not no_verify,
-                overwrite=overwrite,
-                keep=keep,
-                progress=progress,
-            )
-        except ValueError as error:
-            raise click.BadParameter(str(error), param_hint="--to") from error
+        report = convert(
+            src,
+            dst,
+            to=to,
+            verify=not no_verify,
+            overwrite=overwrite,
+            keep=keep,
+            external_data=external_data,
+            side_files=side_files,
+            progress=progress,
+        )
     told = plain(report)
     if as_json:
         text.echo_json(told)
@@ -70,10 +72,16 @@ def _print(told: dict[str, Any]) -> None:
     click.echo()
     click.echo(verdict(told["verification"]))
     if told["published"]:
-        load = LOADING.get(told["target_format"], "")
-        click.echo(f"\n  load it with  {load.format(path=told['target'])}")
+        click.echo(f"\n  load it with  {text.clean(told['load_with'])}")
+        if any(_needs_code(change) for change in told["changes"]):
+            click.echo("  (only beside the code of what is unsupported: custom_objects={...})")
     else:
         click.echo("\n  Nothing was written; --keep writes it all the same.")
+
+
+def _needs_code(change: dict[str, Any]) -> bool:
+    """Whether a change says that a layer or function needs code that no framework brings."""
+    return (change["kind"], change["component"]) == (Kind.FOREIGN, Component.ARCHITECTURE)
 
 
 def _print_changes(changes: list[dict[str, Any]]) -> None:
@@ -93,30 +101,37 @@ def verdict(verification: dict[str, Any]) -> str:
     """One paragraph about the outcome of a verification."""
     status = verification["status"]
     runtimes = verification["runtimes"]
+    exact = verification["weights_exact"]
     if status in ("agreed", "disagreed"):
         good = status == "agreed"
-        word = click.style(
-            "both sides agree" if good else "the sides disagree",
-            fg="green" if good else "red",
-            bold=True,
-        )
-        error = verification["max_rel_error"]
-        far = error if isinstance(error, str) else f"{error or 0:.1e}"
-        line = f"  {word}: {runtimes['a']} and {runtimes['b']}"
-        far = (
-            f"at most {far} of the output's scale apart (tolerance "
-            f"{verification['tolerance']:.0e}, {verification['samples']} samples, "
-            f"seed {verification['seed']})"
-        )
-        line += "\n" + text.wrap("", far, 2)
+        word = "both sides agree" if good else "the sides disagree"
+        line = f"  {click.style(word, fg='green' if good else 'red', bold=True)}"
+        if runtimes["a"] is not None:
+            line += f": {runtimes['a']} and {runtimes['b']}\n" + text.wrap(
+                "", _far(verification), 2
+            )
     else:
-        word = "weights proved, not run" if status == "weights-only" else "not verified"
+        proved = {True: "weights proved, not run", False: "weights not the same, not run"}
+        word = proved.get(exact, "not verified") if status == "weights-only" else "not verified"
         line = f"  {click.style(word, fg='yellow', bold=True)}"
     if verification["reason"]:
         line += "\n" + text.wrap("", verification["reason"], 2)
-    exact = {True: "every weight is bit-equal, at most rearranged", False: "weights are not exact"}
-    if verification["weights_exact"] is not None:
-        line += f"\n  {exact[verification['weights_exact']]}"
+    if exact is not None:
+        words = (
+            "every weight is bit-equal, at most rearranged" if exact else "weights are not exact"
+        )
+        line += f"\n  {words}"
     if verification["first_difference"]:
         line += f"\n  first layer that differs: {text.clean(verification['first_difference'])}"
     return line
+
+
+def _far(verification: dict[str, Any]) -> str:
+    """How far the outputs lie apart, and how far they may."""
+    error = verification["max_rel_error"]
+    far = error if isinstance(error, str) else f"{error or 0:.1e}"
+    return (
+        f"at most {far} of the output's scale apart (tolerance {verification['tolerance']:.1g}: "
+        f"{verification['tolerance_reason']}; {verification['samples']} samples, "
+        f"seed {verification['seed']})"
+    )

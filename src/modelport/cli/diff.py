@@ -14,12 +14,13 @@ SHOWN = 10
 
 
 @click.command("diff")
-@click.argument("a", type=click.Path())
-@click.argument("b", type=click.Path())
+@click.argument("a", type=click.Path(readable=False))
+@click.argument("b", type=click.Path(readable=False))
+@click.option("--side-files", metavar="DIR", help="Where else files may lie that A and B lead to.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(a: str, b: str, as_json: bool) -> int:
+def command(a: str, b: str, side_files: str | None, as_json: bool) -> int:
     """Compare the components, layers and tensors of A and B; tensors by content."""
-    found = diff(a, b)
+    found = diff(a, b, side_files=side_files)
     if as_json:
         text.echo_json(found)
     else:

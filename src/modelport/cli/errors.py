@@ -15,6 +15,7 @@ from modelport.errors import (
     ModelportError,
     OutputExists,
     RuntimeFailure,
+    WrongUsage,
 )
 
 DONE, NO, USAGE, UNREADABLE, IMPOSSIBLE, NO_RUNTIME, BUG = 0, 1, 2, 3, 4, 5, 70
@@ -26,11 +27,22 @@ def exit_state(error: ModelportError) -> int:
         return IMPOSSIBLE
     if isinstance(error, MissingRuntime | RuntimeFailure):
         return NO_RUNTIME
-    return USAGE if isinstance(error, OutputExists) else UNREADABLE
+    return USAGE if isinstance(error, OutputExists | WrongUsage) else UNREADABLE
 
 
 def report_errors(run: Callable[[], object]) -> int:
     """Run a command; returns the exit state, whatever happens."""
+    try:
+        return _reported(run)
+    except OSError as error:
+        # The machine's fault and nobody's bug: no space, too many files, output that is closed.
+        where = f"{error.filename}: " if error.filename else "the output: "
+        shown = text.clean(where + (error.strerror or str(error)))
+        click.echo(click.style("Error: ", fg="red", bold=True) + shown, err=True)
+        return UNREADABLE
+
+
+def _reported(run: Callable[[], object]) -> int:
     try:
         result = run()
         return result if isinstance(result, int) else DONE
@@ -48,6 +60,12 @@ def report_errors(run: Callable[[], object]) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return DONE
+    except SystemExit as stop:
+        if stop.code != 1:
+            raise
+        return DONE  # click leaves with 1 where nobody reads on, as in ``| head``
+    except OSError:
+        raise
     # Whatever else arrives here is a defect of modelport, and says so.
     except Exception as error:
         return _bug(error)

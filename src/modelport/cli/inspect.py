@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from modelport.cli.errors import DONE, UNREADABLE, exit_state, show
 from modelport.cli.next_steps import next_steps
 from modelport.commands import inspect as inspecting
 from modelport.errors import ModelportError, UnknownFormat, UnreadableFile
+from modelport.wire.source import status_of
 
 SCREEN = 34
 """Lines of one screen; layers get what the rest leaves, but no fewer than ``FEWEST_LAYERS``."""
@@ -24,7 +26,9 @@ COLOURS = {"inert": "green", "needs-code": "yellow", "dangerous": "red", "malfor
 
 
 @click.command("inspect")
-@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(readable=False), metavar="FILE..."
+)
 @click.option("--tensors", is_flag=True, help="List every tensor.")
 @click.option("--layers", is_flag=True, help="List every layer, however many there are.")
 @click.option("--side-files", metavar="DIR", help="Where else files may lie that FILE leads to.")
@@ -56,7 +60,8 @@ def _expanded(files: tuple[str, ...]) -> list[tuple[str, bool]]:
     found: list[tuple[str, bool]] = []
     for file in files:
         path = Path(file)
-        if not path.is_dir():
+        status = status_of(path)
+        if status is None or not stat.S_ISDIR(status.st_mode):
             found.append((file, True))
             continue
         below = [

@@ -12,15 +12,36 @@ from modelport.commands.verify import verify
 
 
 @click.command("verify")
-@click.argument("a", type=click.Path())
-@click.argument("b", type=click.Path())
-@click.option("--inputs", type=click.Path(), help="An .npz with an array for each input.")
-@click.option("--samples", default=3, show_default=True, type=click.IntRange(1, 10_000))
-@click.option("--seed", default=0, show_default=True)
+@click.argument("a", type=click.Path(readable=False))
+@click.argument("b", type=click.Path(readable=False))
+@click.option(
+    "--inputs",
+    metavar="FILE.npz",
+    type=click.Path(readable=False),
+    help="An .npz with an array for each input.",
+)
+@click.option(
+    "--samples",
+    default=3,
+    show_default=True,
+    metavar="N",
+    type=click.IntRange(1, 10_000),
+    help="How many random inputs to run.",
+)
+@click.option("--seed", default=0, show_default=True, metavar="S", help="Where they begin.")
+@click.option("--side-files", metavar="DIR", help="Where else files may lie that A and B lead to.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(a: str, b: str, inputs: str | None, samples: int, seed: int, as_json: bool) -> int:
+def command(
+    a: str,
+    b: str,
+    inputs: str | None,
+    samples: int,
+    seed: int,
+    side_files: str | None,
+    as_json: bool,
+) -> int:
     """Run A and B on the same inputs; where they disagree, name the first layer that differs."""
-    agreement = verify(a, b, inputs=inputs, samples=samples, seed=seed)
+    agreement = verify(a, b, inputs=inputs, samples=samples, seed=seed, side_files=side_files)
     told = plain(agreement)
     if as_json:
         text.echo_json(told)

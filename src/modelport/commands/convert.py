@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from modelport.commands.loading import loading
 from modelport.commands.open import open_model
 from modelport.convert.account import sum_up
 from modelport.convert.carry import carry
-from modelport.errors import ConversionError
+from modelport.errors import ConversionError, WrongUsage
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.table import by_name, formats, read
@@ -18,9 +19,12 @@ from modelport.model.component import Component, Holds
 from modelport.model.model import Model
 from modelport.model.report import Report
 from modelport.verify.agreement import Agreement, Status
+from modelport.verify.stand_in import approximations
+from modelport.verify.tolerance import tolerance_for
 from modelport.verify.verify import Side, run_both
 from modelport.verify.weights import prove
 from modelport.wire.output import Output
+from modelport.wire.source import status_of
 
 SCHEMA = "modelport.convert/1"
 
@@ -36,33 +40,40 @@ def convert(
     verify: bool = True,
     overwrite: bool = False,
     keep: bool = False,
+    external_data: bool = False,
+    side_files: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Convert a model file; the target appears complete, verified, or not at all.
 
     ``to`` is the name of the target's format; by default the ending of ``dst`` tells. With
-    ``keep`` the target appears even where the two sides disagree.
+    ``keep`` the target appears even where the two sides disagree. ``external_data`` puts the
+    weights of ONNX into a file beside it. ``side_files`` is one more folder that files may lie in
+    that ``src`` leads to.
 
     Raises:
         ConversionError: the target cannot hold the model.
+        WrongUsage: no format is called ``to`` or has the ending of ``dst``, or both are one file.
         OutputExists: ``dst`` is there and ``overwrite`` is false.
         ModelportError: the source cannot be opened.
     """
     tell = progress or _silent
     tell("reading", None, 0)
-    model = open_model(src)
+    model = open_model(src, side_files=side_files)
     target = target_format(Path(dst), to, model)
     report = Report(source=str(src), target=str(dst))
     report.source_format, report.target_format = model.format, target.name
-    if Path(src).exists() and Path(dst).exists() and Path(src).samefile(dst):
-        raise ConversionError(str(dst), "source and target are the same file")
+    if _are_same(Path(src), Path(dst)):
+        raise WrongUsage(str(dst), "source and target are the same file; give DST another name")
     carried = carry(model, target, report)
-    if target.write is None:
-        raise ConversionError("", f"modelport does not write {target.name}")
+    write = target.write_external if external_data else target.write
+    if write is None:
+        beside = " with its weights in a file beside it" if external_data else ""
+        raise ConversionError("", f"modelport does not write {target.name}{beside}")
     with Output(dst, overwrite=overwrite) as output:
         expected = sum(tensor.nbytes for tensor in carried.tensors.values())
         tell("writing", output.path, expected)
-        target.write(carried, output, report)
+        write(carried, output, report)
         sum_up(model, target, report)
         agreement = Agreement(Status.NOT_RUN, "verification was switched off")
         if verify:
@@ -76,17 +87,27 @@ def convert(
     return report
 
 
+def _are_same(src: Path, dst: Path) -> bool:
+    a, b = status_of(src), status_of(dst)
+    return a is not None and b is not None and os.path.samestat(a, b)
+
+
 def _verified(model: Model, carried: Model, src: Path, output: Output, report: Report) -> Agreement:
     written = read(Candidate(output.path))
     proof = prove(model, carried, written, report)
-    if written.dialect is None:
-        agreement = Agreement(Status.NOT_RUN, "weights alone cannot be run")
-    else:
-        agreement = run_both(Side(model, src), Side(written, output.path))
+    # The source alone says how exact its results are; a target may not loosen that.
+    tolerance = tolerance_for(model)
+    agreement = run_both(Side(model, src), Side(written, output.path), tolerance=tolerance)
     agreement.weights_exact = proof.exact
     agreement.unused_source_tensors = proof.unused
     if agreement.status is Status.NOT_RUN:
         agreement.status = Status.WEIGHTS_ONLY
+    known = approximations(report)
+    if agreement.status is Status.DISAGREED and known and not agreement.reason:
+        agreement.reason = (
+            "the report tells why: " + "; ".join(known[:3]) + "; keep the target all the same "
+            "with --keep (keep=True)"
+        )
     if proof.differing:
         agreement.status = Status.DISAGREED
         agreement.reason = f"written weights differ: {', '.join(proof.differing[:5])}"
@@ -97,10 +118,13 @@ def target_format(path: Path, to: str | None, model: Model) -> Format:
     """The format a target is to have: the one named, else the one its ending tells.
 
     Raises:
-        ConversionError: no format has that ending.
+        WrongUsage: no format has that name or that ending.
     """
     if to is not None:
-        return by_name(to)
+        try:
+            return by_name(to)
+        except ValueError as error:
+            raise WrongUsage("--to", str(error)) from error
     name = path.name.lower()
     wants_architecture = model.dialect is not None
     endings = []
@@ -113,7 +137,7 @@ def target_format(path: Path, to: str | None, model: Model) -> Format:
     if not endings:
         known = sorted({ending for f in formats() if f.write for ending in f.extensions})
         why = f"its ending names no format; use one of {' '.join(known)} or give --to FORMAT"
-        raise ConversionError(str(path), why)
+        raise WrongUsage(str(path), why)
     return max(endings, key=lambda ranked: ranked[0])[1]
 
 
@@ -139,6 +163,7 @@ def as_json(report: Report) -> dict[str, Any]:
             for change in report
         ],
         "verification": report.verification,
+        "load_with": loading(report.target) if report.published else None,
     }
 
 
@@ -152,7 +177,8 @@ def describe(agreement: Agreement) -> dict[str, Any]:
         "agree": agreement.agree,
         "max_abs_error": plain(agreement.max_abs_error),
         "max_rel_error": plain(agreement.max_rel_error),
-        "tolerance": agreement.tolerance,
+        "tolerance": agreement.tolerance.value,
+        "tolerance_reason": agreement.tolerance.why,
         "outputs": [
             {
                 "name": output.name,

@@ -18,16 +18,22 @@ from modelport.verify.weights import comparable
 SCHEMA = "modelport.diff/1"
 
 
-def diff(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> dict[str, Any]:
+def diff(
+    a: str | os.PathLike[str],
+    b: str | os.PathLike[str],
+    *,
+    side_files: str | os.PathLike[str] | None = None,
+) -> dict[str, Any]:
     """Components, layers and tensors of two files side by side, as plain values.
 
     Tensors are matched by name, then by content: equal under another name, or the same elements
-    in another order (a transpose, another layout).
+    in another order (a transpose, another layout). ``side_files`` is one more folder that files may
+    lie in that A or B lead to.
 
     Raises:
         ModelportError: a file cannot be opened.
     """
-    left, right = open_model(a), open_model(b)
+    left, right = (open_model(path, side_files=side_files) for path in (a, b))
     components = {
         str(c): {"a": c in left.components, "b": c in right.components} for c in Component
     }

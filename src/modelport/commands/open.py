@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from modelport.formats.candidate import Candidate
 from modelport.formats.table import read
 from modelport.model.model import Model
+from modelport.model.tensor import Tensor
+from modelport.model.training import LazySlots
 
 
 def open_model(
@@ -23,4 +26,13 @@ def open_model(
         MalformedFile, UnsupportedFeature, UnsafeFile, LimitExceeded: the file is broken, uses what
             modelport does not read, asks for another file, or wants too much.
     """
-    return read(Candidate(Path(path), Path(side_files) if side_files else None))
+    model = read(Candidate(Path(path), Path(side_files) if side_files else None))
+    if model.optimizer_state is not None:
+        model.optimizer_state.slots = LazySlots(lambda: _slots(model))
+    return model
+
+
+def _slots(model: Model) -> Mapping[str, Mapping[str, Tensor]]:
+    from modelport.convert.carry import slots  # only when asked for: opening stays quick
+
+    return slots(model)

@@ -6,16 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from modelport.model.graph import (
-    MapType,
-    OpaqueType,
-    OptionalType,
-    SequenceType,
-    Shape,
-    TensorType,
-    Value,
-    ValueType,
-)
+from modelport.model.graph import Shape, Value, type_name
 from modelport.model.tensor import Tensor
 
 
@@ -45,26 +36,9 @@ def value(described: Value) -> dict[str, Any]:
     """An input or output: name, dtype, shape."""
     return {
         "name": described.name,
-        "dtype": value_type(described.type),
+        "dtype": type_name(described.type),
         "shape": shape(described.shape),
     }
-
-
-def value_type(described: ValueType | None) -> str | None:
-    """The type of a value in one word (``float32``, ``sequence(float32)``)."""
-    if isinstance(described, TensorType):
-        if described.dtype is None:
-            return None
-        return f"sparse({described.dtype})" if described.sparse else described.dtype.name
-    if isinstance(described, SequenceType):
-        return f"sequence({value_type(described.element)})"
-    if isinstance(described, OptionalType):
-        return f"optional({value_type(described.element)})"
-    if isinstance(described, MapType):
-        return f"map({described.key}, {value_type(described.value)})"
-    if isinstance(described, OpaqueType):
-        return f"opaque({described.domain}, {described.name})"
-    return None
 
 
 def tensor(described: Tensor) -> dict[str, Any]:

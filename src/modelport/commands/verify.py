@@ -12,16 +12,13 @@ from numpy.typing import NDArray
 
 from modelport.commands.convert import describe
 from modelport.commands.open import open_model
-from modelport.convert.carry import carry
-from modelport.errors import ConversionError, MissingRuntime, UnreadableFile
-from modelport.formats.table import by_name
-from modelport.model.model import Model
-from modelport.model.report import Report
+from modelport.errors import MissingRuntime, UnreadableFile
 from modelport.verify.agreement import Agreement, Status
 from modelport.verify.inputs import SAMPLES
 from modelport.verify.locate import first_difference
+from modelport.verify.signature import named
 from modelport.verify.verify import Side, run_both
-from modelport.verify.weights import Proof, comparable, prove
+from modelport.verify.weights import prove_alike
 
 SCHEMA = "modelport.verify/1"
 
@@ -33,24 +30,32 @@ def verify(
     inputs: str | os.PathLike[str] | None = None,
     samples: int = SAMPLES,
     seed: int = 0,
+    side_files: str | os.PathLike[str] | None = None,
 ) -> Agreement:
     """Run two model files on the same inputs and compare; prove the weights where that can be.
 
-    ``inputs`` is an ``.npz`` with an array for each input, under its name or in order; by default
-    inputs are random.
+    ``inputs`` is an ``.npz`` with an array for each input, under its name (or, written without
+    names, in order); by default inputs are random. ``side_files`` is one more folder that files may
+    lie in that A or B lead to.
 
     Raises:
+        WrongUsage: the arrays of ``inputs`` have other names than the inputs of both models.
         MissingRuntime: a framework is needed that is not installed, and the weights prove nothing.
         ModelportError: a file cannot be opened.
     """
-    left = Side(open_model(a), Path(a))
-    right = Side(open_model(b), Path(b))
-    given = load_inputs(inputs) if inputs is not None else None
+    left = Side(open_model(a, side_files=side_files), Path(a))
+    right = Side(open_model(b, side_files=side_files), Path(b))
+    given = None
+    if inputs is not None:
+        given = named(load_inputs(inputs), left.model, right.model, str(inputs))
     agreement = run_both(left, right, inputs=given, samples=samples, seed=seed)
-    proof = _proof(left.model, right.model)
+    proof = prove_alike(left.model, right.model)
     if proof is not None:
         agreement.weights_exact = proof.exact
         agreement.unused_source_tensors = proof.unused
+        apart = [*proof.differing, *proof.unused]
+        if apart and agreement.status is Status.NOT_RUN:
+            agreement.reason += f"; weights that are not the same: {', '.join(apart[:5])}"
     # Whoever gives inputs wants a run; the weights do not answer for it.
     if agreement.status is Status.NOT_RUN and proof is not None and given is None:
         agreement.status = Status.WEIGHTS_ONLY
@@ -61,20 +66,6 @@ def verify(
             left, right, inputs=given, samples=samples, seed=seed
         )
     return agreement
-
-
-def _proof(a: Model, b: Model) -> Proof | None:
-    """Proof that B's weights are A's, None where B was not made in a way modelport knows."""
-    if a.dialect is None and b.dialect is None:
-        return prove(a, a, b)
-    try:
-        carried = carry(a, by_name(b.format), Report())
-        found = comparable(b) if carried.dialect == "keras" else b
-    except ConversionError:
-        return None
-    if set(carried.tensors) != set(found.tensors):
-        return None
-    return prove(a, carried, b)
 
 
 def load_inputs(path: str | os.PathLike[str]) -> Sequence[tuple[str, NDArray[Any]]]:

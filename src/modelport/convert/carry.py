@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from modelport.convert.account import account_for
@@ -13,6 +14,7 @@ from modelport.model.graph import Graph
 from modelport.model.model import Model, Producer
 from modelport.model.report import Report
 from modelport.model.signature import Signature
+from modelport.model.tensor import Tensor
 from modelport.version import VERSION
 
 NO_ARCHITECTURE = (
@@ -42,6 +44,7 @@ def carry(model: Model, target: Format, report: Report) -> Model:
         raise ConversionError(model.path, NO_ARCHITECTURE, report.changes)
     elif model.dialect == target.dialect == "keras":
         carried = canonical(model, report)
+        _check_weights(carried, report)
     elif model.dialect == target.dialect:
         carried = replace(model)
     elif model.dialect == "keras" and target.dialect == "ai.onnx":
@@ -68,6 +71,38 @@ def canonical(model: Model, report: Report) -> Model:
 
     upgraded = upgrade(model, report)
     return upgrade_training(model, upgraded, report)
+
+
+def slots(model: Model) -> Mapping[str, Mapping[str, Tensor]]:
+    """The slots of a model's optimizer, told apart, by the names of its weights.
+
+    Raises:
+        MalformedFile: settings or counts of a kind that no framework writes.
+    """
+    if model.dialect != "keras" or model.training is None:
+        return {}
+    from modelport.dialects.keras.training.upgrade_training import slots as keras_slots
+    from modelport.dialects.keras.upgrade import upgrade
+
+    return keras_slots(model, upgrade(model, Report()))
+
+
+def _check_weights(model: Model, report: Report) -> None:
+    """Keras loads no file that lacks a layer's weights.
+
+    Raises:
+        ConversionError: names the first layer that has none.
+    """
+    from modelport.dialects.keras.roles import roles
+
+    for graph in model.graph.subgraphs():
+        for node in graph.nodes:
+            wanted = [
+                role.path for role in roles(node.op_type, node.attributes.get("config") or {})
+            ]
+            if wanted and not node.parameters:
+                why = f"the file holds no weights for it ({', '.join(wanted)})"
+                raise ConversionError(f"layer {node.scope[-1].name!r}", why, report.changes)
 
 
 def _keras_to_onnx(model: Model, report: Report) -> Model:

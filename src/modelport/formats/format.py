@@ -21,9 +21,10 @@ class Format:
 
     ``match`` looks at content only and raises nothing for a file of another format. ``read``
     returns the model with lazy tensors. ``write`` writes a model whose graph speaks ``dialect``
-    (None: a format of weights alone) and reports what it cannot hold. ``extensions`` begins with
-    the one that a new file gets. ``samples`` names, for every component the format may hold, a
-    file below ``tests/files`` that proves it.
+    (None: a format of weights alone) and reports what it cannot hold; ``write_external`` does the
+    same with the weights in a file beside it, where the format has such a form. ``extensions``
+    begins with the one that a new file gets. ``samples`` names, for every component the format may
+    hold, a file below ``tests/files`` that proves it.
     """
 
     name: str
@@ -37,4 +38,5 @@ class Format:
     match: Callable[[Candidate], bool]
     read: Callable[[Candidate], Model]
     write: Callable[[Model, Output, Report], None] | None = None
+    write_external: Callable[[Model, Output, Report], None] | None = None
     dialect: str | None = None

@@ -12,6 +12,7 @@ from importlib import import_module
 from modelport.errors import UnknownFormat
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
+from modelport.formats.hints import hint
 from modelport.model.model import Model
 
 CONTAINERS: dict[str, tuple[str, ...]] = {
@@ -113,7 +114,7 @@ def identify(candidate: Candidate) -> Format:
         found = load(module)
         if found.match(candidate):
             return found
-    raise UnknownFormat(candidate.source.name)
+    raise UnknownFormat(candidate.source.name, hint(candidate.source))
 
 
 def read(candidate: Candidate) -> Model:

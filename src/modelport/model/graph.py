@@ -75,6 +75,23 @@ class UnknownType:
 ValueType: TypeAlias = TensorType | SequenceType | OptionalType | MapType | OpaqueType | UnknownType
 
 
+def type_name(described: ValueType | None) -> str | None:
+    """The type of a value in one word (``float32``, ``sequence(float32)``)."""
+    if isinstance(described, TensorType):
+        if described.dtype is None:
+            return None
+        return f"sparse({described.dtype})" if described.sparse else described.dtype.name
+    if isinstance(described, SequenceType):
+        return f"sequence({type_name(described.element)})"
+    if isinstance(described, OptionalType):
+        return f"optional({type_name(described.element)})"
+    if isinstance(described, MapType):
+        return f"map({described.key}, {type_name(described.value)})"
+    if isinstance(described, OpaqueType):
+        return f"opaque({described.domain}, {described.name})"
+    return None
+
+
 @dataclass(slots=True)
 class Value:
     """What flows along an edge: a name and, where known, a type."""
@@ -94,6 +111,19 @@ class Value:
     def shape(self) -> Shape:
         """The shape of a tensor, else None."""
         return self.type.shape if isinstance(self.type, TensorType) else None
+
+    def __str__(self) -> str:
+        if not isinstance(self.type, TensorType):
+            kind = type_name(self.type)
+            return self.name if kind is None else f"{self.name} {kind}"
+        dtype = f" {self.type.dtype}" if self.type.dtype is not None else ""
+        if self.type.shape is None:
+            return f"{self.name}{dtype}"
+        extents = ", ".join("?" if dim is None else str(dim) for dim in self.type.shape)
+        return f"{self.name}{dtype} [{extents}]"
+
+    def __repr__(self) -> str:
+        return f"<Value {self}>"
 
 
 class Scope(NamedTuple):
@@ -245,6 +275,18 @@ class Graph:
     metadata: dict[str, str] = field(default_factory=dict)
     doc: str = ""
     unknown: bytes = b""
+
+    def __repr__(self) -> str:
+        held = {
+            "node": self.nodes,
+            "tensor": self.tensors,
+            "input": self.inputs,
+            "output": self.outputs,
+        }
+        counts = ", ".join(
+            f"{len(items):,} {part}{'' if len(items) == 1 else 's'}" for part, items in held.items()
+        )
+        return f"<Graph {self.name!r}: {counts}>"
 
     def subgraphs(self) -> Iterator[Graph]:
         """This graph and every graph inside its nodes' attributes, each once."""

@@ -125,4 +125,7 @@ class Model:
 
     def __repr__(self) -> str:
         present = ", ".join(sorted(self.components))
-        return f"<Model {self.format}: {present or 'nothing known'}>"
+        tensors = self.tensors
+        parameters = sum(tensor.size for tensor in tensors.values())
+        held = f"{parameters:,} parameters in {len(tensors):,} tensors; " if tensors else ""
+        return f"<Model {self.format} {self.path!r}: {held}{present or 'nothing known'}>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -81,6 +82,14 @@ class Report:
         """Whether nothing was dropped, approximated or unsupported."""
         lossy = (Kind.DROPPED, Kind.APPROXIMATED, Kind.FOREIGN)
         return not any(change.kind in lossy for change in self.changes)
+
+    def __repr__(self) -> str:
+        counts = Counter(change.kind for change in self.changes)
+        told = [f"{counts[kind]:,} {PLAIN_WORDS[kind]}" for kind in Kind if counts[kind]]
+        written = "" if self.published else ", not written"
+        lossless = "lossless" if self.lossless else "not lossless"
+        changes = f" ({'; '.join(told)})" if told else ""
+        return f"<Report {self.source} → {self.target}: {lossless}{changes}{written}>"
 
     def __iter__(self) -> Iterator[Change]:
         return iter(self.changes)

@@ -13,3 +13,7 @@ class Signature:
 
     inputs: list[Value] = field(default_factory=list)
     outputs: list[Value] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        sides = (", ".join(map(str, side)) or "nothing" for side in (self.inputs, self.outputs))
+        return f"<Signature: {' → '.join(sides)}>"

@@ -1,6 +1,6 @@
 """Adadelta."""
 
-from modelport.optimizers.rule import Rule, Slot
+from modelport.optimizers.rule import Rule, Slot, always
 
 RULE = Rule(
     "Adadelta",
@@ -12,5 +12,6 @@ RULE = Rule(
         ),
     ),
     aliases=("ExperimentalAdadelta",),
+    skips_rows=always,
     torch="Adadelta",
 )

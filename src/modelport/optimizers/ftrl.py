@@ -1,6 +1,6 @@
 """Follow the regularised leader."""
 
-from modelport.optimizers.rule import Rule, Slot
+from modelport.optimizers.rule import Rule, Slot, always
 
 RULE = Rule(
     "Ftrl",
@@ -19,5 +19,6 @@ RULE = Rule(
             Slot("linear", "linear", "linear"),
         ),
     ),
+    skips_rows=always,
     legacy_pairs=True,
 )

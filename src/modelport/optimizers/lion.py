@@ -6,4 +6,5 @@ RULE = Rule(
     "Lion",
     {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.99},
     ((Slot("momentum", "m", "m"),),),
+    additive=True,
 )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelport.optimizers.adam import ADAM_SETTINGS
-from modelport.optimizers.rule import Era, Rule, Slot
+from modelport.optimizers.rule import Era, Rule, Slot, always
 
 
 def _differs(settings: Mapping[str, Any], era: Era) -> str | None:
@@ -47,6 +47,7 @@ RULE = Rule(
     ((Slot("momentum", "m", "m"), Slot("velocity", "v", "v")),),
     scalars=("u_product",),
     differs=_differs,
+    skips_rows=always,
     torch="NAdam",
     obsolete={"schedule_decay": 0.004},
 )

@@ -20,6 +20,10 @@ def _differs(settings: Mapping[str, Any], era: Era) -> str | None:
     return None
 
 
+def _momentum(settings: Mapping[str, Any]) -> bool:
+    return bool(settings.get("momentum"))
+
+
 RULE = Rule(
     "RMSprop",
     {"learning_rate": 0.001, "rho": 0.9, "momentum": 0.0, "epsilon": 1e-7, "centered": False},
@@ -31,5 +35,6 @@ RULE = Rule(
     aliases=("RMSPropOptimizer", "ExperimentalRMSprop"),
     differs=_differs,
     squares_epsilon=True,
+    skips_rows=_momentum,
     torch="RMSprop",
 )

@@ -43,6 +43,20 @@ class Slot:
         return self.used(settings) or era in self.also
 
 
+On = Callable[[Mapping[str, Any]], bool]
+"""Whether something is so for settings in the words of Keras 3."""
+
+
+def never(settings: Mapping[str, Any]) -> bool:
+    """Not for any settings."""
+    return False
+
+
+def always(settings: Mapping[str, Any]) -> bool:
+    """For all settings."""
+    return True
+
+
 Differs = Callable[[Mapping[str, Any], Era], str | None]
 """What the formula of an era does otherwise than Keras 3's, or None where nothing."""
 
@@ -62,8 +76,10 @@ class Rule:
     group alternate weight by weight, groups follow one another. OptimizerV2 and Keras 1-2 store
     one block a slot, except where ``legacy_pairs``. ``scalars`` come after the slots.
     ``squares_epsilon`` says that where the formula differs, epsilon squared comes closest:
-    ``sqrt(v + e * e)`` for ``sqrt(v) + e``. ``torch`` is the class of ``torch.optim`` with the
-    same rule, where there is one.
+    ``sqrt(v + e * e)`` for ``sqrt(v) + e``. ``additive``: the rule is linear in the gradient, so
+    that the parts of a gradient may be applied one by one; ``skips_rows`` says when OptimizerV2
+    left the rows of an embedding alone that a batch did not use. ``torch`` is the class of
+    ``torch.optim`` with the same rule, where there is one.
     """
 
     name: str
@@ -74,6 +90,8 @@ class Rule:
     legacy_pairs: bool = False
     differs: Differs = same_formula
     squares_epsilon: bool = False
+    additive: bool = False
+    skips_rows: On = never
     torch: str | None = None
     obsolete: Mapping[str, Any] = field(default_factory=dict)
 

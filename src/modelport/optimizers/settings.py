@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,6 +53,9 @@ SCHEDULES: dict[str, tuple[str, ...]] = {
 }
 """The learning rate schedules of Keras 3 and their arguments."""
 
+_OWN_2_3 = re.compile(r"2\.3(\.\d+)?")
+"""Keras 2.3, the last with its own optimizers: they said ``learning_rate`` and had no name."""
+
 _EARLIER_WORDS = {"lr": "learning_rate"}
 _SPEED_ONLY = frozenset({"jit_compile", "is_legacy_optimizer", "decay", "name"})
 
@@ -80,7 +84,7 @@ def era_of(class_name: str, settings: Mapping[str, Any], version: str | None, mo
         return Era.KERAS_3
     if class_name.startswith("Custom>") or "is_legacy_optimizer" in settings:
         return Era.OPTIMIZER_V2 if settings.get("is_legacy_optimizer") else Era.TF_KERAS
-    if "lr" in settings:
+    if "lr" in settings or ("name" not in settings and _OWN_2_3.fullmatch(version or "")):
         return Era.KERAS_1_2
     if "jit_compile" in settings or "use_ema" in settings:
         return Era.TF_KERAS if version else Era.KERAS_3

@@ -1,21 +1,24 @@
 """The child process that runs a model: ``python -m modelport.runtimes.child RUNTIME FILE IN OUT``.
 
-Whatever a framework does with a file happens here and not in the process of the user: with a
-limit on memory, no core dump, and standard output thrown away.
+Whatever a framework does with a file happens here and not in the process of the user: with
+limits on memory and on what it may write, no core dump, and standard output thrown away.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-MEMORY_SHARE = 0.9
-"""The part of the machine's memory that the child may take as address space beyond 8 GiB."""
+from modelport.runtimes.exchange import pack, unpack
+from modelport.runtimes.memory import available
+
+ANSWER_LIMIT = 1 << 30
+"""The bytes that the child may write into one file, its answer among them."""
 
 
 def main(arguments: list[str]) -> int:
@@ -24,34 +27,48 @@ def main(arguments: list[str]) -> int:
     _limit()
     # Frameworks print what they like; only the one line of a failure is for the parent.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    with np.load(request, allow_pickle=False) as held:
-        asked = json.loads(str(held["request"]))
-        inputs = [held[f"x{i}"] for i in range(len(asked["names"]))]
+    asked, inputs = unpack(Path(request))
     module = importlib.import_module(f"modelport.runtimes.{name}_runtime")
     try:
         named = list(zip(asked["names"], inputs, strict=True))
         outputs, layers = module.run(Path(model), named, asked["layers"])
+        told = {"names": [name for name, _ in outputs], "layers": [name for name, _ in layers]}
+        pack(Path(answer), told, [np.asarray(value) for _, value in [*outputs, *layers]])
     # The frameworks raise anything; it becomes one RuntimeFailure in the parent.
     except Exception as error:
-        reason = " ".join(str(error).split())
-        sys.stderr.write(f"\nmodelport-child: {type(error).__name__}: {reason[:500]}\n")
+        sys.stderr.write(f"\nmodelport-child: {_reason(error)}\n")
         return 1
-    told = {"names": list(outputs), "layers": list(layers)}
-    arrays = {f"y{i}": np.asarray(value) for i, value in enumerate(outputs.values())}
-    arrays |= {f"l{i}": np.asarray(value) for i, value in enumerate(layers.values())}
-    np.savez(answer, answer=np.array(json.dumps(told)), allow_pickle=False, **arrays)
     return 0
 
 
+def _reason(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "it needs more memory than there is"
+    if isinstance(error, OSError) and error.errno == 27:  # EFBIG
+        return f"what comes out is larger than {ANSWER_LIMIT >> 20:,} MB"
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+
+
 def _limit() -> None:
+    """Limit what the child may allocate to what is free now: a bomb ends in an error of its own.
+
+    The limit counts what is allocated for writing; address space would be the wrong measure, for
+    frameworks reserve much more than they use.
+    """
     try:
         import resource
     except ImportError:  # not on Windows
         return
-    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    bytes_ = int(total * MEMORY_SHARE) + (8 << 30)
-    resource.setrlimit(resource.RLIMIT_AS, (bytes_, bytes_))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _lower(resource, resource.RLIMIT_DATA, max(available(), 1 << 30))
+    _lower(resource, resource.RLIMIT_FSIZE, ANSWER_LIMIT)
+    _lower(resource, resource.RLIMIT_CORE, 0)
+
+
+def _lower(resource: Any, which: int, wanted: int) -> None:
+    """Set a limit, unless a lower one holds already."""
+    _, hard = resource.getrlimit(which)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(which, (most, most))
 
 
 if __name__ == "__main__":

@@ -6,17 +6,20 @@ import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 BACKENDS = ("tensorflow", "torch", "jax")
 
+Named: TypeAlias = list[tuple[str, NDArray[Any]]]
+"""Arrays by name, in order; a name may come more than once."""
+
 
 def run(
     path: Path, inputs: Sequence[tuple[str, NDArray[Any]]], layers: Sequence[str]
-) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+) -> tuple[Named, Named]:
     """The outputs (inference mode) and the outputs of the named layers' first calls."""
     backend = next((name for name in BACKENDS if find_spec(name)), None)
     if backend is not None:
@@ -29,21 +32,23 @@ def run(
 
 def predict(
     framework: Any, model: Any, inputs: Sequence[tuple[str, NDArray[Any]]], layers: Sequence[str]
-) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+) -> tuple[Named, Named]:
     """Call a loaded model of Keras 2 or 3; inputs by name where all names are the model's."""
     arrays = ordered(model, inputs)
     fed = arrays[0] if len(arrays) == 1 else arrays
-    found = flat(model(fed, training=False))
+    result = model(fed, training=False)
+    found = flat(result)
     names = [str(name) for name in getattr(model, "output_names", [])]
-    if len(names) != len(found):
+    if len(names) != len(found) or _holds_dict(result):
+        # The names of a dictionary's outputs are in another order than the outputs.
         names = [f"output_{i}" for i in range(len(found))]
-    outputs = dict(zip(unique(names), found, strict=True))
+    outputs = list(zip(names, found, strict=True))
     if not layers:
-        return outputs, {}
+        return outputs, []
     inner = [model.get_layer(name) for name in layers]
     probe = framework.Model(model.inputs, [flat_tensors(layer.output)[0] for layer in inner])
     seen = flat(probe(fed, training=False))
-    return outputs, dict(zip(layers, seen, strict=True))
+    return outputs, list(zip(layers, seen, strict=True))
 
 
 def ordered(model: Any, inputs: Sequence[tuple[str, NDArray[Any]]]) -> list[NDArray[Any]]:
@@ -53,6 +58,12 @@ def ordered(model: Any, inputs: Sequence[tuple[str, NDArray[Any]]]) -> list[NDAr
     if set(names) == set(given):
         return [given[name] for name in names]
     return [array for _, array in inputs]
+
+
+def _holds_dict(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(_holds_dict(part) for part in value)
+    return isinstance(value, dict)
 
 
 def flat(value: Any) -> list[NDArray[Any]]:
@@ -67,11 +78,3 @@ def flat_tensors(value: Any) -> list[Any]:
     if isinstance(value, list | tuple):
         return [item for part in value for item in flat_tensors(part)]
     return [value]
-
-
-def unique(names: Sequence[str]) -> list[str]:
-    """The names, numbered where one comes again."""
-    return [
-        name if name not in names[:i] else f"{name}_{names[:i].count(name)}"
-        for i, name in enumerate(names)
-    ]

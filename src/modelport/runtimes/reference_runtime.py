@@ -6,21 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from modelport.runtimes.onnxruntime_runtime import feed_by_name
+from modelport.runtimes.onnxruntime_runtime import feed_by_name, spread
 
 
 def run(
     path: Path, inputs: Sequence[tuple[str, NDArray[Any]]], layers: Sequence[str]
-) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
-    """The outputs by name."""
+) -> tuple[list[tuple[str, NDArray[Any]]], list[tuple[str, NDArray[Any]]]]:
+    """The outputs by name, sequences and maps item by item."""
     from onnx.reference import ReferenceEvaluator
 
     session = ReferenceEvaluator(str(path))
     feed = feed_by_name(list(session.input_names), inputs)
     found = session.run(None, feed)
-    return {
-        name: np.asarray(value) for name, value in zip(session.output_names, found, strict=True)
-    }, {}
+    pairs = zip(session.output_names, found, strict=True)
+    return [item for name, value in pairs for item in spread(name, value)], []

@@ -3,24 +3,47 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from modelport.errors import RuntimeFailure
+from modelport.runtimes.exchange import pack, unpack
+from modelport.runtimes.memory import Appetite
 
 TIME_LIMIT = 600.0
 """Seconds a child may take for one model."""
+
+WHOLE_TIME = 1200.0
+"""Seconds that all the children of one verification may take together."""
+
+LAST_WORDS = 1 << 16
+"""How many bytes at the end of what a child says are looked at."""
+
+
+class Budget:
+    """Seconds that several runs share, counted from when it is made."""
+
+    def __init__(self, seconds: float | None = None) -> None:
+        self._end = time.monotonic() + (WHOLE_TIME if seconds is None else seconds)
+
+    @property
+    def left(self) -> float:
+        """The seconds the next run may take."""
+        return min(TIME_LIMIT, max(0.0, self._end - time.monotonic()))
+
+
+NOTHING = Appetite(0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +51,15 @@ class Runtime:
     """One framework that runs models.
 
     ``module`` is looked for (not imported) to tell whether it is installed; ``extra`` is what to
-    install; ``formats`` are the names of the formats it loads.
+    install; ``formats`` are the names of the formats it loads; ``appetite`` is how much memory it
+    takes for a model.
     """
 
     name: str
     module: str
     extra: str
     formats: tuple[str, ...]
+    appetite: Appetite = NOTHING
 
     @property
     def installed(self) -> bool:
@@ -62,7 +87,7 @@ def run(
     inputs: Sequence[tuple[str, NDArray[Any]]],
     *,
     layers: Sequence[str] = (),
-    time_limit: float = TIME_LIMIT,
+    budget: Budget | None = None,
 ) -> Run:
     """Run a model file in a child process with limits on time, memory and what it may write.
 
@@ -72,50 +97,58 @@ def run(
     Raises:
         RuntimeFailure: the framework cannot load or run the file, or a limit was reached.
     """
+    seconds = (budget or Budget()).left
     with tempfile.TemporaryDirectory(prefix="modelport-") as folder:
-        request = Path(folder) / "inputs.npz"
-        answer = Path(folder) / "outputs.npz"
-        arrays = {f"x{i}": array for i, (_, array) in enumerate(inputs)}
+        request, answer, said = (Path(folder) / name for name in ("in.npz", "out.npz", "said"))
         asked = {"names": [name for name, _ in inputs], "layers": list(layers)}
-        np.savez(request, request=np.array(json.dumps(asked)), allow_pickle=False, **arrays)
+        pack(request, asked, [array for _, array in inputs])
         child = [sys.executable, "-m", "modelport.runtimes.child", runtime.name]
         try:
-            done = subprocess.run(
-                [*child, str(path.resolve()), str(request), str(answer)],
-                capture_output=True,
-                check=False,
-                cwd=folder,
-                env=_environment(),
-                stdin=subprocess.DEVNULL,
-                text=True,
-                errors="replace",
-                timeout=time_limit,
-            )
+            with said.open("wb") as stream:
+                done = subprocess.run(
+                    [*child, str(path.resolve()), str(request), str(answer)],
+                    check=False,
+                    cwd=folder,
+                    env=_environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=stream,
+                    timeout=seconds,
+                )
         except subprocess.TimeoutExpired as error:
-            why = f"it took more than {time_limit:.0f} seconds"
-            raise RuntimeFailure(runtime.name, str(path), why) from error
+            why = f"it took more than {seconds:.0f} seconds and was stopped"
+            raise RuntimeFailure(runtime.name, str(path), why, limit=True) from error
         if done.returncode != 0 or not answer.exists():
-            raise RuntimeFailure(runtime.name, str(path), _why(done))
+            killed = done.returncode == -getattr(signal, "SIGKILL", 9)
+            why = _why(done.returncode, _last_words(said))
+            raise RuntimeFailure(runtime.name, str(path), why, limit=killed)
         return _answer(runtime.name, answer)
 
 
 def _answer(name: str, path: Path) -> Run:
-    with np.load(path, allow_pickle=False) as held:
-        told = json.loads(str(held["answer"]))
-        outputs = [held[f"y{i}"] for i in range(len(told["names"]))]
-        layers = {layer: held[f"l{i}"] for i, layer in enumerate(told["layers"])}
-    return Run(name, outputs, told["names"], layers)
+    told, arrays = unpack(path)
+    count = len(told["names"])
+    layers = dict(zip(told["layers"], arrays[count:], strict=True))
+    return Run(name, arrays[:count], told["names"], layers)
 
 
-def _why(done: subprocess.CompletedProcess[str]) -> str:
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", done.stderr)
+def _last_words(path: Path) -> str:
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - LAST_WORDS))
+        return stream.read().decode("utf-8", "replace")
+
+
+def _why(status: int, said: str) -> str:
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", said)
     lines = [line for line in plain.strip().splitlines() if line.strip()]
     last = next((line for line in reversed(lines) if line.startswith("modelport-child: ")), None)
     if last is not None:
         return last.removeprefix("modelport-child: ")
-    if done.returncode < 0:
-        return f"it was ended by signal {-done.returncode} (out of memory?)"
-    return lines[-1] if lines else f"exit status {done.returncode}"
+    if status == -getattr(signal, "SIGKILL", 9):
+        return "it was killed, most likely because memory ran out"
+    if status < 0:
+        return f"it was ended by signal {-status} (it crashed, or memory ran out)"
+    return lines[-1] if lines else f"exit status {status}"
 
 
 def _environment() -> dict[str, str]:

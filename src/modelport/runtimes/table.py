@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from modelport.model.model import Model
+from modelport.model.report import Report
+from modelport.runtimes.memory import Appetite
 from modelport.runtimes.runtime import Runtime
+
+LIGHT, HEAVY = Appetite(200 << 20, 2.0, 1.0), Appetite(700 << 20, 2.5, 4.0)
+"""Measured over models of one and of many weights, with a margin."""
 
 RUNTIMES = {
     runtime.name: runtime
     for runtime in (
-        Runtime("onnxruntime", "onnxruntime", "onnx", ("onnx",)),
-        Runtime("reference", "onnx", "onnx", ("onnx",)),
-        Runtime("keras", "keras", "keras", ("keras-h5", "keras-v3")),
-        Runtime("tf_keras", "tf_keras", "tensorflow", ("keras-h5", "keras-v3")),
+        Runtime("onnxruntime", "onnxruntime", "onnx", ("onnx",), LIGHT),
+        Runtime("reference", "onnx", "onnx", ("onnx",), LIGHT),
+        Runtime("keras", "keras", "keras", ("keras-h5", "keras-v3"), HEAVY),
+        Runtime("tf_keras", "tf_keras", "tensorflow", ("keras-h5", "keras-v3"), HEAVY),
     )
 }
 
@@ -19,13 +24,14 @@ RUNTIMES = {
 def runtimes_for(model: Model) -> list[Runtime]:
     """The runtimes for a model's format, installed or not, the most faithful one first.
 
-    Files of Keras 1 and 2 go to tf_keras, which keeps their meaning (Keras 3 gives the same words
-    other formulas); files of Keras 3 go to Keras.
+    Files of Keras 1 and 2 go to tf_keras, which keeps most of their meaning (``verify/witness.py``
+    knows what it does not keep; Keras 3 gives the same words other formulas); files of Keras 3 go
+    to Keras.
     """
     able = [runtime for runtime in RUNTIMES.values() if model.format in runtime.formats]
-    major = (model.producer.version or "").split(".")[0]
     if not model.format.startswith("keras"):
         return able
-    if major == "3":
-        return [runtime for runtime in able if runtime.name == "keras"]
-    return [runtime for runtime in able if runtime.name == "tf_keras"]
+    from modelport.dialects.keras.history.era import Era, history
+
+    today = history(model, Report()).era is Era.KERAS3
+    return [runtime for runtime in able if (runtime.name == "keras") is today]

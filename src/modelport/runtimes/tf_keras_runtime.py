@@ -8,12 +8,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from modelport.runtimes.keras_runtime import predict
+from modelport.runtimes.keras_runtime import Named, predict
 
 
 def run(
     path: Path, inputs: Sequence[tuple[str, NDArray[Any]]], layers: Sequence[str]
-) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+) -> tuple[Named, Named]:
     """The outputs (inference mode) and the outputs of the named layers' first calls."""
     import tf_keras
 

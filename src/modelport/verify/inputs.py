@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,9 @@ SAMPLES = 3
 EXTENTS = (16, 32, 64, 128, 224)
 """What is tried, in turn, for an unknown extent other than the batch."""
 
+MOST_BYTES = 1 << 30
+"""How large inputs may get that are made up; a file may state any shape."""
+
 PASSING = {
     "Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Flatten", "Slice",
     "Concat", "Split", "Dropout", "Expand", "Max", "Min", "Clip",
@@ -36,15 +40,22 @@ class Kind:
 
 
 def random_inputs(
-    model: Model, graph: Graph | None, *, samples: int = SAMPLES, seed: int = 0, extent: int = 16
+    model: Model,
+    graph: Graph | None,
+    *,
+    samples: int = SAMPLES,
+    seed: int = 0,
+    extent: int = 16,
+    beside: Model | None = None,
 ) -> list[tuple[str, NDArray[Any]]]:
     """An array for each input of the model's signature, in order.
 
     ``graph`` is the model as ONNX where there is one: it tells which inputs are indices, and of
-    what. The last row of an index or masked input ends in masked steps.
+    what. The last row of an index or masked input ends in masked steps. Extents that only
+    ``beside``, another model, fixes are taken from there.
 
     Raises:
-        ConversionError: the file states no signature, or a shape of unknown rank.
+        ConversionError: the file states no signature, a shape of unknown rank, or a huge one.
     """
     if model.signature is None or not model.signature.inputs:
         raise ConversionError(model.path, "the file states no inputs, so none can be made up")
@@ -53,23 +64,42 @@ def random_inputs(
     generator = np.random.default_rng(seed)
     made: list[tuple[str, NDArray[Any]]] = []
     named: dict[str, int] = {}
+    others = paired(model, beside) if beside is not None else []
     for i, value in enumerate(model.signature.inputs):
-        shape = _extents(model, value, samples, extent, named)
+        other = others[i].shape if i < len(others) else None
+        shape = _extents(model, value, other, samples, extent, named)
+        if math.prod(shape) * 8 > MOST_BYTES:
+            why = f"input {value.name!r} of shape {list(shape)} is too large to be made up"
+            raise ConversionError(model.path, why)
         kind = Kind(limits[i] if i < len(limits) else None, masked.get(i))
         made.append((value.name, _values(generator, value.dtype or FLOAT32, shape, kind)))
     return made
 
 
+def paired(model: Model, other: Model) -> list[Value]:
+    """The inputs of another model in the order of this one's: by name, or as they stand."""
+    own = model.signature.inputs if model.signature else []
+    found = other.signature.inputs if other.signature else []
+    by_name = {value.name: value for value in found}
+    if by_name.keys() == {value.name for value in own}:
+        return [by_name[value.name] for value in own]
+    return list(found)
+
+
 def _extents(
-    model: Model, value: Value, samples: int, extent: int, named: dict[str, int]
+    model: Model, value: Value, other: Shape, samples: int, extent: int, named: dict[str, int]
 ) -> tuple[int, ...]:
     shape: Shape = value.shape
     if shape is None:
         raise ConversionError(model.path, f"the rank of input {value.name!r} is not stated")
     extents: list[int] = []
-    for axis, dim in enumerate(shape):
-        if isinstance(dim, int):
-            extents.append(dim)
+    beside: Sequence[Any] = other if other is not None and len(other) == len(shape) else shape
+    for axis, (dim, twin) in enumerate(zip(shape, beside, strict=True)):
+        fixed = dim if isinstance(dim, int) else twin
+        if isinstance(fixed, int) and fixed >= 0:
+            extents.append(fixed)
+        elif isinstance(dim, int):
+            extents.append(extent)
         else:
             wanted = samples if axis == 0 else extent
             extents.append(named.setdefault(dim, wanted) if dim else wanted)

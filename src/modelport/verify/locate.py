@@ -15,11 +15,13 @@ from modelport.errors import ModelportError
 from modelport.formats.table import by_name
 from modelport.model.graph import Graph, Value
 from modelport.model.report import Report
-from modelport.runtimes.runtime import Run, run
+from modelport.runtimes.runtime import Budget, Run, run
 from modelport.runtimes.table import RUNTIMES
-from modelport.verify.agreement import TOLERANCE, compare_outputs
+from modelport.verify.agreement import compare_outputs
 from modelport.verify.inputs import SAMPLES, random_inputs
-from modelport.verify.verify import Inputs, Side, as_onnx, run_first
+from modelport.verify.signature import Inputs, differing_inputs, fitted
+from modelport.verify.tolerance import tolerance_for
+from modelport.verify.verify import Side, as_onnx, run_first
 from modelport.wire.output import Output
 
 
@@ -30,20 +32,23 @@ def first_difference(
 
     None where the two models share no layer that can be watched on both sides.
     """
+    if differing_inputs(a.model, b.model) is not None:
+        return None
+    budget = Budget()
     try:
-        fed = inputs or random_inputs(
-            a.model, as_onnx(b.model) or as_onnx(a.model), samples=samples, seed=seed
-        )
-        left, right = _watch(a, fed), _watch(b, fed)
+        graph = as_onnx(b.model) or as_onnx(a.model)
+        fed = inputs or random_inputs(a.model, graph, samples=samples, seed=seed, beside=b.model)
+        left, right = _watch(a, fed, budget), _watch(b, fed, budget)
     except ModelportError:
         return None
+    tolerance = tolerance_for(a.model, b.model).value
     for name, expected in left.items():
-        if name in right and _differs(name, expected, right[name]):
+        if name in right and _differs(name, expected, right[name], tolerance):
             return name
     return None
 
 
-def _differs(name: str, a: NDArray[Any], b: NDArray[Any]) -> bool:
+def _differs(name: str, a: NDArray[Any], b: NDArray[Any], tolerance: float) -> bool:
     """Whether the outputs of a layer differ under every layout that a runtime may keep them in."""
     layouts = [b]
     if b.ndim > 2:
@@ -51,14 +56,14 @@ def _differs(name: str, a: NDArray[Any], b: NDArray[Any]) -> bool:
         layouts += [np.moveaxis(b, 1, -1), np.moveaxis(b, -1, 1), np.swapaxes(b, 0, 1)]
     alike = [layout for layout in layouts if layout.shape == a.shape]
     runs = [(Run("a", [a], [name]), Run("b", [layout], [name])) for layout in alike]
-    return bool(runs) and not any(compare_outputs(*pair, TOLERANCE)[0].agree for pair in runs)
+    return bool(runs) and not any(compare_outputs(*pair, tolerance)[0].agree for pair in runs)
 
 
-def _watch(side: Side, inputs: Inputs) -> Mapping[str, NDArray[Any]]:
+def _watch(side: Side, inputs: Inputs, budget: Budget) -> Mapping[str, NDArray[Any]]:
     if side.model.dialect == "keras":
         calls = [node for node in side.model.graph.nodes if node.op_type != "InputLayer"]
         names = [node.name for node in calls if ":" not in node.name]
-        return run_first(side, inputs, layers=names).layers
+        return run_first(side, inputs, layers=names, budget=budget).layers
     values = _last_values(side.model.graph)
     with tempfile.TemporaryDirectory(prefix="modelport-") as folder:
         path = Path(folder) / "watched.onnx"
@@ -71,7 +76,8 @@ def _watch(side: Side, inputs: Inputs) -> Mapping[str, NDArray[Any]]:
         with Output(path) as output:
             writer(watched, output, Report())
             output.publish()
-        found = run(RUNTIMES["onnxruntime"], path, inputs)
+        fed = fitted(side.model, inputs)
+        found = run(RUNTIMES["onnxruntime"], path, fed, budget=budget)
     return dict(zip(values, found.outputs, strict=True))
 
 

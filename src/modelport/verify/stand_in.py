@@ -16,8 +16,9 @@ from modelport.convert.carry import carry
 from modelport.errors import ConversionError
 from modelport.formats.candidate import Candidate
 from modelport.formats.table import by_name, read
+from modelport.model.component import Component
 from modelport.model.model import Model
-from modelport.model.report import Report
+from modelport.model.report import Kind, Report
 from modelport.wire.output import Output
 
 
@@ -33,7 +34,7 @@ def standing_in(model: Model, form: str) -> Iterator[tuple[Model, Path]]:
     """The stand-in, read from a temporary file that is gone afterwards.
 
     Raises:
-        ConversionError: the model has no such form.
+        ConversionError: the model has no such form, or one that only approximates it.
     """
     target = by_name(form)
     if target.write is None:
@@ -44,4 +45,18 @@ def standing_in(model: Model, form: str) -> Iterator[tuple[Model, Path]]:
         with Output(path) as output:
             target.write(carry(model, target, report), output, report)
             output.publish()
+        approximated = approximations(report)
+        if approximated and form != "onnx":
+            # What ONNX says otherwise shows only over several runs.
+            why = f"nor does a stand-in as {form}, which approximates it ({approximated[0]})"
+            raise ConversionError("", why)
         yield read(Candidate(path)), path
+
+
+def approximations(report: Report) -> list[str]:
+    """What the report of a conversion says the target computes otherwise, a line each."""
+    return [
+        f"{change.where}: {change.why}"
+        for change in report
+        if change.kind is Kind.APPROXIMATED and change.component is Component.ARCHITECTURE
+    ]

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from modelport.errors import ConversionError, MissingRuntime, ModelportError, RuntimeFailure
 from modelport.model.graph import Graph
 from modelport.model.model import Level, Model
 from modelport.model.report import Report
-from modelport.runtimes.runtime import Run, run
-from modelport.runtimes.table import runtimes_for
+from modelport.runtimes.memory import available
+from modelport.runtimes.runtime import Budget, Run, Runtime, run
 from modelport.verify.agreement import Agreement, Status, best_status, compare_outputs
 from modelport.verify.inputs import EXTENTS, SAMPLES, random_inputs
+from modelport.verify.signature import Inputs, differing_inputs, fitted
 from modelport.verify.stand_in import form_for, standing_in
-
-Inputs = Sequence[tuple[str, NDArray[Any]]]
+from modelport.verify.tolerance import Tolerance, tolerance_for
+from modelport.verify.witness import witnesses
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +35,26 @@ def run_both(
     inputs: Inputs | None = None,
     samples: int = SAMPLES,
     seed: int = 0,
+    tolerance: Tolerance | None = None,
 ) -> Agreement:
     """Run both sides and compare; a side that cannot run is a reason, never an exception.
 
-    Only ``inert`` files are run. Inputs are random where none are given.
+    Only ``inert`` files are run. Inputs are random where none are given. The tolerance follows
+    the coarsest dtype that either side computes in, where none is given.
     """
     agreement = Agreement(Status.NOT_RUN, samples=samples, seed=seed)
+    agreement.tolerance = tolerance or tolerance_for(a.model, b.model)
     for side in (a, b):
+        if side.model.dialect is None:
+            agreement.reason = f"{side.path.name} holds weights alone, which cannot be run"
+            return agreement
         if side.model.level is not Level.INERT:
             agreement.reason = f"{side.path.name} is {side.model.level}, so it was not run"
             return agreement
+    apart = differing_inputs(a.model, b.model)
+    if apart is not None:
+        agreement.status, agreement.reason = Status.DISAGREED, apart
+        return agreement
     try:
         runs = _runs(a, b, inputs, samples, seed)
     except (MissingRuntime, RuntimeFailure, ConversionError) as error:
@@ -55,7 +63,7 @@ def run_both(
             agreement.missing = (error.runtime, error.extra)
         return agreement
     agreement.runtimes = {"a": runs[0].runtime, "b": runs[1].runtime}
-    agreement.outputs = compare_outputs(*runs)
+    agreement.outputs = compare_outputs(*runs, agreement.tolerance.value)
     _name_outputs(agreement, a.model)
     agreement.status = best_status(agreement.outputs)
     if len(runs[0].outputs) != len(runs[1].outputs):
@@ -75,18 +83,24 @@ def _name_outputs(agreement: Agreement, model: Model) -> None:
 
 
 def _runs(a: Side, b: Side, inputs: Inputs | None, samples: int, seed: int) -> tuple[Run, Run]:
+    budget = Budget()
     if inputs is not None:
-        return _run_beside(a, b, inputs), _run_beside(b, a, inputs)
+        return _run_beside(a, b, inputs, budget), _run_beside(b, a, inputs, budget)
     graph = as_onnx(b.model) or as_onnx(a.model)
     failure: ModelportError | None = None
     for extent in EXTENTS:
-        made = random_inputs(a.model, graph, samples=samples, seed=seed, extent=extent)
         try:
-            return _run_beside(a, b, made), _run_beside(b, a, made)
+            made = random_inputs(
+                a.model, graph, samples=samples, seed=seed, extent=extent, beside=b.model
+            )
+            return _run_beside(a, b, made, budget), _run_beside(b, a, made, budget)
         except RuntimeFailure as error:
             failure = failure or error
-            if _all_known(a.model):
-                break
+            if error.limit or _all_known(a.model):
+                raise
+        except ConversionError as error:
+            # Larger inputs than those that failed to fit are no help.
+            raise failure or error from None
     raise failure or RuntimeFailure("any", str(a.path), "no input fits")
 
 
@@ -95,41 +109,72 @@ def _all_known(model: Model) -> bool:
     return all(isinstance(dim, int) for value in inputs for dim in (value.shape or ())[1:])
 
 
-def _run_beside(side: Side, other: Side, inputs: Inputs) -> Run:
+def _run_beside(side: Side, other: Side, inputs: Inputs, budget: Budget) -> Run:
     """Run a side itself, or, where its frameworks are missing or refuse it, a stand-in."""
     try:
-        return run_first(side, inputs)
-    except (MissingRuntime, RuntimeFailure) as error:
+        return run_first(side, inputs, budget=budget)
+    except (ConversionError, MissingRuntime, RuntimeFailure) as error:
         form = form_for(side.model, other.model)
-        if form is None or side.model.format == form:
+        limited = isinstance(error, RuntimeFailure) and error.limit
+        if form is None or side.model.format == form or limited:
             raise
         try:
             with standing_in(side.model, form) as (model, path):
-                found = run_first(Side(model, path), inputs)
-        except (ConversionError, MissingRuntime, RuntimeFailure):
+                found = run_first(Side(model, path), inputs, budget=budget)
+        except MissingRuntime as lacking:
+            raise lacking if isinstance(error, ConversionError) else error from None
+        except ConversionError as no_form:
+            if isinstance(error, ConversionError):
+                raise ConversionError("", f"{error}; {no_form}") from None
             raise error from None
+        except RuntimeFailure as failure:
+            raise failure if failure.limit else error from None
         return replace(found, runtime=f"{found.runtime} (as {form})")
 
 
-def run_first(side: Side, inputs: Inputs, layers: Sequence[str] = ()) -> Run:
-    """Run a side in the first of its installed runtimes that can.
+def run_first(
+    side: Side, inputs: Inputs, layers: Sequence[str] = (), budget: Budget | None = None
+) -> Run:
+    """Run a side in the first of its installed runtimes that can and that is a witness.
 
     Raises:
         MissingRuntime: none of them is installed.
-        RuntimeFailure: those that are cannot run the file.
-        ConversionError: no runtime is known for the format.
+        RuntimeFailure: those that are cannot run the file, or took too much time or memory.
+        ConversionError: no runtime is known for the format, or none means the same by it.
     """
-    able = runtimes_for(side.model)
+    able, why_not = witnesses(side.model)
     if not able:
-        raise ConversionError(side.model.path, f"no runtime runs a {side.model.format} file")
+        why = why_not or f"no runtime runs a {side.model.format} file"
+        raise ConversionError(side.model.path, why)
     failure: ModelportError = MissingRuntime(able[0].name, able[0].extra)
     for runtime in able:
-        if runtime.installed:
-            try:
-                return run(runtime, side.path, inputs, layers=layers)
-            except RuntimeFailure as error:
-                failure = error
+        if not runtime.installed:
+            continue
+        try:
+            _check_memory(runtime, side)
+            return run(runtime, side.path, fitted(side.model, inputs), layers=layers, budget=budget)
+        except RuntimeFailure as error:
+            # What the first runtime said is told; the reference often says less.
+            failure = failure if isinstance(failure, RuntimeFailure) else error
+            if error.limit:
+                raise
     raise failure
+
+
+def _check_memory(runtime: Runtime, side: Side) -> None:
+    """Do not begin what cannot end well.
+
+    Raises:
+        RuntimeFailure: the weights, as often as the runtime copies them, are more than is free.
+    """
+    need = runtime.appetite.need([tensor.nbytes for tensor in side.model.tensors.values()])
+    free = available()
+    if need > free:
+        why = (
+            f"it would need about {need / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB is free; "
+            "free some, or verify on a larger machine"
+        )
+        raise RuntimeFailure(runtime.name, str(side.path), why, limit=True)
 
 
 def as_onnx(model: Model) -> Graph | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from modelport.convert.account import unused
-from modelport.convert.carry import canonical
+from modelport.convert.carry import canonical, carry
 from modelport.convert.compare import Fingerprint, differing, equal, fingerprint
+from modelport.errors import ModelportError
+from modelport.formats.table import by_name
 from modelport.model.expression import Expression, is_exact
 from modelport.model.model import Model
 from modelport.model.report import Kind, Report
@@ -16,11 +18,16 @@ from modelport.model.tensor import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Whether the written weights are exactly the source's, and which of those are left over."""
+    """Whether the written weights are exactly the source's, and which of those are left over.
+
+    ``differing`` are those that are not alike on both sides, ``strange`` those that only the
+    other side has.
+    """
 
     exact: bool
     unused: list[str]
     differing: list[str]
+    strange: list[str] = field(default_factory=list)
 
 
 def prove(source: Model, carried: Model, written: Model, report: Report | None = None) -> Proof:
@@ -40,6 +47,77 @@ def prove(source: Model, carried: Model, written: Model, report: Report | None =
         left_over = [name for name in source.tensors if name not in paired]
     exact = not names and not left_over and _all_exact(carried.tensors)
     return Proof(exact, left_over, [name for name in names if name not in told])
+
+
+def prove_alike(a: Model, b: Model) -> Proof | None:
+    """Proof that two files, whoever made them, hold the same weights; None where none can be told.
+
+    Either file is carried to the format of the other, so that both are in one layout; what has
+    other names is told by content. Where that leads nowhere, weights are told by content in any
+    order of their elements. Constants that a graph needs for itself are no weights.
+    """
+    proof = _by_carrying(a, b)
+    if proof is None:
+        back = _by_carrying(b, a)
+        proof = Proof(back.exact, back.strange, back.differing) if back is not None else None
+    if proof is None and a.dialect != b.dialect and a.dialect and b.dialect:
+        proof = _by_content(a, b)
+    return proof
+
+
+def _by_carrying(a: Model, b: Model) -> Proof | None:
+    try:
+        # Weights alone are compared as they are; writing them is not what is asked.
+        carried = a if a.format == b.format and a.dialect is None else _carried(a, b)
+        found = comparable(b) if carried.dialect == "keras" else b
+    except ModelportError:
+        return None
+    paired = _under_carried_names(carried.tensors, found.tensors)
+    strange = [name for name in paired if name not in carried.tensors]
+    wanted = carried.tensors
+    if a.dialect != b.dialect:
+        # Of a translation, weights alone have to be there; it may do without our constants.
+        absent = [name for name in wanted if name not in paired]
+        wanted = {
+            name: tensor
+            for name, tensor in wanted.items()
+            if name in paired or isinstance(tensor.data, Expression) or a.dialect is None
+        }
+        strange = [name for name in strange if not _own_constant(paired[name])]
+        translated = a.dialect is not None and b.dialect is not None
+        if translated and (strange or any(name in wanted for name in absent)):
+            return None
+    names = differing(wanted, {name: paired[name] for name in paired if name in wanted})
+    if carried is a:
+        left_over = [name for name in a.tensors if name not in paired]
+    else:
+        left_over = unused(a, carried)
+    exact = not (names or left_over or strange) and _all_exact(wanted)
+    return Proof(exact, left_over, names, strange)
+
+
+def _carried(a: Model, b: Model) -> Model:
+    return carry(a, by_name(b.format), Report())
+
+
+def _by_content(a: Model, b: Model) -> Proof | None:
+    """Pair weights whose elements are the same in any order; None unless all find their pair."""
+    waiting: dict[Fingerprint, int] = {}
+    for tensor in b.tensors.values():
+        if not _own_constant(tensor):
+            found = fingerprint(tensor)
+            waiting[found] = waiting.get(found, 0) + 1
+    for tensor in a.tensors.values():
+        found = fingerprint(tensor)
+        if not waiting.get(found) and not _own_constant(tensor):
+            return None
+        waiting[found] = waiting.get(found, 0) - 1
+    return None if any(count > 0 for count in waiting.values()) else Proof(True, [], [])
+
+
+def _own_constant(tensor: Tensor) -> bool:
+    """Whether a tensor is a number or a shape that a graph needs, rather than a weight."""
+    return tensor.dtype.kind not in ("float", "complex") or tensor.size <= 1
 
 
 def _under_carried_names(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -126,7 +128,7 @@ class HDF5Writer:
 
     def close(self) -> None:
         """Write all values and close the file."""
-        self._file.close()
+        self._close_file()
         with self.path.open("r+b") as stream:
             for offset, tensor in self._waiting:
                 stream.seek(offset)
@@ -147,7 +149,16 @@ class HDF5Writer:
             self.close()
         else:
             self._waiting.clear()
+            self._close_file()
+
+    def _close_file(self) -> None:
+        try:
             self._file.close()
+        except RuntimeError as error:
+            # On a full disk libhdf5 tells the system's own error only in its text.
+            found = re.search(r"errno = (\d+)", str(error))
+            number = int(found[1]) if found else errno.EIO
+            raise OSError(number, os.strerror(number), str(self.path)) from error
 
     def _group(self, path: str) -> Any:
         return self._file.require_group("/" + path.strip("/")) if path.strip("/") else self._file
@@ -181,6 +192,11 @@ def _create(group: Any, name: str, shape: tuple[int, ...], kind: Any) -> Any:
         group.id, name.encode(), h5py.h5t.py_create(kind, logical=True), space, plan
     )
     return h5py.Dataset(made)
+
+
+def has_type(dtype: Any) -> bool:
+    """Whether HDF5 has a type of its own for a dtype of ours."""
+    return dtype.kind in ("string", "other") or not _storage(dtype)[1]
 
 
 def _storage(dtype: Any) -> tuple[Any, bool]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 from types import TracebackType
 
 from modelport.errors import OutputExists, UnreadableFile
+from modelport.wire.source import status_of
 
 
 class Output:
@@ -21,7 +23,8 @@ class Output:
 
     Raises:
         OutputExists: the target (or a companion) is there and ``overwrite`` is false.
-        UnreadableFile: the target's folder is missing or may not be written.
+        UnreadableFile: the target is no regular file, its folder is missing or may not be written,
+            or, when the block is left, the disk took no more.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -67,9 +70,19 @@ class Output:
         trace: TracebackType | None,
     ) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
+        if isinstance(error, OSError):
+            why = error.strerror or str(error)
+            raise UnreadableFile(str(self.final), f"cannot be written ({why})") from error
 
     def _check(self, final: Path) -> None:
-        if final.is_dir() or (final.exists() and not self.overwrite):
+        found = status_of(final)
+        if found is None:
+            return
+        if stat.S_ISDIR(found.st_mode):
+            raise UnreadableFile(str(final), "a folder; name the file to write into it")
+        if not stat.S_ISREG(found.st_mode):
+            raise UnreadableFile(str(final), "not a regular file; nothing else is replaced")
+        if not self.overwrite:
             raise OutputExists(str(final))
 
 

@@ -52,6 +52,12 @@ class SideFile:
             os.close(descriptor)
 
 
+OUTSIDE = (
+    "a side file outside the model's folder; if you trust it, allow the folder where it lies with "
+    "--side-files DIR (in Python side_files=)"
+)
+
+
 def _contained(owner: str, folder: Path, name: str, allowed: Path | None) -> Path:
     if "\0" in name:
         raise UnsafeFile(owner, "a side file whose name holds a zero byte", repr(name))
@@ -64,7 +70,7 @@ def _contained(owner: str, folder: Path, name: str, allowed: Path | None) -> Pat
     except (OSError, RuntimeError) as error:
         raise UnsafeFile(owner, "a side file whose path does not resolve", name) from error
     if not any(resolved.is_relative_to(root) for root in roots):
-        raise UnsafeFile(owner, "a side file outside the model's folder", name)
+        raise UnsafeFile(owner, OUTSIDE, name)
     return resolved
 
 

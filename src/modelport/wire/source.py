@@ -87,7 +87,10 @@ class FileSource:
         self.bytes_read += length
         pieces: list[bytes] = []
         while length > 0:
-            piece = os.pread(self._fd, length, offset)
+            try:
+                piece = os.pread(self._fd, length, offset)
+            except OSError as error:
+                raise UnreadableFile(self.name, _reason(error)) from error
             if not piece:
                 raise MalformedFile(
                     self.name, offset=offset, expected=f"{length:,} bytes", found="end of file"
@@ -121,6 +124,14 @@ class FileSource:
     def __del__(self) -> None:
         if hasattr(self, "_fd"):
             self.close()
+
+
+def status_of(path: Path) -> os.stat_result | None:
+    """What a path leads to; None where nothing is there, or where it may not be looked at."""
+    try:
+        return path.stat()
+    except (OSError, ValueError):
+        return None
 
 
 class SliceSource:

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from modelport.dialects.keras.history.era import Era
+from modelport.dialects.keras.unheld import why_not
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
@@ -34,6 +35,7 @@ FAMILIES = (
     "layers.multi_head_attention",
     "layers.preprocessing",
     "layers.encoding",
+    "layers.applications",
     "operations.unary",
     "operations.binary",
     "operations.reduce",
@@ -222,7 +224,7 @@ def call(layer: Layer) -> list[Edge]:
     """
     lowering = lowerings().get(layer.op_type)
     if lowering is None:
-        raise layer.error("modelport knows no ONNX form of this layer (custom code?)")
+        raise layer.error(why_not(layer.op_type))
     if "_from_" in str(layer.config.get("dtype")):
         raise layer.error(
             "its weights are quantised; only layers that compute in float become ONNX"
@@ -265,9 +267,13 @@ def _autocast(layer: Layer, edge: Edge) -> Edge:
     return ops.cast(layer.b, edge, layer.dtype)
 
 
-def compute_dtype(policy: Any) -> DType:
-    """The dtype a Keras dtype policy computes in (a name, or a serialised ``DTypePolicy``)."""
+def policy_name(policy: Any) -> str:
+    """The name of a Keras dtype policy (a name already, or a serialised ``DTypePolicy``)."""
     if isinstance(policy, Mapping):
         policy = policy.get("config", {}).get("name")
-    name = str(policy or "float32").removeprefix("mixed_")
-    return DTYPES.get(name, FLOAT32)
+    return str(policy or "float32")
+
+
+def compute_dtype(policy: Any) -> DType:
+    """The dtype a Keras dtype policy computes in."""
+    return DTYPES.get(policy_name(policy).removeprefix("mixed_"), FLOAT32)

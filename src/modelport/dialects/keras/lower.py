@@ -7,9 +7,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from modelport.dialects.keras.history.applications import MODULES
 from modelport.dialects.keras.history.configs import is_operation
 from modelport.dialects.keras.history.era import Era
 from modelport.dialects.keras.layer import Layer, call
+from modelport.dialects.keras.layers.applications import PREFIX
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
 from modelport.errors import ConversionError
@@ -85,8 +87,11 @@ def lower_node(
 
 def _key(node: Node) -> str:
     """What a node is lowered as: operations share names with layers and mean something else."""
-    operation = is_operation(node.attributes.get("module"))
-    return f"keras.ops.{node.op_type}" if operation else node.op_type
+    if is_operation(node.attributes.get("module")):
+        return f"keras.ops.{node.op_type}"
+    module = node.attributes.get("module")
+    packaged = module is not None and module == MODULES.get(node.op_type)
+    return f"{PREFIX}{node.op_type}" if packaged else node.op_type
 
 
 def _model_inputs(node: Node, inputs: Sequence[Edge], inner: Graph) -> list[Edge]:

@@ -280,6 +280,10 @@ def _locally_connected(config: Config) -> Iterator[Role]:
     yield from _bias(config, *(None,) * (length(config, "kernel_size", 1) + 1))
 
 
+def _layer_scale(config: Config) -> Iterator[Role]:
+    yield Role("gamma", shape=(number(config, "projection_dim"),))
+
+
 def _named(*names: str) -> Own:
     return lambda config: iter([Role(name) for name in names])
 
@@ -316,6 +320,7 @@ _OWN: dict[str, Own] = {
     "EinsumDense": _einsum,
     "Embedding": _embedding,
     "ReversibleEmbedding": _embedding,
+    "LayerScale": _layer_scale,
     # Layers of Keras 1 and 2 that Keras 3 no longer has, under today's words.
     "Highway": _highway,
     "MaxoutDense": _maxout,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelport.dialects.keras.defaults import DEFAULTS, complete
-from modelport.dialects.keras.history import keras1
+from modelport.dialects.keras.history import applications, keras1
 from modelport.dialects.keras.history.calls import modern_call
 from modelport.dialects.keras.history.configs import (
     OLD_ONLY,
@@ -209,6 +209,9 @@ class _Upgrade:
             attributes["module"] = module
         elif layer.op_type in DEFAULTS:
             attributes["module"], attributes["registered_name"] = "keras.layers", None
+        elif layer.op_type in applications.MODULES:
+            attributes["module"] = applications.MODULES[layer.op_type]
+            attributes["registered_name"] = layer.op_type
         elif layer.op_type in OLD_ONLY or layer.op_type.startswith("Theano"):
             attributes["not_in_keras3"] = True
         elif layer.op_type.endswith("]"):

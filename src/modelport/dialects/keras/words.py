@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -40,3 +41,20 @@ _WORD_STARTS = re.compile(r"(?<=.)(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])")
 def snake_case(name: str) -> str:
     """The name of a class as groups of ``.keras`` files spell it (``p_re_lu``, ``conv2d``)."""
     return _WORD_STARTS.sub("_", re.sub(r"\W", "", name)).lower()
+
+
+def is_whole(value: Any) -> bool:
+    """Whether it is an integer, and no boolean."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a finite number, and no boolean."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_seed(value: Any) -> bool:
+    """Whether Keras draws random numbers from it: a number, its own generator, or nothing."""
+    if isinstance(value, Mapping):
+        return value.get("class_name") == "SeedGenerator"
+    return value is None or (is_whole(value) and -(1 << 31) <= value < 1 << 32)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelport.dialects.onnx.bfloat16 import widen
 from modelport.dialects.onnx.demands import Known, fits, results
 from modelport.dialects.onnx.edge import Edge
 from modelport.errors import ConversionError
@@ -237,6 +238,7 @@ class Builder:
         _rename(self.graph, renamed)
         if self.parent is None:
             self._drop_unused_constants()
+            widen(self.graph, self.unique)
         return self.graph
 
     def _drop_unused_constants(self) -> None:

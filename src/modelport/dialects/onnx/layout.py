@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from modelport.dialects.onnx.builder import Builder
-from modelport.dialects.onnx.demands import broadcast
+from modelport.dialects.onnx.demands import ONNX_DTYPES, broadcast
 from modelport.dialects.onnx.edge import Edge, Twin
-from modelport.model.dtype import DType
+from modelport.model.dtype import FLOAT16, DType
 from modelport.model.expression import Expression
 from modelport.model.graph import Dim
 
@@ -31,9 +31,23 @@ def channels_first(b: Builder, edge: Edge) -> str:
         return twin.name
     if edge.rank <= 2:
         return b.name(edge)
-    name = b.node("Transpose", [b.name(edge)], perm=list(order))[0]
+    name = transposed(b, b.name(edge), edge.dtype, order)
     edge.twin = Twin(name, order, edge.shape)
     return name
+
+
+def transposed(b: Builder, name: str, dtype: DType, order: Sequence[int]) -> str:
+    """The ONNX value ``name`` with its axes in another order.
+
+    16 bits take the way over 32: onnxruntime (up to 1.32 at least) ends its process while it loads
+    a matrix product of a float16 Transpose that moves the first axis, unless its optimizer
+    FuseFp16InitializerToFp32NodeTransformer is switched off. The values stay what they are.
+    """
+    if dtype != FLOAT16 or len(order) < 3:
+        return b.node("Transpose", [name], perm=list(order))[0]
+    wide = b.node("Cast", [name], to=ONNX_DTYPES["float32"])
+    turned = b.node("Transpose", wide, perm=list(order))
+    return b.node("Cast", turned, to=ONNX_DTYPES["float16"])[0]
 
 
 def from_channels_first(name: str, dtype: DType, shape: Sequence[Dim]) -> Edge:
@@ -52,7 +66,7 @@ def own_layout(b: Builder, edge: Edge) -> str:
     if twin.flat:
         order = [twin.dims[axis] for axis in twin.permutation]
         source = b.node("Reshape", [source, _extents(b, order)])[0]
-    source = b.node("Transpose", [source], perm=list(inverse(twin.permutation)))[0]
+    source = transposed(b, source, edge.dtype, inverse(twin.permutation))
     if twin.flat:
         source = b.node("Flatten", [source], axis=1)[0]
     return source
@@ -189,11 +203,11 @@ def in_layout(b: Builder, edge: Edge, permutation: tuple[int, ...]) -> str:
     if edge.rank == 0 or all(extent == 1 for extent in edge.shape):
         return b.name(edge)
     if edge.rank == rank:
-        name = b.node("Transpose", [b.name(edge)], perm=list(permutation))[0]
+        name = transposed(b, b.name(edge), edge.dtype, permutation)
         edge.twin = Twin(name, permutation, edge.shape)
         return name
     missing = rank - edge.rank
     if edge.rank == 1 and permutation == first(rank):
         return b.node("Reshape", [b.name(edge), b.name(b.constant([-1] + [1] * (rank - 2)))])[0]
     wide = b.node("Unsqueeze", [b.name(edge), b.name(b.constant(list(range(missing))))])[0]
-    return b.node("Transpose", [wide], perm=list(permutation))[0]
+    return transposed(b, wide, edge.dtype, permutation)

@@ -71,7 +71,16 @@ def clip(b: Builder, x: Edge, low: float | None, high: float | None) -> Edge:
 
 
 def matmul(b: Builder, x: Edge, y: Edge) -> Edge:
-    """The matrix product over the last two axes, batched and broadcast before them."""
+    """The matrix product over the last two axes, batched and broadcast before them.
+
+    Rows times one matrix: the layout is kept where the last axis has its place in it.
+    """
+    value, order = layout.carried(b, x)
+    if y.rank == 2 and order[-1] == x.rank - 1:
+        given = Edge(value, x.dtype, tuple(x.shape[axis] for axis in order))
+        extents = (*given.shape[:-1], y.shape[-1])
+        found = b.emit("MatMul", [given, y], x.dtype, extents)
+        return layout.moved(b.name(found), order, x.dtype, (*x.shape[:-1], y.shape[-1]))
     lead = broadcast([x.shape[:-2], y.shape[:-2]]) if x.rank > 2 or y.rank > 2 else ()
     return b.emit("MatMul", [x, y], x.dtype, (*lead, x.shape[-2], y.shape[-1]))
 
@@ -84,7 +93,7 @@ def transpose(b: Builder, x: Edge, permutation: Sequence[int]) -> Edge:
     shape = tuple(x.shape[axis] for axis in order)
     if x.twin is not None and not x.twin.flat and x.twin.permutation == order:
         return Edge(x.twin.name, x.dtype, shape)
-    return b.emit("Transpose", [x], x.dtype, shape, perm=list(order))
+    return Edge(layout.transposed(b, b.name(x), x.dtype, order), x.dtype, shape)
 
 
 def extent(b: Builder, x: Edge, axis: int) -> Extent:
@@ -92,8 +101,10 @@ def extent(b: Builder, x: Edge, axis: int) -> Extent:
     known = x.shape[axis]
     if isinstance(known, int):
         return known
-    axis %= x.rank
-    return b.emit("Shape", [x], INT64, (1,), start=axis, end=axis + 1)
+    value, order = layout.carried(b, x)
+    place = order.index(axis % x.rank)
+    given = Edge(value, x.dtype, tuple(x.shape[place] for place in order))
+    return b.emit("Shape", [given], INT64, (1,), start=place, end=place + 1)
 
 
 def shape_of(b: Builder, x: Edge) -> Edge:
@@ -290,7 +301,7 @@ def reduce(
         if left == sorted(left):
             return Edge(name, x.dtype, tuple(shape))
         order = [left.index(axis) for axis in sorted(left)]
-        return b.emit("Transpose", [Edge(name, x.dtype, tuple(shape))], x.dtype, shape, perm=order)
+        return Edge(layout.transposed(b, name, x.dtype, order), x.dtype, tuple(shape))
     return b.emit(op_type, [x, b.constant(gone, INT64)], x.dtype, shape, keepdims=keep)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from modelport.dialects.onnx import layout, ops
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
-from modelport.model.dtype import INT64
+from modelport.model.dtype import FLOAT32, INT64
 from modelport.model.graph import Dim
 
 OPERATORS: Mapping[str, dict[str, Any]] = {
@@ -51,18 +51,20 @@ def magnify(b: Builder, x: Edge, factors: Sequence[int], interpolation: str) -> 
         for extent, factor in zip(x.shape[2:], factors, strict=True)
     ]
     shape = (*x.shape[:2], *sizes)
-    if operator is not None:
+    # Where a new centre lies between old ones is a whole number of 1/1024: no table is felt.
+    exact = interpolation != "bicubic" or all(512 % factor == 0 for factor in factors)
+    if operator is not None and exact:
         scales = b.constant(np.array([1, 1, *factors], np.float32))
         given = [b.name(x), "", b.name(scales)]
         attributes = {"coordinate_transformation_mode": "half_pixel", **operator}
         name = b.node("Resize", given, **attributes)[0]
         return Edge(name, x.dtype, shape)
-    rows, columns = (
-        b.constant(weights(int(extent), int(size), interpolation), x.dtype)
-        for extent, size in zip(x.shape[2:], sizes, strict=True)
-        if isinstance(extent, int) and size is not None
-    )
-    return ops.matmul(b, ops.matmul(b, rows, x), ops.transpose(b, columns, (1, 0)))
+    extents = [ops.extent(b, x, axis) for axis in (2, 3)]
+    wanted = [
+        extent * factor if isinstance(extent, int) else ops.multiply(b, extent, factor)
+        for extent, factor in zip(extents, factors, strict=True)
+    ]
+    return _weighted(b, x, extents, wanted, interpolation, False)
 
 
 def bilinear(b: Builder, x: Edge, sizes: Sequence[int]) -> Edge:
@@ -76,6 +78,11 @@ def bilinear(b: Builder, x: Edge, sizes: Sequence[int]) -> Edge:
     given = [name, "", "", target]
     resized = b.node("Resize", given, mode="linear", coordinate_transformation_mode="half_pixel")
     return layout.from_channels_first(resized[0], x.dtype, shape)
+
+
+def follows(interpolation: str, antialias: bool = False) -> bool:
+    """Whether images of unknown extents can be resized so: no table of weights is needed."""
+    return interpolation == "nearest" or (interpolation in OPERATORS and not antialias)
 
 
 def resized(
@@ -92,21 +99,60 @@ def resized(
     operator = OPERATORS.get(interpolation)
     if interpolation == "nearest":
         operator, antialias = {"mode": "nearest", "nearest_mode": "round_prefer_ceil"}, False
-    known = [extent for extent in x.shape[2:] if isinstance(extent, int)]
-    tabled = interpolation == "bicubic" and len(known) == 2
-    if operator is not None and not antialias and not tabled:
+    if operator is not None and not antialias and interpolation != "bicubic":
         head = b.emit("Shape", [x], INT64, (2,), start=0, end=2)
         sizes = ops.concat(b, [head, b.constant(list(size), INT64)], 0)
         given = [b.name(x), "", "", b.name(sizes)]
         name = b.node("Resize", given, coordinate_transformation_mode="half_pixel", **operator)[0]
         return Edge(name, x.dtype, shape)
-    if len(known) < 2:
-        raise ValueError(f"{interpolation!r} resizing needs spatial extents that are known")
-    rows, columns = (
-        b.constant(weights(extent, wanted, interpolation, antialias), x.dtype)
-        for extent, wanted in zip(known, size, strict=True)
-    )
+    extents = [ops.extent(b, x, axis) for axis in (2, 3)]
+    return _weighted(b, x, extents, size, interpolation, antialias)
+
+
+def _weighted(
+    b: Builder,
+    x: Edge,
+    extents: Sequence[ops.Extent],
+    sizes: Sequence[ops.Extent],
+    interpolation: str,
+    antialias: bool,
+) -> Edge:
+    """The rows and columns of a channels-first image, each times the matrix of its weights."""
+    matrices = []
+    for extent, size in zip(extents, sizes, strict=True):
+        if isinstance(extent, int) and isinstance(size, int):
+            table = weights(extent, size, interpolation, antialias)
+            matrices.append(b.constant(table, x.dtype))
+        elif interpolation == "bicubic" and not antialias:
+            matrices.append(ops.cast(b, _bicubic_matrix(b, extent, size), x.dtype))
+        else:
+            raise ValueError(f"{interpolation!r} resizing needs spatial extents that are known")
+    rows, columns = matrices
     return ops.matmul(b, ops.matmul(b, rows, x), ops.transpose(b, columns, (1, 0)))
+
+
+def _bicubic_matrix(b: Builder, extent: ops.Extent, size: ops.Extent) -> Edge:
+    """What ``weights`` gives for bicubic interpolation, in the graph: for extents not yet known."""
+    counts = [
+        ops.cast(b, item if isinstance(item, Edge) else b.constant([item], INT64), FLOAT32)
+        for item in (extent, size)
+    ]
+    scale = ops.divide(b, *counts)
+    new, old = (ops.cast(b, ops.arange(b, item), FLOAT32) for item in (size, extent))
+    place = ops.subtract(b, ops.multiply(b, ops.add(b, new, 0.5), scale), 0.5)
+    below = ops.unary(b, "Floor", place)
+    between = ops.multiply(b, ops.subtract(b, place, below), 1024)
+    place = ops.add(b, below, ops.divide(b, ops.unary(b, "Round", between), 1024))
+    apart = ops.subtract(b, ops.unsqueeze(b, place, 1), ops.unsqueeze(b, old, 0))
+    x = ops.unary(b, "Abs", apart)
+    square = ops.multiply(b, x, x)
+    near = ops.add(b, ops.multiply(b, square, ops.subtract(b, ops.multiply(b, x, 1.5), 2.5)), 1)
+    outer = ops.multiply(b, square, ops.add(b, ops.multiply(b, x, -0.5), 2.5))
+    far = ops.add(b, ops.subtract(b, outer, ops.multiply(b, x, 4)), 2)
+    nought = b.constant(0, FLOAT32)
+    kernel = ops.where(b, ops.binary(b, "Less", x, 2), far, nought)
+    kernel = ops.where(b, ops.binary(b, "Less", x, 1), near, kernel)
+    return ops.divide(b, kernel, ops.reduce(b, "ReduceSum", kernel, [1], True))
 
 
 def weights(

@@ -9,6 +9,8 @@ nobody here knows are kept.
 
 from __future__ import annotations
 
+from functools import partial
+
 from modelport.formats.format import Format
 from modelport.formats.onnx.match import match
 from modelport.formats.onnx.model_read import read
@@ -51,5 +53,6 @@ FORMAT = Format(
     match=match,
     read=read,
     write=write,
+    write_external=partial(write, external_data=True),
     dialect="ai.onnx",
 )

@@ -25,7 +25,9 @@ def modern_call(
     first = args[0] if args else None
     if op_type in _RECURRENT and len(args) == 1 and isinstance(first, list) and len(first) > 1:
         args = [first[0]]
-        kwargs.setdefault("initial_state", first[1:])
+        # tf_keras writes the keyword beside the list, with nothing in it.
+        if kwargs.get("initial_state") is None:
+            kwargs["initial_state"] = first[1:]
     if op_type in _ATTENTION and config.get("causal"):
         kwargs.setdefault("use_causal_mask", True)
     return {"args": args, "kwargs": kwargs}

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from modelport.dialects.keras.defaults import AS_STATED, DEFAULTS, arguments, complete
-from modelport.dialects.keras.history import keras1, keras2
+from modelport.dialects.keras.history import applications, keras1, keras2
 from modelport.dialects.keras.history.activation_names import modern_activation
 from modelport.dialects.keras.history.era import Era, History
+from modelport.dialects.keras.history.kinds import check_kinds
 from modelport.dialects.keras.history.objects import (
     modern_constraint,
     modern_dtype,
@@ -19,6 +20,8 @@ from modelport.dialects.keras.history.objects import (
 from modelport.dialects.keras.history.shapes import whole_counts, window_lists
 from modelport.dialects.keras.roles import knows
 from modelport.dialects.keras.words import is_model
+from modelport.model.component import Component
+from modelport.model.report import Kind
 
 Config: TypeAlias = dict[str, Any]
 
@@ -68,6 +71,12 @@ def modern_layer(
             if key in renamed:
                 kept[key] = renamed[key]
         return name, {**kept, "dtype": modern_dtype(renamed.get("dtype"))}
+    private = applications.of_applications(class_name, config, module)
+    if private is not None:
+        if not isinstance(module, str):
+            why = f"taken for the {private} of keras.applications, for it has its arguments"
+            history.report.add(Kind.INVENTED, Component.ARCHITECTURE, where, why)
+        return private, applications.canonical_config(private, config)
     if (name not in DEFAULTS and name not in OLD_ONLY) or is_custom(
         module, registered_name, class_name
     ):
@@ -145,6 +154,7 @@ def _canonical(name: str, config: Config, history: History, where: str, depth: i
     filled = complete(name, known)
     if "data_format" in filled and filled["data_format"] not in ("channels_first", "channels_last"):
         filled["data_format"] = "channels_last"
+    check_kinds(name, filled, history, where)
     if name == "Bidirectional":
         _bidirectional(filled, history, where)
     return filled

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelport.dialects.keras.history.era import History
+from modelport.dialects.keras.words import is_number, is_seed
 
 _RANDOM = {"seed": None}
 _SCALED = ("GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal", "LecunUniform")
@@ -88,7 +89,27 @@ def modern_initializer(
         key = (config["scale"], config["mode"], config["distribution"])
         if all(isinstance(part, str | float | int) for part in key):
             found = _SAME_SCALING.get(key, found)
-    return initializer(found, config)
+    made = initializer(found, config)
+    for key, value in made["config"].items():
+        if not _fits(key, value):
+            raise history.malformed(where, expected=f"another {key}", found=value)
+    return made
+
+
+_SCALING_WORDS = {
+    "mode": ("fan_in", "fan_out", "fan_avg"),
+    "distribution": ("uniform", "truncated_normal", "untruncated_normal"),
+}
+
+
+def _fits(key: str, value: Any) -> bool:
+    """Whether an initializer takes a value for an argument."""
+    if key == "seed":
+        return is_seed(value)
+    if key in _SCALING_WORDS:
+        return isinstance(value, str) and value in _SCALING_WORDS[key]
+    # The value of a Constant may be a serialised array.
+    return is_number(value) or (key == "value" and isinstance(value, Mapping | list))
 
 
 def _named(value: Any) -> tuple[str, dict[str, Any]]:

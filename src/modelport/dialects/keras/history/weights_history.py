@@ -37,7 +37,7 @@ def modern_weights(
         arrays = _mirrored(name, arrays)
     if name in ("LSTM", "GRU"):
         arrays = _from_cudnn(name, arrays, history, where)
-    if any(new is not old for new, old in zip(arrays, before, strict=False)):
+    if {id(new) for new in arrays} - {id(old) for old in before}:
         history.rearranged(where, f"the weights of an old {class_name} in today's arrangement")
     return arrays
 
@@ -125,6 +125,11 @@ def _first(config: Config) -> bool:
     return config.get("data_format") == "channels_first"
 
 
+def _highway(arrays: Arrays, config: Config) -> Arrays:
+    """Both kernels, then both biases: up to 1.1 each bias came after its kernel."""
+    return sorted(arrays, key=lambda array: -len(array.shape))
+
+
 _KERAS1: dict[str, Callable[[Arrays, Config], Arrays]] = {
     "LSTM": _gates(_LSTM_GATES),
     "GRU": _gates((0, 1, 2)),
@@ -134,6 +139,7 @@ _KERAS1: dict[str, Callable[[Arrays, Config], Arrays]] = {
     "Conv3D": _turned((2, 3, 4, 1, 0), None),
     "Conv2DTranspose": _turned((2, 3, 0, 1), (0, 1, 3, 2)),
     "SeparableConv2D": _turned((2, 3, 1, 0), None, 2),
+    "Highway": _highway,
 }
 
 # Theano

@@ -43,6 +43,9 @@ def resized(
         extent = x.shape[axis]
         known = extent if isinstance(extent, int) else 1
         bounded(layer, count * known, "the table of its interpolation")
+    unknown = not all(isinstance(x.shape[axis], int) for axis in axes(x, first)[:2])
+    if unknown and not resize.follows(kind, antialias):
+        raise layer.error(f"interpolation by {kind!r} needs spatial extents that are known")
     b = layer.b
     wide = x if kind == "nearest" else ops.cast(b, x, FLOAT32)
     if x.rank == 3:

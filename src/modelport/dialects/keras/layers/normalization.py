@@ -76,7 +76,7 @@ def _channels_second(
     if order == layout.first(x.rank):
         name = layout.channels_first(b, x)
     else:
-        name = b.node("Transpose", [b.name(x)], perm=list(order))[0]
+        name = layout.transposed(b, b.name(x), x.dtype, order)
     return (lambda data: data), name, Twin(name, order, x.shape)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from modelport.dialects.keras.history.era import Era
-from modelport.dialects.keras.layer import Layer, lowers
+from modelport.dialects.keras.layer import Layer, lowers, policy_name
 from modelport.dialects.keras.layers import images, spatial
 from modelport.dialects.keras.layers.convolution import convolve
 from modelport.dialects.keras.layers.encoding import encoded
@@ -87,7 +87,11 @@ def category_encoding(layer: Layer) -> Edge:
     weights = layer.argument("count_weights", 1)
     given = ops.cast(layer.b, weights, layer.dtype) if isinstance(weights, Edge) else None
     mode, count = str(layer.config["output_mode"]), layer.config["num_tokens"]
-    return encoded(layer, layer.x, mode, count, layer.dtype, given)
+    # Keras 3 answers in the dtype that variables would have.
+    mixed = layer.era >= Era.KERAS3 and str(policy_name(layer.config.get("dtype"))).startswith(
+        "mix"
+    )
+    return encoded(layer, layer.x, mode, count, FLOAT32 if mixed else layer.dtype, given)
 
 
 @lowers("Hashing", "HashedCrossing", "TextVectorization", "MelSpectrogram", autocast=False)

@@ -103,8 +103,11 @@ def _scanned(layer: Layer, cell: Layer, given: Arguments, walk: Walk) -> Outcome
     if layer.op_type in CONVOLUTIONAL:
         return conv_lstm.run(layer, cell, x, initial, mask, walk)
     ready = prepare(cell)
+    # A cell may compute in another dtype than the layer around it.
+    x = ops.cast(layer.b, x, cell.dtype)
     if initial is None:
-        initial = [zeros(layer.b, x, size, layer.dtype) for size in ready.sizes]
+        initial = [zeros(layer.b, x, size, cell.dtype) for size in ready.sizes]
+    initial = [ops.cast(layer.b, state, cell.dtype) for state in initial]
     return scan(layer.b, ready, x, initial, mask, walk)
 
 

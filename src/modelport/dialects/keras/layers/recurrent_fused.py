@@ -88,6 +88,10 @@ def fused(
     the weights' names.
     """
     kind, config = KINDS[cells[0].op_type], cells[0].config
+    # A cell may compute in another dtype than the layer around it.
+    x = ops.cast(layer.b, x, cells[0].dtype)
+    if initial is not None:
+        initial = [ops.cast(layer.b, state, cells[0].dtype) for state in initial]
     weights = [_weight(layer, cells, role, make) for role, make in _PARTS.items()]
     states = [_initial(layer, initial, i, kind.states, len(cells)) for i in range(kind.states)]
     sequence = ops.transpose(layer.b, x, time_major(x.rank))
@@ -128,7 +132,7 @@ def _weight(layer: Layer, cells: Sequence[Layer], role: str, make: _Part) -> Edg
     kind = KINDS[cells[0].op_type]
     data = concatenate([make(cell, kind) for cell in cells], 0)
     owner = cells[0] if len(cells) == 1 else layer
-    return owner.weight(role, data)
+    return ops.cast(layer.b, owner.variable(role, data), cells[0].dtype)
 
 
 def _matrix(role: str) -> _Part:

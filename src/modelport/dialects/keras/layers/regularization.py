@@ -66,12 +66,13 @@ def _in_floats(layer: Layer) -> Edge:
     return ops.cast(layer.b, layer.x, layer.dtype)
 
 
-@lowers("RandomCrop")
+@lowers("RandomCrop", autocast=False)
 def random_crop(layer: Layer) -> Edge:
     """The images as they are in Keras 3; in Keras 2 their middle, resized to the wanted extent."""
     b, x = layer.b, layer.x
     if layer.era >= Era.KERAS3:
         return layout.unary(b, "Identity", x)
+    x = ops.cast(b, x, layer.dtype) if x.dtype.kind == "float" else x
     wanted = (layer.config["height"], layer.config["width"])
     if x.rank != 4 or not all(isinstance(extent, int) for extent in x.shape[1:]):
         raise layer.error("it needs images of known height and width")

@@ -220,7 +220,7 @@ def _reduction(
 def _renamed(layer: Layer, short: str, args: list[Any], given: Mapping[str, Any]) -> Result:
     operation, *spelled = _OTHERS[short].split()
     if not spelled:
-        return apply(layer, OPERATIONS[operation], args[1:], {"subscripts": args[0]})
+        return _einsum(layer, args, given)
     pairs = [
         (theirs, ours or theirs) for theirs, _, ours in (item.partition(":") for item in spelled)
     ]
@@ -229,6 +229,17 @@ def _renamed(layer: Layer, short: str, args: list[Any], given: Mapping[str, Any]
     arguments.update(zip((ours for _, ours in pairs), args, strict=False))
     arguments.update({names.get(key, key): value for key, value in given.items()})
     return apply(layer, OPERATIONS[operation], [], arguments)
+
+
+def _einsum(layer: Layer, args: list[Any], given: Mapping[str, Any]) -> Result:
+    equation, *operands = [given[key] for key in ("equation",) if key in given] + args
+    if len(operands) < len(str(equation).partition("->")[0].split(",")):
+        raise layer.error(
+            f"the file states the equation {equation!r} without its operands: tf.keras does not "
+            "save them, and cannot load the file itself. Rebuild the model with a layer in its "
+            "place (Dot, EinsumDense) or with keras.ops.einsum, and save it again"
+        )
+    return apply(layer, OPERATIONS["Einsum"], operands, {"subscripts": equation})
 
 
 # Nodes of graphs

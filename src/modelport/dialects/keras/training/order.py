@@ -19,11 +19,15 @@ from modelport.model.tensor import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """A weight in its place: its canonical name, its tensor, whether training changes it."""
+    """A weight in its place: its canonical name, its tensor, whether training changes it.
+
+    ``frozen``: training would change it, were its layer not frozen.
+    """
 
     name: str
     tensor: Tensor
     trainable: bool
+    frozen: bool = False
 
 
 def annotate(graph: Graph, sequential: bool, frozen: bool = False) -> None:
@@ -31,7 +35,8 @@ def annotate(graph: Graph, sequential: bool, frozen: bool = False) -> None:
 
     ``graph.attributes["layers"]`` becomes the names of the layers in order, and ``"sequential"``
     whether they are a chain that a Sequential can hold; every node gets
-    ``stored``: {role: paths in the object tree below the layer} and ``trainable``: {role: bool}.
+    ``stored``: {role: paths in the object tree below the layer}, ``trainable``: {role: bool}, and
+    ``frozen``: {role: whether only that keeps it from being trainable}.
     """
     by_name = layers(graph)
     # A Sequential of Keras 1 may begin with a Merge of several branches.
@@ -45,15 +50,18 @@ def annotate(graph: Graph, sequential: bool, frozen: bool = False) -> None:
         config = nodes[0].attributes.get("config")
         config = config if isinstance(config, dict) else {}
         fixed = frozen or config.get("trainable", True) is False
-        found = {role.path: role for role in roles(nodes[0].op_type, config)}
+        thawed = {**config, "trainable": True}
+        found = {role.path: role for role in roles(nodes[0].op_type, thawed)}
         stored = {role: _stored(found.get(role), role) for role in nodes[0].parameters}
-        trainable = {
-            role: not fixed and (role not in found or found[role].trainable)
-            for role in nodes[0].parameters
+        changing = {
+            role: role not in found or found[role].trainable for role in nodes[0].parameters
         }
         for node in nodes:
             node.attributes["stored"] = stored
-            node.attributes["trainable"] = trainable
+            node.attributes["trainable"] = {
+                role: each and not fixed for role, each in changing.items()
+            }
+            node.attributes["frozen"] = {role: each and fixed for role, each in changing.items()}
         _annotate_inner(nodes[0], config, fixed)
 
 
@@ -106,7 +114,8 @@ def _weights(graph: Graph, seen: set[int]) -> Iterator[Weight]:
             tensor = graph.tensors[tensor_name]
             if id(tensor) not in seen:
                 seen.add(id(tensor))
-                yield Weight(tensor_name, tensor, node.attributes["trainable"][role])
+                trainable = node.attributes["trainable"][role]
+                yield Weight(tensor_name, tensor, trainable, node.attributes["frozen"][role])
         inner = node.attributes.get("graph")
         if isinstance(inner, Graph):
             yield from _weights(inner, seen)

@@ -22,12 +22,14 @@ class Found:
     """What a state holds: one tensor for each slot and weight (by its identity), and scalars.
 
     ``step`` is None where the file keeps none. ``remarks`` are what a reader of the report must
-    know; ``why`` says why the slots could not be told apart, and is empty where they could.
+    know, ``frozen`` the weights whose slots no later Keras makes. ``why`` says why the slots could
+    not be told apart, and is empty where they could.
     """
 
     slots: dict[str, dict[int, Tensor]] = field(default_factory=dict)
     scalars: dict[str, Tensor] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    frozen: list[str] = field(default_factory=list)
     why: str = ""
 
 
@@ -36,7 +38,8 @@ class Question:
     """A state to be told apart.
 
     ``weights`` are the trainable weights in the order of the layers; ``sorted_first`` says that
-    the file's Keras sorted them by name.
+    the file's Keras sorted them by name, ``wrapped`` that a loss scale stands around the
+    optimizer, ``scheduled`` that a schedule gave its learning rate.
     """
 
     rule: Rule
@@ -45,6 +48,7 @@ class Question:
     weights: Sequence[Weight]
     sorted_first: bool = False
     wrapped: bool = False
+    scheduled: bool = False
 
 
 def tell_apart(tensors: Mapping[str, Tensor], question: Question) -> Found:
@@ -107,7 +111,7 @@ def _by_position(items: _Named, question: Question, found: Found) -> _Named:
     if question.era is Era.KERAS_3:
         if question.wrapped:
             heads = ["outer_step", "outer_learning_rate", "step_counter", "dynamic_scale", "step"]
-        if not isinstance(question.settings.get("learning_rate"), Mapping):
+        if not question.scheduled:
             heads.append("learning_rate")
     tails = list(question.rule.scalars) if question.era is Era.KERAS_3 else []
     size = len(items) - len(tails)
@@ -125,12 +129,16 @@ def _places(question: Question, weights: Sequence[Weight]) -> list[tuple[Slot, W
     return [
         (slot, weights[i])
         for slot, i in alternating(groups, len(weights))
-        if exists(question.rule, question.settings, slot.name, weights[i])
+        if exists(question.rule, question.settings, slot.name, weights[i], question.era)
     ]
 
 
-def exists(rule: Rule, settings: Mapping[str, Any], slot: str, weight: Weight) -> bool:
+def exists(
+    rule: Rule, settings: Mapping[str, Any], slot: str, weight: Weight, era: Era = Era.KERAS_3
+) -> bool:
     """Whether that weight has that slot: of Muon's two some weights have only one."""
+    if rule is adafactor.RULE:
+        return adafactor.has_slot(slot, weight.tensor.shape, era)
     if rule is muon.RULE and slot == "velocity":
         return muon.has_velocity(settings, weight.name, weight.tensor.shape)
     return True

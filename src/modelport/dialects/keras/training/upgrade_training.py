@@ -2,62 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from modelport.dialects.keras.history.era import history
 from modelport.dialects.keras.training.compile_words import loss, metrics
-from modelport.dialects.keras.training.order import Weight, annotate, layers, weights
-from modelport.dialects.keras.training.slots import Found, Question, exists, slot_shape, tell_apart
+from modelport.dialects.keras.training.moving_statistics import upgrade_moving_statistics
+from modelport.dialects.keras.training.order import annotate
+from modelport.dialects.keras.training.rows import upgrade_rows
+from modelport.dialects.keras.training.state import native_slots, upgrade_state
+from modelport.dialects.keras.training.stated import Stated, stated_optimizer
 from modelport.errors import MalformedFile, ModelportError
 from modelport.model.component import Component
-from modelport.model.expression import (
-    Cast,
-    Concatenate,
-    Expression,
-    Fill,
-    Reshape,
-    Scaled,
-    Slice,
-    Source,
-    Sum,
-    Transpose,
-    concatenate,
-    fill,
-    is_exact,
-    rebase,
-    source,
-    sources,
-)
-from modelport.model.graph import Graph
 from modelport.model.model import Model
-from modelport.model.report import Kind, Report
+from modelport.model.report import Change, Kind, Report
 from modelport.model.tensor import Tensor
-from modelport.model.training import Optimizer, OptimizerState, TrainingConfig
-from modelport.optimizers import loss_scale, nadam, table
-from modelport.optimizers.rule import Era, Rule
-from modelport.optimizers.settings import era_of, serialised, translate
-
-
-@dataclass(frozen=True, slots=True)
-class Stated:
-    """The optimizer of a file: its rule, its Keras 3 settings, and the words it was read from."""
-
-    rule: Rule
-    settings: dict[str, Any]
-    era: Era
-    given: Mapping[str, Any]
-    wrapper: dict[str, Any] | None = None
-
-    @property
-    def serialised(self) -> dict[str, Any]:
-        """The optimizer as Keras 3 writes it."""
-        inner = serialised("keras.optimizers", self.rule.name, self.settings)
-        if self.wrapper is None:
-            return inner
-        config = {"inner_optimizer": inner, **self.wrapper}
-        return serialised("keras.optimizers", "LossScaleOptimizer", config)
+from modelport.model.training import ONLY_IN_KERAS_3, Optimizer, TrainingConfig
+from modelport.optimizers.rule import Era
 
 
 def upgrade_training(native: Model, canonical: Model, report: Report) -> Model:
@@ -69,13 +31,29 @@ def upgrade_training(native: Model, canonical: Model, report: Report) -> Model:
     Raises:
         MalformedFile: settings or counts of a kind that no Keras writes.
     """
-    try:
+    with _keras_training(native.path):
         return _upgrade_training(native, canonical, report)
+
+
+def slots(native: Model, canonical: Model) -> dict[str, dict[str, Tensor]]:
+    """The slots of a file's optimizer by the file's own names of weights (``native_slots``).
+
+    Raises:
+        MalformedFile: settings or counts of a kind that no Keras writes.
+    """
+    with _keras_training(native.path):
+        return native_slots(native, canonical)
+
+
+@contextmanager
+def _keras_training(path: str) -> Iterator[None]:
+    try:
+        yield
     except ModelportError:
         raise
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise MalformedFile(
-            native.path,
+            path,
             expected="the training config and optimizer state of a Keras model",
             found=f"{type(error).__name__}: {str(error)[:200]}",
         ) from error
@@ -89,7 +67,8 @@ def _upgrade_training(native: Model, canonical: Model, report: Report) -> Model:
     if stated is None:
         _no_place_for_state(native, report, "the file states no optimizer")
         return canonical
-    optimizer = _optimizer(native, stated, report)
+    upgrade_moving_statistics(native, canonical, history(native, report), report)
+    optimizer = stated_optimizer(native, stated, report)
     outputs = max(len(canonical.graph.outputs), 1)
     config = _compile_config(stated, optimizer, outputs, report)
     canonical.training = TrainingConfig(
@@ -101,53 +80,27 @@ def _upgrade_training(native: Model, canonical: Model, report: Report) -> Model:
     )
     if optimizer is None:
         _no_place_for_state(native, report, "its optimizer is unknown to Keras 3")
-    elif native.optimizer_state is not None:
-        canonical.optimizer_state = _state(native, canonical, optimizer, report)
+        return canonical
+    upgrade_rows(canonical, optimizer, report)
+    if optimizer.fixed_scale and optimizer.era is not Era.KERAS_3:
+        canonical.extras.setdefault(ONLY_IN_KERAS_3, []).append(_MOVING_SCALE)
+    if native.optimizer_state is not None:
+        canonical.optimizer_state = upgrade_state(native, canonical, optimizer, report)
     return canonical
+
+
+_MOVING_SCALE = Change(
+    Kind.INVENTED,
+    Component.OPTIMIZER,
+    "dynamic_growth_steps",
+    "the scale was fixed; Keras 3 knows moving ones alone: this one never grows, but a step whose "
+    "gradients overflow is left out and halves it",
+)
 
 
 def _no_place_for_state(native: Model, report: Report, why: str) -> None:
     if native.optimizer_state is not None:
         report.add(Kind.DROPPED, Component.OPTIMIZER_STATE, "optimizer", why)
-
-
-def _optimizer(native: Model, stated: TrainingConfig, report: Report) -> Stated | None:
-    if stated.optimizer is None:
-        return None
-    name, given = stated.optimizer.name, stated.optimizer.hyperparameters
-    entry = stated.config.get("optimizer_config", stated.config.get("optimizer"))
-    module = str(entry.get("module") or "") if isinstance(entry, Mapping) else ""
-    version = native.producer.version
-    wrapper = None
-    if name.rsplit(">", 1)[-1] in loss_scale.NAMES:
-        wrapper, inner = _unwrapped(given)
-        name, given = str(inner.get("class_name", "")), inner.get("config", {})
-        given = given if isinstance(given, Mapping) else {}
-    rule = table.find(name)
-    if rule is None or (module and not module.startswith(("keras", "tf_keras"))):
-        report.add(
-            Kind.FOREIGN,
-            Component.OPTIMIZER,
-            name,
-            "no optimizer of Keras 3; the model is written without training config",
-        )
-        return None
-    era = era_of(stated.optimizer.name, given, version, module)
-    translated = translate(rule, given, era)
-    for kind, key, why in translated.notes:
-        report.add(kind, Component.OPTIMIZER, key, why)
-    return Stated(rule, translated.settings, era, given, wrapper)
-
-
-def _unwrapped(given: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, Any]]:
-    inner = given.get("inner_optimizer", given.get("optimizer"))
-    wrapper = {
-        key: given.get(key) if isinstance(given.get(key), int | float) else default
-        for key, default in loss_scale.SETTINGS.items()
-    }
-    name = given.get("name")
-    wrapper["name"] = name if isinstance(name, str) and name else "loss_scale_optimizer"
-    return wrapper, inner if isinstance(inner, Mapping) else {}
 
 
 def _compile_config(
@@ -182,186 +135,3 @@ def _compile_config(
 
 def _single(losses: Any) -> bool:
     return isinstance(losses, str) or (isinstance(losses, dict) and "class_name" in losses)
-
-
-# The state
-
-
-def _state(
-    native: Model, canonical: Model, optimizer: Stated, report: Report
-) -> OptimizerState | None:
-    stated = native.optimizer_state
-    if stated is None:
-        return None
-    own = list(weights(canonical.graph))
-    trainable = [weight for weight in own if weight.trainable]
-    question = Question(
-        optimizer.rule,
-        optimizer.settings,
-        optimizer.era,
-        list(_native_order(native, trainable, optimizer.era)),
-        sorted_first=optimizer.era is Era.KERAS_1_2 and _up_to_2_0_5(native.producer.version),
-        wrapped=optimizer.wrapper is not None,
-    )
-    found = tell_apart(stated.tensors, question)
-    if found.why:
-        report.add(Kind.DROPPED, Component.OPTIMIZER_STATE, "optimizer", found.why)
-        return None
-    for remark in found.remarks:
-        report.add(Kind.INVENTED, Component.OPTIMIZER_STATE, "optimizer", remark)
-    state = OptimizerState(stated.step, dict(stated.tensors))
-    _set_step(state, found, optimizer, report)
-    _set_scalars(state, found, optimizer, report)
-    for slot in _used_slots(optimizer, found, report):
-        state.slots[slot] = {
-            weight.name: _slot_tensor(weight, slot, found, optimizer, report)
-            for weight in trainable
-            if exists(optimizer.rule, optimizer.settings, slot, weight)
-        }
-    return state
-
-
-def _up_to_2_0_5(version: str | None) -> bool:
-    numbers = [int(part) for part in re.findall(r"\d+", version or "")[:3]]
-    return bool(numbers) and numbers <= [2, 0, 5]
-
-
-def _native_order(native: Model, trainable: list[Weight], era: Era) -> Iterator[Weight]:
-    """The file's own trainable weights, in the order in which its optimizer met them."""
-    wanted: dict[int, Tensor] = {}
-    for weight in trainable:
-        for tensor in sources(source(weight.tensor)):
-            wanted.setdefault(id(tensor), tensor)
-    if era is Era.KERAS_3 or native.format == "keras-v3":
-        # The tree of a .keras file has no order of its own; that of the layers' weights counts.
-        for tensor in wanted.values():
-            yield Weight(tensor.name, tensor, True)
-        return
-    for tensor in _tensors(native.graph):
-        if wanted.pop(id(tensor), None) is not None:
-            yield Weight(tensor.name, tensor, True)
-
-
-def _tensors(graph: Graph) -> Iterator[Tensor]:
-    for calls in layers(graph).values():
-        for name in calls[0].parameters.values():
-            yield graph.tensors[name]
-        inner = calls[0].attributes.get("graph")
-        if isinstance(inner, Graph):
-            yield from _tensors(inner)
-
-
-def _set_step(state: OptimizerState, found: Found, optimizer: Stated, report: Report) -> None:
-    tensor = found.scalars.get("step")
-    if tensor is not None:
-        state.step = int(float(tensor.numpy().reshape(-1)[0]))
-    if state.step is None:
-        state.step = 0
-        matters = isinstance(optimizer.settings["learning_rate"], Mapping)
-        report.add(
-            Kind.APPROXIMATED if matters else Kind.INVENTED,
-            Component.OPTIMIZER_STATE,
-            "iteration",
-            "the file keeps no step count; it begins at 0"
-            + ("" if not matters else ", and so does the schedule of the learning rate"),
-        )
-
-
-def _set_scalars(state: OptimizerState, found: Found, optimizer: Stated, report: Report) -> None:
-    for kind, tensor in found.scalars.items():
-        if kind not in ("step", "outer_step", "outer_learning_rate"):
-            state.scalars[kind] = float(tensor.numpy().reshape(-1)[0])
-    if found.scalars.get("outer_step") is not None:
-        state.scalars["outer_step"] = float(found.scalars["outer_step"].numpy().reshape(-1)[0])
-    if optimizer.rule is nadam.RULE and "u_product" not in state.scalars:
-        old = optimizer.era in (Era.KERAS_1_2, Era.OPTIMIZER_V2)
-        rate = optimizer.given.get("schedule_decay", optimizer.given.get("decay", 0.004))
-        state.scalars["u_product"] = nadam.u_product(
-            optimizer.settings, state.step or 0, float(rate or 0.0) if old else 1.0
-        )
-        report.add(
-            Kind.INVENTED,
-            Component.OPTIMIZER_STATE,
-            "u_product",
-            "the file does not keep the product of Nadam's momenta; it follows from the step",
-        )
-
-
-def _used_slots(optimizer: Stated, found: Found, report: Report) -> list[str]:
-    layout = optimizer.rule.layout(optimizer.settings, Era.KERAS_3)
-    used = [slot.name for group in layout for slot in group]
-    for slot in found.slots:
-        if slot not in used:
-            report.add(
-                Kind.REARRANGED,
-                Component.OPTIMIZER_STATE,
-                slot,
-                f"{optimizer.rule.name} of these settings never uses it, and Keras 3 has none",
-            )
-    return used
-
-
-def _slot_tensor(
-    weight: Weight, slot: str, found: Found, optimizer: Stated, report: Report
-) -> Tensor:
-    """A slot as the weight itself was rearranged; what the file lacks starts anew."""
-    expression = source(weight.tensor)
-    held = found.slots.get(slot, {})
-    shape = slot_shape(optimizer.rule, slot, weight.tensor.shape)
-    name = f"{weight.name}/{slot}"
-    if shape != weight.tensor.shape or isinstance(expression, Source):
-        only = sources(expression)
-        tensor = (
-            held.get(id(only[0])) if len(only) == 1 and expression.shape == only[0].shape else None
-        )
-        if tensor is not None and tensor.shape == shape and isinstance(expression, Source):
-            return Tensor(name, source(tensor))
-        return _fresh(name, shape, weight, slot, optimizer, report)
-    missing = [tensor for tensor in sources(expression) if id(tensor) not in held]
-    if missing or not sources(expression):
-        return _fresh(name, shape, weight, slot, optimizer, report)
-    if not is_exact(expression):
-        report.add(
-            Kind.APPROXIMATED,
-            Component.OPTIMIZER_STATE,
-            name,
-            "the weight was computed from several; the slot is that of the first",
-        )
-        expression = _first_of_sums(expression)
-
-    def slot_of(leaf: Source | Fill) -> Expression:
-        if isinstance(leaf, Source):
-            return source(held[id(leaf.tensor)])
-        return fill(leaf.shape, _initial(slot, optimizer), leaf.dtype)
-
-    return Tensor(name, rebase(expression, slot_of))
-
-
-def _first_of_sums(expression: Expression) -> Expression:
-    if isinstance(expression, Sum):
-        return _first_of_sums(expression.children[0])
-    if isinstance(expression, Concatenate):
-        return concatenate([_first_of_sums(part) for part in expression.children], expression.axis)
-    if isinstance(expression, Transpose | Reshape | Slice | Scaled | Cast):
-        return replace(expression, child=_first_of_sums(expression.child))
-    return expression
-
-
-def _fresh(
-    name: str, shape: tuple[int, ...], weight: Weight, slot: str, optimizer: Stated, report: Report
-) -> Tensor:
-    report.add(
-        Kind.INVENTED,
-        Component.OPTIMIZER_STATE,
-        name,
-        "the file holds no such slot of this weight; it starts anew",
-    )
-    return Tensor(name, fill(shape, _initial(slot, optimizer), weight.tensor.dtype))
-
-
-def _initial(slot: str, optimizer: Stated) -> float:
-    for group in optimizer.rule.groups:
-        for each in group:
-            if each.name == slot and each.initial is not None:
-                return float(optimizer.settings.get(each.initial) or 0.0)
-    return 0.0

@@ -46,6 +46,8 @@ def parse_call(node: Any, layers: Collection[str]) -> Call:
     if isinstance(node, dict) and isinstance(node.get("args"), list):
         call.args = [_new_style(value, call) for value in node["args"]]
         call.kwargs = {key: _new_style(value, call) for key, value in node["kwargs"].items()}
+        if not call.tensors:
+            raise ValueError(f"a call on no tensor: {str(node)[:80]}")
         return call
     if not isinstance(node, list | dict) or not node:
         raise ValueError(f"a call of the form {str(node)[:80]}")
@@ -100,7 +102,17 @@ def _new_style(value: Any, call: Call) -> Any:
             stated_shape(config.get("shape")),
         )
         return _place(Reference(plain.layer, plain.node, plain.output, stated), call)
+    if "class_name" in value and not _is_object(value):
+        raise ValueError(f"an argument of the class {str(value['class_name'])[:80]}")
     return {key: _new_style(item, call) for key, item in value.items()}
+
+
+def _is_object(value: dict[str, Any]) -> bool:
+    """Whether Keras serialises an argument so: its own kinds are ``__kind__``, or have modules."""
+    name = value["class_name"]
+    if not isinstance(name, str):
+        return False
+    return isinstance(value.get("module"), str) or (name.startswith("__") and name.endswith("__"))
 
 
 def _old_style(value: Any, call: Call, kwargs: dict[str, Any]) -> Any:

@@ -12,43 +12,53 @@ def _words(text: str) -> frozenset[str]:
 
 LAYERS = _words(
     """
-    Activation ActivityRegularization Adadelta Adagrad Adam Adamax AdaptiveAveragePooling1D
-    AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D
-    AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add AdditiveAttention AlphaDropout
-    AtrousConv1D AtrousConv2D AtrousConvolution1D AtrousConvolution2D Attention AugMix
-    AutoContrast Average AveragePooling1D AveragePooling2D AveragePooling3D BaseRandomLayer
-    BatchNormalization BatchNormalizationV1 BatchNormalizationV2 Bidirectional
-    CategoryEncoding CenterCrop ClassMethod Concatenate Container
-    ContrastLimitedAdaptiveHistogramEqualization Conv1D Conv1DTranspose Conv2D
-    Conv2DTranspose Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM2DCell ConvLSTM3D
-    ConvRNN2D ConvRecurrent2D Convolution1D Convolution2D Convolution3D Cropping1D
-    Cropping2D Cropping3D CuDNNGRU CuDNNLSTM CutMix Deconvolution2D Dense DenseFeatures
-    DepthwiseConv1D DepthwiseConv2D Discretization Dot Dropout DynamicEmbedding
-    DynamicLookup ELU EinsumDense Embedding Equalization FeatureSpace Flatten FlaxLayer Ftrl
-    Functional GRU GRUCell GRUV1 GRUV2 GaussianDropout GaussianNoise GlobalAveragePooling1D
-    GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D
-    GlobalMaxPooling3D Graph GroupNormalization GroupedQueryAttention HashedCrossing Hashing
-    Highway Identity Input InputLayer InstanceMethod InstanceProperty IntegerLookup JaxLayer
-    LSTM LSTMCell LSTMV1 LSTMV2 Lambda LayerNormalization LeakyReLU LinearModel
-    LocallyConnected1D LocallyConnected2D Masking MaxNumBoundingBoxes MaxPooling1D
-    MaxPooling2D MaxPooling3D Maximum MaxoutDense MelSpectrogram Merge Minimum MixUp Model
-    MultiHeadAttention Multiply Nadam Network Normalization NotEqual OptimizerV2 PReLU
-    ParametricSoftplus Permute Pipeline RMSNormalization RMSprop RNN RandAugment RandomApply
-    RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop
-    RandomElasticTransform RandomErasing RandomFlip RandomFourierFeatures RandomGaussianBlur
-    RandomGrayscale RandomHeight RandomHue RandomInvert RandomPerspective
-    RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear
-    RandomTranslation RandomWidth RandomZoom ReLU RepeatVector Rescaling Reshape Resizing
-    ReversibleEmbedding SGD SReLU STFTSpectrogram SeparableConv1D SeparableConv2D
+    AbstractRNNCell Activation ActivityRegularization Adadelta Adagrad Adam Adamax
+    AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D
+    AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add AdditiveAttention
+    AlphaDropout AtrousConv1D AtrousConv2D AtrousConvolution1D AtrousConvolution2D
+    Attention AugMix AutoContrast Average AveragePooling1D AveragePooling2D
+    AveragePooling3D AvgPool1D AvgPool2D AvgPool3D BaseRandomLayer BatchNormalization
+    BatchNormalizationV1 BatchNormalizationV2 Bidirectional CategoryEncoding CenterCrop
+    ClassMethod Concatenate Container ContrastLimitedAdaptiveHistogramEqualization
+    Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose ConvLSTM1D
+    ConvLSTM2D ConvLSTM2DCell ConvLSTM3D ConvRNN2D ConvRecurrent2D Convolution1D
+    Convolution1DTranspose Convolution2D Convolution2DTranspose Convolution3D
+    Convolution3DTranspose Cropping1D Cropping2D Cropping3D CuDNNGRU CuDNNLSTM CutMix
+    Deconvolution2D Dense DenseFeatures DepthwiseConv1D DepthwiseConv2D Discretization
+    Dot Dropout DynamicEmbedding DynamicLookup ELU EinsumDense Embedding Equalization
+    FeatureSpace Flatten FlaxLayer Ftrl Functional GRU GRUCell GRUV1 GRUV2
+    GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D
+    GlobalAveragePooling3D GlobalAvgPool1D GlobalAvgPool2D GlobalAvgPool3D
+    GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D
+    GlobalMaxPooling2D GlobalMaxPooling3D Graph GroupNormalization GroupQueryAttention
+    GroupedQueryAttention HashedCrossing Hashing Highway Identity Input InputLayer
+    InstanceMethod InstanceProperty IntegerLookup JaxLayer LSTM LSTMCell LSTMV1 LSTMV2
+    Lambda Layer LayerNormalization LeakyReLU LinearModel LocallyConnected1D
+    LocallyConnected2D Masking MaxNumBoundingBoxes MaxPool1D MaxPool2D MaxPool3D
+    MaxPooling1D MaxPooling2D MaxPooling3D Maximum MaxoutDense MelSpectrogram Merge
+    Minimum MixUp Model MultiHeadAttention Multiply Nadam Network Normalization NotEqual
+    OptimizerV2 PReLU ParametricSoftplus Permute Pipeline PreprocessingLayer
+    RMSNormalization RMSprop RNN RandAugment RandomApply RandomBrightness
+    RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop
+    RandomElasticTransform RandomErasing RandomFlip RandomFourierFeatures
+    RandomGaussianBlur RandomGrayscale RandomHeight RandomHue RandomInvert
+    RandomPerspective RandomPosterization RandomRotation RandomSaturation
+    RandomSharpness RandomShear RandomTranslation RandomWidth RandomZoom ReLU
+    RepeatVector Rescaling Reshape Resizing ReversibleEmbedding SGD SReLU
+    STFTSpectrogram SeparableConv1D SeparableConv2D SeparableConvolution1D
     SeparableConvolution2D SequenceFeatures Sequential SimpleRNN SimpleRNNCell
-    SlicingOpLambda Softmax Solarization SpatialDropout1D SpatialDropout2D SpatialDropout3D
-    SpectralNormalization StackedRNNCells StringLookup Subtract SyncBatchNormalization
-    TFOpLambda TensorFlowOpLayer TextVectorization ThresholdedReLU TimeDistributed
-    TimeDistributedDense TorchModuleWrapper UnitNormalization UpSampling1D UpSampling2D
-    UpSampling3D WideDeepModel ZeroPadding1D ZeroPadding2D ZeroPadding3D
+    SlicingOpLambda Softmax Solarization SpatialDropout1D SpatialDropout2D
+    SpatialDropout3D SpectralNormalization StackedRNNCells StringLookup Subtract
+    SyncBatchNormalization TFOpLambda TFSMLayer TensorFlowOpLayer TextVectorization
+    ThresholdedReLU TimeDistributed TimeDistributedDense TorchModuleWrapper
+    UnitNormalization UpSampling1D UpSampling2D UpSampling3D WideDeepModel Wrapper
+    ZeroPadding1D ZeroPadding2D ZeroPadding3D
     """
 )
 """Layers and models."""
+
+APPLICATIONS = _words("CustomScaleLayer LayerScale StochasticDepth")
+"""Layers that ``keras.applications`` brings along: Keras' own only where a file says so."""
 
 OPERATIONS = _words(
     """

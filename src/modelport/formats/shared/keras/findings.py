@@ -10,6 +10,7 @@ from typing import Any
 
 from modelport.formats.shared.keras.classes import (
     ACTIVATIONS,
+    APPLICATIONS,
     CLASSES,
     FUNCTIONS,
     OPTIMIZERS,
@@ -158,7 +159,8 @@ def _class(where: str, class_name: str, value: dict[str, Any]) -> list[Finding]:
         return [Finding("KER-004", Level.DANGEROUS, f"a reference to {module}.{class_name}", where)]
     found = []
     package, _, name = class_name.rpartition(">")
-    known = name in CLASSES if package in ("", "keras", "keras.src") else name in OPTIMIZERS
+    names = CLASSES | APPLICATIONS if _of_applications(module) else CLASSES
+    known = name in (names if package in ("", "keras", "keras.src") else OPTIMIZERS)
     if (
         not known
         or (package not in ("", "keras", "Custom"))
@@ -179,3 +181,7 @@ def _class(where: str, class_name: str, value: dict[str, Any]) -> list[Finding]:
 
 def _of_keras(module: Any) -> bool:
     return isinstance(module, str) and module.split(".")[0] in ("keras", "tf_keras")
+
+
+def _of_applications(module: Any) -> bool:
+    return _of_keras(module) and "applications" in module.split(".")

@@ -12,6 +12,9 @@ _RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "ConvLSTM1D", 
 _ATTENTION_ARGUMENTS = ("query", "value", "key")
 _GROUPLESS = ("DepthwiseConv", "SeparableConv", "Conv1DTranspose", "Conv2DT", "Conv3DT")
 
+_REGISTERED = {"CustomScaleLayer": "Custom>CustomScaleLayer"}
+"""A class of keras.applications that tf_keras knows under the name it is registered by."""
+
 _UNKNOWN_DEFAULTS: dict[str, Any] = {
     "quantization_config": None,
     "lora_rank": None,
@@ -51,7 +54,8 @@ def _layer(entry: Mapping[str, Any], models: set[str]) -> dict[str, Any]:
     if class_name in MODELS and "layers" in entry["config"]:
         made = keras_2_model(entry)
     else:
-        made = {"class_name": class_name, "config": _config(class_name, entry["config"])}
+        written = _REGISTERED.get(class_name, class_name)
+        made = {"class_name": written, "config": _config(class_name, entry["config"])}
     if "inbound_nodes" in entry:
         made["name"] = entry["name"]
         made["inbound_nodes"] = [

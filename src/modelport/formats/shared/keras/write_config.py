@@ -147,6 +147,7 @@ def _makes_mask(node: Node) -> bool:
 
 
 _NO_LONGER = frozenset({"Highway", "MaxoutDense"})
+_UNNAMED_IN_KERAS_2 = frozenset({"LayerScale", "StochasticDepth"})
 _NOT_IN_KERAS_3 = frozenset({"LocallyConnected1D", "LocallyConnected2D"})
 
 
@@ -189,6 +190,9 @@ def _account_for_era(node: Node, config: dict[str, Any], names: Names) -> None:
         ConversionError: the target has no such layer at all.
     """
     name = node.scope[-1].name
+    if node.op_type in _UNNAMED_IN_KERAS_2 and names.keras_2:
+        why = f"tf_keras loads its own {node.op_type} of keras.applications by custom_objects only"
+        names.report.add(Kind.FOREIGN, Component.ARCHITECTURE, name, why)
     if node.attributes.get("not_in_keras3") and not names.keras_2:
         raise ConversionError(f"layer {name!r}", f"Keras 3 has no layer {node.op_type}")
     if config.get("interpolation") == OLD_BILINEAR:

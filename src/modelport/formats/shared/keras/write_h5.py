@@ -10,7 +10,13 @@ from typing import Any
 from modelport.formats.shared.keras.foreign import OWN_KEYS, write_attributes, write_datasets
 from modelport.formats.shared.keras.write_2 import keras_2_model, plain_objects
 from modelport.formats.shared.keras.write_config import model_entry
-from modelport.formats.shared.keras.write_layers import of_graph, of_names, write_layers
+from modelport.formats.shared.keras.write_h5_config import for_hdf5
+from modelport.formats.shared.keras.write_layers import (
+    LayerTensors,
+    of_graph,
+    of_names,
+    write_layers,
+)
 from modelport.formats.shared.keras.write_store import (
     all_variables,
     integer,
@@ -18,17 +24,17 @@ from modelport.formats.shared.keras.write_store import (
     write_optimizer,
 )
 from modelport.formats.shared.keras.write_v3 import KERAS_VERSION, check, compiled_optimizer
-from modelport.formats.shared.weights_only import check_paths, fitting
+from modelport.formats.shared.weights_only import cast, check_paths, fitting
 from modelport.model.component import Component
-from modelport.model.dtype import DTYPES
+from modelport.model.dtype import DTYPES, FLOAT32
 from modelport.model.expression import fill
 from modelport.model.model import Model
 from modelport.model.report import Kind, Report
 from modelport.model.tensor import Tensor
 from modelport.model.training import OptimizerState
-from modelport.optimizers import loss_scale, table
+from modelport.optimizers import adafactor, loss_scale, table
 from modelport.optimizers.rule import Era, alternating
-from modelport.wire.hdf5_write import HDF5Writer
+from modelport.wire.hdf5_write import HDF5Writer, has_type
 from modelport.wire.output import Output
 
 KERAS_2_VERSION = "2.15.0"
@@ -56,18 +62,38 @@ def write_full(model: Model, output: Output, report: Report) -> None:
     entry = model_entry(model.graph, report, keras_2)
     with HDF5Writer(output.path) as writer:
         _producer(writer, "/", model, keras_2)
-        config = keras_2_model(entry) if keras_2 else entry
+        config = keras_2_model(entry) if keras_2 else for_hdf5(entry, report)
         writer.attribute("/", "model_config", json.dumps(config))
         if compiled_optimizer(model) is not None:
             training = _training_config(model, keras_2, report)
             writer.attribute("/", "training_config", json.dumps(training))
         _producer(writer, "/model_weights", model, keras_2)
-        write_layers(writer, "/model_weights", of_graph(model.graph, ":0" if keras_2 else ""))
+        layers = _readable(of_graph(model.graph, ":0" if keras_2 else ""), report)
+        write_layers(writer, "/model_weights", layers)
         writer.names("/model_weights/top_level_model_weights", "weight_names", [])
         if model.optimizer_state is not None:
             _write_state(writer, model, model.optimizer_state, keras_2, report)
         write_datasets(writer, model, report)
         write_attributes(writer, model, report)
+
+
+def _readable(layers: LayerTensors, report: Report) -> LayerTensors:
+    """Weights in types that Keras can load: what HDF5 has no type for goes as float32.
+
+    Keras itself writes such weights as opaque bytes into an ``.h5``, and then fails to load them.
+    """
+    return [
+        (layer, [(name, _known_type(tensor, report)) for name, tensor in weights])
+        for layer, weights in layers
+    ]
+
+
+def _known_type(tensor: Tensor, report: Report) -> Tensor:
+    if has_type(tensor.dtype) or tensor.dtype.kind != "float":
+        return tensor
+    why = f"HDF5 has no {tensor.dtype}; stored as float32, every value equal"
+    report.add(Kind.APPROXIMATED, Component.WEIGHTS, tensor.name, why, 0.0)
+    return cast(tensor, FLOAT32)
 
 
 def _producer(writer: HDF5Writer, group: str, model: Model, keras_2: bool) -> None:
@@ -102,7 +128,11 @@ def _rated(optimizer: dict[str, Any], state: OptimizerState | None) -> dict[str,
 def _keras_2_optimizer(optimizer: dict[str, Any], model: Model, report: Report) -> dict[str, Any]:
     if optimizer["class_name"] in loss_scale.NAMES:
         inner = _keras_2_optimizer(optimizer["config"]["inner_optimizer"], model, report)
-        config = {**optimizer["config"], "inner_optimizer": inner, "dynamic": True}
+        stated = optimizer["config"]
+        config = {key: stated[key] for key in loss_scale.SETTINGS}
+        config |= {"inner_optimizer": inner, "dynamic": True}
+        if stated["dynamic_growth_steps"] == loss_scale.NEVER_GROWS:
+            config |= {"dynamic": False, "dynamic_growth_steps": None}
         return {"class_name": "LossScaleOptimizerV3", "config": config}
     settings = plain_objects(_rated(optimizer, model.optimizer_state)["config"])
     for key in ("loss_scale_factor", "gradient_accumulation_steps"):
@@ -119,9 +149,9 @@ def _write_state(
     if optimizer is None:
         return
     if keras_2 and optimizer["class_name"] in loss_scale.NAMES:
-        why = "modelport does not write the state of a loss scale for tf_keras"
-        report.add(Kind.DROPPED, Component.OPTIMIZER_STATE, optimizer["class_name"], why)
-        return
+        why = "the state is there as tf_keras writes it, but tf_keras reads none of a loss scale"
+        report.add(Kind.APPROXIMATED, Component.OPTIMIZER_STATE, optimizer["class_name"], why)
+        optimizer = optimizer["config"]["inner_optimizer"]
     make = _keras_2_variables if keras_2 else _keras_3_variables
     variables = list(make(optimizer, state))
     writer.names("/optimizer_weights", "weight_names", [tensor.name for tensor in variables])
@@ -138,6 +168,10 @@ def _keras_2_variables(optimizer: dict[str, Any], state: OptimizerState) -> Iter
     weights = list(next(iter(state.slots.values()), {}))
     for slot, index in alternating(layout, len(weights)):
         held = state.slots.get(slot.name, {}).get(weights[index])
+        if rule is adafactor.RULE:
+            shape = state.slots["velocity"][weights[index]].shape
+            if not adafactor.has_slot(slot.name, shape, Era.TF_KERAS):
+                continue
         if held is None:  # a slot that tf_keras has and never uses
             like = next(iter(state.slots.values()))[weights[index]]
             held = Tensor("", fill(like.shape, 0.0, like.dtype))

@@ -11,11 +11,13 @@ from typing import Any
 from modelport.errors import ConversionError
 from modelport.formats.shared.keras.foreign import foreign_metadata, write_datasets
 from modelport.formats.shared.keras.write_config import model_entry
+from modelport.formats.shared.keras.write_rows import adding_rows
 from modelport.formats.shared.keras.write_store import write_model, write_optimizer
 from modelport.model.component import Component
 from modelport.model.model import Model
 from modelport.model.report import Kind, Report
 from modelport.model.tensor import PIECE_BYTES
+from modelport.model.training import ONLY_IN_KERAS_3
 from modelport.wire.hdf5_write import HDF5Writer
 from modelport.wire.output import Output
 from modelport.wire.zip_write import ZipWriter
@@ -37,7 +39,8 @@ def write(model: Model, output: Output, report: Report) -> None:
     optimizer = compiled_optimizer(model)
     entry["compile_config"] = {}
     if model.training is not None and optimizer is not None:
-        entry["compile_config"] = model.training.config
+        stated = adding_rows(model, optimizer, report)
+        entry["compile_config"] = {**model.training.config, "optimizer": stated}
     with tempfile.TemporaryDirectory(dir=output.path.parent, prefix=".modelport.") as folder:
         weights = Path(folder) / "model.weights.h5"
         with HDF5Writer(weights) as writer:
@@ -46,6 +49,8 @@ def write(model: Model, output: Output, report: Report) -> None:
                 write_optimizer(writer, optimizer, model.optimizer_state)
             write_datasets(writer, model, report)
         _pack(model, output, entry, weights)
+    for change in model.extras.get(ONLY_IN_KERAS_3, ()):
+        report.add(change.kind, change.component, change.where, change.why)
     for name in model.extras.get("members", {}):
         report.add(Kind.DROPPED, Component.METADATA, name, "a member that modelport does not copy")
 
