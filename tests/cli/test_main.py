@@ -125,3 +125,19 @@ def test_names_from_a_file_cannot_steer_the_terminal(tmp_path: Path) -> None:
     done = run("inspect", "--tensors", path)
     assert done.returncode == 0
     assert "\x1b" not in done.stdout
+
+
+def test_what_differs_in_training_is_shown(tmp_path: Path) -> None:
+    """Two files that differ in a setting of the optimizer alone."""
+    import h5py
+
+    other = tmp_path / "other.h5"
+    other.write_bytes(H5.read_bytes())
+    with h5py.File(other, "a") as file:
+        config = json.loads(file.attrs["training_config"])
+        config["optimizer_config"]["config"]["rho"] = 0.5
+        file.attrs["training_config"] = json.dumps(config)
+    done = run("diff", H5, other)
+    assert done.returncode == 1
+    assert "rho: 0.9 | 0.5" in done.stdout
+    assert "8 tensors equal" in done.stdout

@@ -62,7 +62,10 @@ def command(
 def _print(told: dict[str, Any]) -> None:
     source = f"{told['source']} ({told['source_format']})"
     target = f"{told['target']} ({told['target_format']})"
-    click.echo(text.clean(f"{source} → {target}") + "\n")
+    joined = text.clean(f"{source} → {target}")
+    if text.columns(joined) > text.WIDTH:
+        joined = f"{text.clean(source)}\n  → {text.clean(target)}"
+    click.echo(joined + "\n")
     for component, kept in told["kept"].items():
         if kept != "absent":
             colour = {"all": "green", "part": "yellow", "none": "red"}[kept]
@@ -92,9 +95,12 @@ def _print_changes(changes: list[dict[str, Any]]) -> None:
         click.echo(f"\n  {click.style(PLAIN_WORDS[kind], bold=True)} ({len(found)})")
         found.sort(key=lambda change: change["why"].startswith("was called"))
         for change in found[:SHOWN]:
-            click.echo(text.beside(change["where"], change["why"], 4, 24))
+            where = change["where"]
+            if where == change["component"]:
+                where = where.replace("_", " ")
+            click.echo(text.beside(where, change["why"], 4, 24))
         if len(found) > SHOWN:
-            click.echo(f"    … {len(found) - SHOWN} more (see --json)")
+            click.echo(f"    … {len(found) - SHOWN:,} more (--json shows all)")
 
 
 def verdict(verification: dict[str, Any]) -> str:

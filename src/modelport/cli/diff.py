@@ -39,8 +39,10 @@ def _print(found: dict[str, Any]) -> None:
     _list("layers only in A", layers["only_a"])
     _list("layers only in B", layers["only_b"])
     _list("layers that differ", [layer["name"] for layer in layers["changed"]])
+    _list("training", _training(found["training"]["a"], found["training"]["b"]))
     tensors = found["tensors"]
-    click.echo(f"\n  {tensors['equal']:,} tensors are equal by name and bits")
+    equal = text.counted(tensors["equal"], "tensor")
+    click.echo(f"\n  {equal} equal by name and bits")
     for key, title in (("renamed", "equal under another name"), ("rearranged", "another layout")):
         _list(title, [f"{pair['a']} = {pair['b']}" for pair in tensors[key]])
     _list("other values", [_changed(change) for change in tensors["changed"]])
@@ -51,8 +53,16 @@ def _print(found: dict[str, Any]) -> None:
     click.echo("\n  " + click.style(word, fg="green" if same else "yellow", bold=True))
 
 
+def _training(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
+    """What is said of training on both sides, where it is not the same."""
+    pairs = [(key, a[key], b[key]) for key in ("loss", "optimizer", "step")]
+    left, right = a["hyperparameters"] or {}, b["hyperparameters"] or {}
+    pairs += [(key, left.get(key), right.get(key)) for key in {**left, **right}]
+    return [f"{key}: {one} | {other}" for key, one, other in pairs if one != other]
+
+
 def _mark(there: bool) -> str:
-    return "yes" if there else "—"
+    return "yes" if there else "no"
 
 
 def _changed(change: dict[str, Any]) -> str:
@@ -68,4 +78,4 @@ def _list(title: str, items: list[str]) -> None:
     for item in items[:SHOWN]:
         click.echo("    " + text.shorten(text.clean(item), text.WIDTH - 4))
     if len(items) > SHOWN:
-        click.echo(f"    … {len(items) - SHOWN:,} more (see --json)")
+        click.echo(f"    … {len(items) - SHOWN:,} more (--json shows all)")

@@ -46,6 +46,7 @@ def command(as_markdown: bool, as_json: bool) -> int:
     click.echo(text.table(["format", *HEADINGS.values(), ""], rows))
     click.echo("\n  ● always  ○ may  · never    r read  w write\n")
     for row in found["formats"]:
-        click.echo(text.beside(row["name"], f"{row['framework']}, {row['status']}", 2, 16))
-        click.echo(f"                    {row['specification']}")
+        told = f"{row['title']}; {row['framework']}, {row['status']}"
+        click.echo(text.beside(row["name"], told, 2, 16))
+        click.echo(f"    {row['specification']}")
     return DONE

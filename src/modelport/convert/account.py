@@ -21,11 +21,8 @@ CARRIED_WITH = {
     Component.LOSS: "loss and metrics",
     Component.OPTIMIZER: "optimizer and its settings",
     Component.OPTIMIZER_STATE: "step count and slots, needed to go on training",
-    Component.HYPERPARAMETERS: "hyperparameters",
     Component.SIGNATURE: "names and shapes of inputs and outputs",
     Component.TRAINING_DATA: "training data in the file",
-    Component.METADATA: "metadata",
-    Component.PYTHON_OBJECTS: "Python objects",
 }
 
 
@@ -38,7 +35,8 @@ def account_for(source: Model, carried: Model, target: Format, report: Report) -
         report.add(Kind.DROPPED, Component.WEIGHTS, name, why)
     for component in sorted(source.components):
         if target.holds[component] is Holds.NEVER or component not in carried.components:
-            why = f"{target.name} cannot hold it ({CARRIED_WITH.get(component, component)})"
+            what = f" ({CARRIED_WITH[component]})" if component in CARRIED_WITH else ""
+            why = f"{target.name} cannot hold it{what}"
             report.add(Kind.DROPPED, component, str(component), why)
 
 
