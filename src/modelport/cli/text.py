@@ -156,7 +156,7 @@ def lines(words: str, width: int) -> list[str]:
 
 def _parts(word: str, width: int) -> Iterator[str]:
     while columns(word) > width:
-        part = _start(word, width)
+        part = _start(word, width) or word[0]  # a wide character needs two columns all the same
         yield part
         word = word[len(part) :]
     yield word
