@@ -1,7 +1,8 @@
 """The child process that runs a model: ``python -m modelport.runtimes.child RUNTIME FILE IN OUT``.
 
 Whatever a framework does with a file happens here and not in the process of the user: with a
-limit on memory, no core dump, and standard output thrown away.
+limit on memory, no core dump, and standard output thrown away. It ends with its parent, which
+holds the other end of its standard input.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import importlib
 import json
 import os
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ def main(arguments: list[str]) -> int:
     """Run one model; the answer goes into a file, a failure as one line to standard error."""
     name, model, request, answer = arguments
     _limit()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     # Frameworks print what they like; only the one line of a failure is for the parent.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     with np.load(request, allow_pickle=False) as held:
@@ -41,6 +44,11 @@ def main(arguments: list[str]) -> int:
     arrays |= {f"l{i}": np.asarray(value) for i, value in enumerate(layers.values())}
     np.savez(answer, answer=np.array(json.dumps(told)), allow_pickle=False, **arrays)
     return 0
+
+
+def _end_with_parent() -> None:
+    os.read(0, 1)
+    os._exit(1)
 
 
 def _limit() -> None:

@@ -9,7 +9,8 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,23 +81,35 @@ def run(
         np.savez(request, request=np.array(json.dumps(asked)), allow_pickle=False, **arrays)
         child = [sys.executable, "-m", "modelport.runtimes.child", runtime.name]
         try:
-            done = subprocess.run(
-                [*child, str(path.resolve()), str(request), str(answer)],
-                capture_output=True,
-                check=False,
-                cwd=folder,
-                env=_environment(),
-                stdin=subprocess.DEVNULL,
-                text=True,
-                errors="replace",
-                timeout=time_limit,
-            )
+            with _lifeline() as lifeline:
+                done = subprocess.run(
+                    [*child, str(path.resolve()), str(request), str(answer)],
+                    capture_output=True,
+                    check=False,
+                    cwd=folder,
+                    env=_environment(),
+                    stdin=lifeline,
+                    text=True,
+                    errors="replace",
+                    timeout=time_limit,
+                )
         except subprocess.TimeoutExpired as error:
             why = f"it took more than {time_limit:.0f} seconds"
             raise RuntimeFailure(runtime.name, str(path), why) from error
         if done.returncode != 0 or not answer.exists():
             raise RuntimeFailure(runtime.name, str(path), _why(done))
         return _answer(runtime.name, answer)
+
+
+@contextmanager
+def _lifeline() -> Iterator[int]:
+    """The end of a pipe for the child to watch: it closes when this process ends, however."""
+    child_end, own_end = os.pipe()
+    try:
+        yield child_end
+    finally:
+        os.close(own_end)
+        os.close(child_end)
 
 
 def _answer(name: str, path: Path) -> Run:
