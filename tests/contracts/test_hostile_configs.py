@@ -16,7 +16,8 @@ from tests.samples import FILES
 
 import modelport
 from modelport.cli.text import clean, echo_json
-from modelport.errors import ModelportError
+from modelport.errors import LimitExceeded, ModelportError
+from modelport.formats.shared.keras import model as keras_model
 
 SAMPLES = [FILES / "keras-v3" / name for name in ("gru_rmsprop.keras", "graphs_keras3.keras")]
 MUTANTS = 25
@@ -140,3 +141,15 @@ def test_a_layer_without_its_weights_is_named(tmp_path: Path) -> None:
     path = repacked(SAMPLES[0], tmp_path / "a.keras", config)
     with pytest.raises(ModelportError, match=r"other.*no weight"):
         modelport.convert(path, tmp_path / "b.keras", verify=False)
+
+
+def test_too_many_layers_are_refused_before_anything_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers = [{"class_name": "Dense", "config": {"units": 1}}] * 50_001
+    config = {"class_name": "Sequential", "config": {"layers": layers}}
+    path = repacked(SAMPLES[0], tmp_path / "many.keras", config)
+    monkeypatch.setattr(keras_model, "find", pytest.fail)
+    monkeypatch.setattr(keras_model, "model_graph", pytest.fail)
+    with pytest.raises(LimitExceeded, match="layers of a model"):
+        modelport.inspect(path)

@@ -11,7 +11,7 @@ from modelport.commands.loading import loading
 from modelport.commands.open import open_model
 from modelport.convert.account import sum_up
 from modelport.convert.carry import carry
-from modelport.errors import ConversionError, WrongUsage
+from modelport.errors import ConversionError, UnreadableFile, WrongUsage
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.table import by_name, formats, read
@@ -55,10 +55,12 @@ def convert(
         ConversionError: the target cannot hold the model.
         WrongUsage: no format is called ``to`` or has the ending of ``dst``, or both are one file.
         OutputExists: ``dst`` is there and ``overwrite`` is false.
+        UnreadableFile: the source changed while it was read.
         ModelportError: the source cannot be opened.
     """
     tell = progress or _silent
     tell("reading", None, 0)
+    before = _stamp(Path(src))
     model = open_model(src, side_files=side_files)
     target = target_format(Path(dst), to, model)
     report = Report(source=str(src), target=str(dst))
@@ -79,12 +81,20 @@ def convert(
         if verify:
             tell("running both sides", None, 0)
             agreement = _verified(model, carried, Path(src), output, report)
+        if _stamp(Path(src)) != before:
+            raise UnreadableFile(str(src), "it changed while it was read; convert it again")
         report.verification = describe(agreement)
         if agreement.status is not Status.DISAGREED or keep:
             tell("publishing", None, 0)
             output.publish()
             report.published = True
     return report
+
+
+def _stamp(src: Path) -> tuple[int, ...] | None:
+    """What differs after a file was written to or replaced."""
+    found = status_of(src)
+    return found and (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def _are_same(src: Path, dst: Path) -> bool:

@@ -1,7 +1,8 @@
 """The child process that runs a model: ``python -m modelport.runtimes.child RUNTIME FILE IN OUT``.
 
 Whatever a framework does with a file happens here and not in the process of the user: with
-limits on memory and on what it may write, no core dump, and standard output thrown away.
+limits on memory and on what it may write, no core dump, and standard output thrown away. It ends
+with its parent, which holds the other end of its standard input.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ def main(arguments: list[str]) -> int:
     """Run one model; the answer goes into a file, a failure as one line to standard error."""
     name, model, request, answer = arguments
     _limit()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     # Frameworks print what they like; only the one line of a failure is for the parent.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     asked, inputs = unpack(Path(request))
@@ -39,6 +42,11 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"\nmodelport-child: {_reason(error)}\n")
         return 1
     return 0
+
+
+def _end_with_parent() -> None:
+    os.read(0, 1)
+    os._exit(1)
 
 
 def _reason(error: Exception) -> str:

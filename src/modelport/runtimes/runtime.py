@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,13 +105,13 @@ def run(
         pack(request, asked, [array for _, array in inputs])
         child = [sys.executable, "-m", "modelport.runtimes.child", runtime.name]
         try:
-            with said.open("wb") as stream:
+            with said.open("wb") as stream, _lifeline() as lifeline:
                 done = subprocess.run(
                     [*child, str(path.resolve()), str(request), str(answer)],
                     check=False,
                     cwd=folder,
                     env=_environment(),
-                    stdin=subprocess.DEVNULL,
+                    stdin=lifeline,
                     stdout=subprocess.DEVNULL,
                     stderr=stream,
                     timeout=seconds,
@@ -123,6 +124,17 @@ def run(
             why = _why(done.returncode, _last_words(said))
             raise RuntimeFailure(runtime.name, str(path), why, limit=killed)
         return _answer(runtime.name, answer)
+
+
+@contextmanager
+def _lifeline() -> Iterator[int]:
+    """The end of a pipe for the child to watch: it closes when this process ends, however."""
+    child_end, own_end = os.pipe()
+    try:
+        yield child_end
+    finally:
+        os.close(own_end)
+        os.close(child_end)
 
 
 def _answer(name: str, path: Path) -> Run:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import stat
 import tempfile
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -19,7 +24,7 @@ class Output:
     Everything is written under its final name into a hidden folder beside the target, so that it
     can be read back and run before anybody sees it. ``publish`` moves it into place, companions
     first and the entry file last. Leaving the ``with`` block without publishing removes every
-    trace.
+    trace; where a signal ends the process between two steps, its exit does.
 
     Raises:
         OutputExists: the target (or a companion) is there and ``overwrite`` is false.
@@ -35,7 +40,9 @@ class Output:
         if not folder.is_dir():
             raise UnreadableFile(str(folder), "no such folder to write into")
         try:
-            self._folder = Path(tempfile.mkdtemp(prefix=".modelport-", dir=folder))
+            with held_back():
+                self._folder = Path(tempfile.mkdtemp(prefix=".modelport-", dir=folder))
+                self._remove = weakref.finalize(self, shutil.rmtree, self._folder, True)
         except OSError as error:
             why = error.strerror or "cannot be written into"
             raise UnreadableFile(str(folder), why) from error
@@ -54,11 +61,12 @@ class Output:
 
     def publish(self) -> None:
         """Move everything into place, the entry file last."""
-        for name in reversed(self._names):
-            written = self._folder / name
-            _sync(written)
-            written.replace(self.final.parent / name)
-        _sync(self.final.parent)
+        for name in self._names:
+            _sync(self._folder / name)
+        with held_back():
+            for name in reversed(self._names):
+                (self._folder / name).replace(self.final.parent / name)
+            _sync(self.final.parent)
 
     def __enter__(self) -> Output:
         return self
@@ -69,7 +77,8 @@ class Output:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        with held_back():
+            self._remove()
         if isinstance(error, OSError):
             why = error.strerror or str(error)
             raise UnreadableFile(str(self.final), f"cannot be written ({why})") from error
@@ -84,6 +93,32 @@ class Output:
             raise UnreadableFile(str(final), "not a regular file; nothing else is replaced")
         if not self.overwrite:
             raise OutputExists(str(final))
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Let SIGINT, SIGTERM and SIGHUP wait until the block is left; then they act as ever.
+
+    For the few steps that are wrong when half done. Only the main thread handles signals: in any
+    other, nothing has to wait.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    numbers = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+    handlers = {number: signal.getsignal(number) for number in numbers if number is not None}
+    # None is a handler that was not set from Python, and cannot be put back.
+    acting = {n: old for n, old in handlers.items() if old not in (None, signal.SIG_IGN)}
+    try:
+        for number in acting:
+            signal.signal(number, lambda number, _: came.append(number))
+        yield
+    finally:
+        for number, old in acting.items():
+            signal.signal(number, old)
+        for number in came[:1]:
+            signal.raise_signal(number)
 
 
 def _sync(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,10 +102,7 @@ def _layers(
     entry: dict[str, Any], where: str, scope: tuple[Scope, ...], names: tuple[str, ...]
 ) -> list[Layer]:
     entries = layers_of(entry) or []
-    if len(entries) > MOST_LAYERS:
-        raise LimitExceeded(
-            where, resource="layers of a model", limit=MOST_LAYERS, actual=len(entries)
-        )
+    check_count(entries, where)
     given = names if len(names) == len(entries) else ()
     found: list[Layer] = []
     for index, inner in enumerate(entries):
@@ -117,6 +115,14 @@ def _layers(
     if len({layer.name for layer in found}) != len(found):
         raise ValueError("two layers of one name")
     return found
+
+
+def check_count(entries: Sequence[Any], where: str) -> None:
+    """Raise LimitExceeded where a model states more layers than modelport builds."""
+    if len(entries) > MOST_LAYERS:
+        raise LimitExceeded(
+            where, resource="layers of a model", limit=MOST_LAYERS, actual=len(entries)
+        )
 
 
 def _config(entry: dict[str, Any]) -> dict[str, Any]:

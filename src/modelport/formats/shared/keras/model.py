@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from modelport.formats.shared.keras.findings import find
-from modelport.formats.shared.keras.graph import model_graph, model_kind
+from modelport.formats.shared.keras.graph import check_count, model_graph, model_kind
 from modelport.formats.shared.keras.training import learning_rate, training_config
 from modelport.formats.shared.keras.values import keras_config, layers_of
 from modelport.model.component import Component
@@ -46,6 +46,7 @@ def describe(model: Model, entry: Any, where: str, names: tuple[str, ...] = ()) 
         class_name = entry["class_name"]
         if not isinstance(class_name, str):
             raise TypeError(f"a model of the class {class_name!r}")
+        check_count(layers_of(entry) or (), where)
         model.findings.extend(find(entry))
         model.kind = model_kind(entry)
         model.extras["model_class"] = class_name
