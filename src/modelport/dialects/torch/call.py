@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,21 +16,52 @@ from modelport.dialects.onnx.edge import Edge
 from modelport.errors import ConversionError
 from modelport.model.dtype import BOOL, DTYPES, FLOAT32, INT64, DType
 from modelport.model.expression import Expression, source
+from modelport.model.graph import Dim, Graph, TensorType
 from modelport.model.tensor import Tensor
 
 FAMILIES = (
     "activation",
+    "adaptive",
+    "arithmetic",
+    "attention",
+    "bitwise",
+    "bounds",
+    "cast",
+    "cells",
+    "compare",
     "convolution",
     "create",
-    "elementwise",
+    "cumulative",
+    "diagonal",
+    "distance",
+    "einsum",
     "embedding",
+    "extremes",
+    "fold",
+    "grid",
+    "higher_order",
+    "index",
+    "join",
+    "linalg",
     "linear",
+    "loss",
     "normalization",
+    "padding",
+    "pooling",
     "recurrent",
     "reduce",
+    "resize",
+    "scatter",
     "shape",
+    "special",
+    "state",
+    "symbol",
+    "unary",
+    "unpool",
 )
 """The modules of ``operators`` that hold lowerings, imported when the first one is needed."""
+
+_IN_PLACE = re.compile(r"[a-z].*[^_]_|__i[a-z]+__")
 
 BROKEN = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a lowering raises when it is given arguments that no torch could have written."""
@@ -96,6 +128,23 @@ def lowerings() -> Mapping[str, Lower]:
     return _LOWERINGS
 
 
+def lowering_of(domain: str, op_type: str, overload: str) -> Lower | None:
+    """The lowering of an operator; one that works in place computes as its other form does."""
+    known = lowerings()
+    prefix = "" if domain == "aten" else f"{domain}::"
+    names = [op_type, op_type[:-1]] if in_place(op_type) else [op_type]
+    for name in names:
+        found = known.get(f"{prefix}{name}.{overload}") or known.get(f"{prefix}{name}")
+        if found is not None:
+            return found
+    return None
+
+
+def in_place(op_type: str) -> bool:
+    """Whether an operator changes its first argument, by its name."""
+    return _IN_PLACE.fullmatch(op_type) is not None
+
+
 @cache
 def arguments_of(function: Lower) -> tuple[str, ...]:
     """The names of a lowering's arguments, in the order of the schema."""
@@ -107,18 +156,22 @@ class Call:
     """One call of an operator.
 
     ``name`` is the node's own. ``types`` are the dtypes and shapes that the file states for the
-    outputs, None where it states none.
+    outputs, None where it states none. ``lower_graph`` lowers a graph that the call holds, over
+    values for its inputs, into a builder.
     """
 
     b: Builder
     op_type: str
     overload: str
     name: str
+    domain: str = "aten"
+    types: Sequence[TensorType | None] = ()
+    lower_graph: Callable[[Builder, Graph, Sequence[Any]], list[Any]] | None = None
 
     def tensor(self, value: Any) -> Edge:
         """A tensor argument as an edge; a Python number becomes a constant of rank 0."""
         if isinstance(value, Edge):
-            return value
+            return ops.squeeze(self.b, value, 0) if is_number(value) else value
         if isinstance(value, Parameter):
             return self.b.weight(value.name, value.expression)
         if isinstance(value, bool):
@@ -133,11 +186,33 @@ class Call:
         """A weight in another arrangement, under the weight's own name."""
         return self.b.weight(value.name + suffix, expression)
 
-    def extent(self, value: Number) -> ops.Extent:
+    def extent(self, value: Any) -> ops.Extent:
         """A number of elements: an int, or an int64 edge of shape (1,)."""
-        if isinstance(value, Edge):
-            return value if value.rank == 1 else ops.unsqueeze(self.b, value, 0)
-        return int(value)
+        if not isinstance(value, Edge | Parameter):
+            return int(value)
+        edge = self.tensor(value) if isinstance(value, Parameter) else value
+        if edge.values and isinstance(edge.values[0], int):
+            return edge.values[0]
+        edge = ops.unsqueeze(self.b, edge, 0) if edge.rank == 0 else edge
+        return Edge(self.b.name(ops.cast(self.b, edge, INT64)), INT64, (1,), values=edge.values)
+
+    def extents(self, value: Any) -> list[ops.Extent]:
+        """A list of extents, from a list of numbers, one number, or one vector."""
+        if isinstance(value, Edge) and value.rank == 1 and not is_number(value):
+            count = value.shape[0]
+            if not isinstance(count, int):
+                raise ValueError("a shape of unknown length")
+            parts = [ops.slice_axis(self.b, value, 0, i, i + 1) for i in range(count)]
+            known = value.values or (None,) * count
+            return [
+                dim
+                if isinstance(dim, int)
+                else Edge(part.name, part.dtype, part.shape, values=(dim,))
+                for part, dim in zip(parts, known, strict=True)
+            ]
+        if isinstance(value, list | tuple):
+            return [self.extent(item) for item in value]
+        return [self.extent(value)]
 
     def fixed(self, value: Any, what: str) -> int:
         """A number that has to be known when the graph is made."""
@@ -149,7 +224,26 @@ class Call:
     def where(self) -> str:
         """The node as errors name it."""
         overload = f".{self.overload}" if self.overload else ""
-        return f"node {self.name!r} (aten::{self.op_type}{overload})"
+        return f"node {self.name!r} ({self.domain}::{self.op_type}{overload})"
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a Python number: written, or computed (of shape (1,), values known)."""
+    if isinstance(value, Edge):
+        return value.values is not None and value.shape == (1,)
+    return isinstance(value, bool | int | float)
+
+
+def number_edge(edge: Edge, known: Dim = None) -> Edge:
+    """A computed Python number: an edge of shape (1,) and, perhaps, the name of the number."""
+    return Edge(edge.name, edge.dtype, (1,), values=(known,))
+
+
+def dim_of(item: Any) -> Dim:
+    """What is known of an extent."""
+    if isinstance(item, Edge):
+        return item.values[0] if item.values else None
+    return int(item)
 
 
 def pair(value: Any, rank: int) -> list[int]:
@@ -167,7 +261,7 @@ def torch_dtype(value: Any, default: DType | None = None) -> DType | None:
     return DTYPES[value] if isinstance(value, str) else value
 
 
-def run(call: Call, function: Lower, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Edge]:
+def run(call: Call, function: Lower, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
     """Let a lowering write its operators.
 
     Raises:
@@ -175,6 +269,9 @@ def run(call: Call, function: Lower, args: Sequence[Any], kwargs: Mapping[str, A
     """
     names = arguments_of(function)
     given = dict(zip(names, args, strict=False))
+    if names and names[-1] == "rest":  # a lowering that takes whatever comes
+        given = {"rest": [*args, *kwargs.values()]}
+        args, kwargs = (), {}
     given |= {("x" if key == "self" else key): value for key, value in kwargs.items()}
     unknown = [key for key in given if key not in names]
     if unknown or len(args) > len(names):
@@ -188,4 +285,4 @@ def run(call: Call, function: Lower, args: Sequence[Any], kwargs: Mapping[str, A
         raise ConversionError(call.where, error.why) from error
     except BROKEN as error:
         raise ConversionError(call.where, str(error) or type(error).__name__) from error
-    return [made] if isinstance(made, Edge) else list(made)
+    return [made] if isinstance(made, Edge | Parameter) else list(made)

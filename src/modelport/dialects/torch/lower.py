@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
-from modelport.dialects.torch.call import Call, Parameter, lowerings, run
+from modelport.dialects.torch.aliases import Aliases, live_nodes, needed_later
+from modelport.dialects.torch.call import Call, Parameter, in_place, lowering_of, run
 from modelport.errors import ConversionError
 from modelport.model.dtype import FLOAT32
-from modelport.model.graph import Graph, Node, Value
+from modelport.model.graph import Graph, Node, TensorType, Value
 from modelport.model.tensor import Tensor
 
 
@@ -22,56 +23,122 @@ def lower(graph: Graph, name: str = "model") -> Graph:
         ConversionError: an operator that ONNX cannot hold, by node and reason.
     """
     b = Builder(name)
-    edges = {value.name: _input(b, value) for value in graph.inputs}
-    lower_graph(b, graph, edges)
-    for value in graph.outputs:
-        if value.name not in edges:
-            raise ConversionError(f"output {value.name!r}", "no node computes it")
-        b.output(value.name, edges[value.name])
+    values: dict[str, Any] = {value.name: _input(b, value) for value in graph.inputs}
+    for value, edge in zip(
+        graph.outputs, lower_graph(b, graph, values, graph.tensors), strict=True
+    ):
+        b.output(value.name, Call(b, "output", "", value.name).tensor(edge))
     return b.finish()
 
 
-def lower_graph(b: Builder, graph: Graph, edges: dict[str, Edge]) -> None:
-    """Lower the nodes of a graph over the edges of its inputs; results are added to ``edges``."""
-    for node in graph.nodes:
+def lower_graph(
+    b: Builder, graph: Graph, values: dict[str, Any], tensors: Mapping[str, Tensor]
+) -> list[Any]:
+    """Lower the nodes of a graph over the values of its inputs; returns those of its outputs.
+
+    Operators that change a tensor give it, and all views of it, a new value.
+    """
+    walk = _Walk(b, graph, values, tensors)
+    nodes = live_nodes(graph)
+    for node, later in zip(nodes, needed_later(graph, nodes), strict=True):
         with ExitStack() as stack:
-            for step in node.scope:
+            for step in node.scope[len(b.steps) if b.parent else 0 :]:
                 stack.enter_context(b.scope(step))
-            results = lower_node(b, node, edges, graph.tensors)
-        edges.update(zip(node.outputs, results, strict=False))
+            walk.node(node, later)
+    missing = [value.name for value in graph.outputs if value.name not in walk.values]
+    weights = {name: Parameter(tensors[name], name) for name in missing if name in tensors}
+    if len(weights) < len(missing):
+        raise ConversionError(f"output {missing[0]!r}", "no node computes it")
+    return [(walk.values | weights)[value.name] for value in graph.outputs]
 
 
-def lower_node(
-    b: Builder, node: Node, edges: Mapping[str, Edge], tensors: Mapping[str, Tensor]
-) -> list[Edge]:
-    """Lower one call of an operator within its scope."""
-    call = Call(b, node.op_type, node.overload, node.name)
-    known = lowerings()
-    function = known.get(f"{node.op_type}.{node.overload}") or known.get(node.op_type)
-    if function is None or node.domain not in ("aten", "operator"):
-        why = "ONNX has no form of it that modelport knows"
-        raise ConversionError(f"node {node.name!r} ({node.domain}::{node.op_type})", why)
-    missing = [name for name in node.inputs if name not in edges]
-    if missing:
-        raise ConversionError(call.where, f"its input {missing[0]!r} is never computed")
-    written = node.attributes["call"]
-    weights = {role: Parameter(tensors[name], name) for role, name in node.parameters.items()}
-    inputs = [edges[name] for name in node.inputs]
-    args = [_filled(item, inputs, weights) for item in written["args"]]
-    kwargs = {key: _filled(item, inputs, weights) for key, item in written["kwargs"].items()}
-    return run(call, function, args, kwargs)
+class _Walk:
+    """One way through the nodes of a graph."""
 
+    def __init__(
+        self, b: Builder, graph: Graph, values: dict[str, Any], tensors: Mapping[str, Tensor]
+    ) -> None:
+        self.b = b
+        self.graph = graph
+        self.values = values
+        self.tensors = tensors
+        self.aliases = Aliases()
 
-def _filled(written: Any, inputs: list[Edge], weights: Mapping[str, Parameter]) -> Any:
-    if isinstance(written, Mapping):
-        if "tensor" in written:
-            return inputs[written["tensor"]]
-        if "parameter" in written:
-            return weights[written["parameter"]]
+    def node(self, node: Node, later: set[str]) -> None:
+        """Lower one node and give its outputs their values."""
+        results = self.compute(node)
+        if in_place(node.op_type):
+            self._change(node, results, later)
+        else:
+            self.values.update(zip(node.outputs, results, strict=False))
+            self.aliases.see(node)
+
+    def compute(self, node: Node) -> list[Any]:
+        """The results of one call."""
+        function = lowering_of(node.domain, node.op_type, node.overload)
+        types = [self._type(name) for name in node.outputs]
+        options = (node.domain, types, self._lower_inner)
+        call = Call(self.b, node.op_type, node.overload, node.name, *options)
+        if function is None:
+            raise ConversionError(call.where, "ONNX has no form of it that modelport knows")
+        missing = [name for name in node.inputs if name not in self.values]
+        if missing:
+            raise ConversionError(call.where, f"its input {missing[0]!r} is never computed")
+        written = node.attributes["call"]
+        args = [self._filled(item, node) for item in written["args"]]
+        kwargs = {key: self._filled(item, node) for key, item in written["kwargs"].items()}
+        results = run(call, function, args, kwargs)
+        for edge, stated in zip(results, types, strict=False):
+            _complete(edge, stated)
+        return results
+
+    def _type(self, name: str) -> TensorType | None:
+        value = self.graph.values.get(name)
+        return value.type if value is not None and isinstance(value.type, TensorType) else None
+
+    def _lower_inner(self, b: Builder, graph: Graph, values: Sequence[Any]) -> list[Any]:
+        names = [value.name for value in graph.inputs]
+        inner = dict(zip(names, values, strict=True))
+        return lower_graph(b, graph, inner, {**self.tensors, **graph.tensors})
+
+    def _filled(self, written: Any, node: Node) -> Any:
+        if isinstance(written, Mapping):
+            if "tensor" in written:
+                return self.values[node.inputs[written["tensor"]]]
+            if "parameter" in written:
+                name = node.parameters[written["parameter"]]
+                changed = self.values.get(Aliases.state(name))
+                return Parameter(self.tensors[name], name) if changed is None else changed
+            return written
+        if isinstance(written, list | tuple):
+            return [self._filled(item, node) for item in written]
         return written
-    if isinstance(written, list | tuple):
-        return [_filled(item, inputs, weights) for item in written]
-    return written
+
+    def _change(self, node: Node, results: Sequence[Any], later: set[str]) -> None:
+        """Give the tensor that a node changed, and everything that shares its elements, values."""
+        name = self.aliases.changed(node)
+        if name is None:
+            raise ConversionError(f"node {node.name!r}", "it changes what is no tensor")
+        if name.startswith(Aliases.STATE):
+            held = name.removeprefix(Aliases.STATE)
+            why = f"it changes the weight {held!r} for the next run, which ONNX cannot keep"
+            raise ConversionError(f"node {node.name!r}", why)
+        call = Call(self.b, node.op_type, node.overload, node.name)
+        self.aliases.change(call, self.values, name, results[0], later, self.compute)
+        for output in node.outputs:
+            self.values[output] = self.values[name]
+            self.aliases.join(output, name)
+
+
+def _complete(edge: Any, stated: TensorType | None) -> None:
+    """Let an edge know the extents that the file states and the lowering could not tell."""
+    if not isinstance(edge, Edge) or stated is None or stated.shape is None:
+        return
+    if edge.rank == len(stated.shape) and edge.values is None:
+        edge.shape = tuple(
+            told if known is None else known
+            for known, told in zip(edge.shape, stated.shape, strict=True)
+        )
 
 
 def _input(b: Builder, value: Value) -> Edge:

@@ -12,12 +12,13 @@ from typing import Any
 
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.edge import Edge
-from modelport.dialects.torch.call import Call, Parameter
+from modelport.dialects.torch.call import Call, is_number
 from modelport.model.dtype import (
     BOOL,
     COMPLEX64,
     COMPLEX128,
     FLOAT32,
+    FLOAT64,
     INT16,
     INT32,
     INT64,
@@ -29,36 +30,34 @@ _KINDS = {"bool": 0, "uint": 1, "int": 1, "float": 2, "complex": 3}
 
 def result_dtype(values: Sequence[Any]) -> DType:
     """The dtype of an operation over tensors and numbers."""
-    classes: list[list[DType]] = [[], [], []]
+    met: list[DType | None] = [None, None, None]
     for value in values:
-        if isinstance(value, Edge | Parameter):
-            classes[0 if value.rank else 1].append(value.dtype)
-        elif value is not None:
-            classes[2].append(_of_number(value))
-    found: DType | None = None
-    for dtypes in classes:
-        for dtype in dtypes:
-            if found is None or _KINDS[dtype.kind] > _KINDS[found.kind]:
-                found = dtype if found is None or dtypes is not classes[2] else _default(dtype)
-            elif dtypes is not classes[2] and dtype in dtypes and _same_class(found, dtypes):
-                found = wider(found, dtype)
+        if value is None:
+            continue
+        if is_number(value) or isinstance(value, complex):
+            place, dtype = 2, _of_number(value)
+        else:
+            place, dtype = (0 if value.rank else 1), value.dtype
+        held = met[place]
+        met[place] = dtype if held is None else wider(held, dtype)
+    found = _decided(_decided(met[0], met[1]), met[2])
     return found or FLOAT32
 
 
-def _same_class(found: DType, dtypes: Sequence[DType]) -> bool:
-    return found in dtypes
+def _decided(higher: DType | None, lower: DType | None) -> DType | None:
+    """What those of higher standing and those of lower standing meet in."""
+    if higher is None or lower is None:
+        return higher or lower
+    if _KINDS[lower.kind] <= _KINDS[higher.kind]:
+        return higher
+    if lower.kind == "complex" and higher.kind == "float":
+        return COMPLEX128 if higher == FLOAT64 else COMPLEX64
+    return lower
 
 
 def _of_number(value: Any) -> DType:
-    if isinstance(value, bool):
-        return BOOL
-    if isinstance(value, complex):
-        return COMPLEX64
-    return FLOAT32 if isinstance(value, float) else INT64
-
-
-def _default(dtype: DType) -> DType:
-    return {"float": FLOAT32, "complex": COMPLEX64}.get(dtype.kind, dtype)
+    kind = value.dtype.kind if isinstance(value, Edge) else type(value).__name__
+    return {"bool": BOOL, "float": FLOAT32, "complex": COMPLEX64}.get(kind, INT64)
 
 
 def wider(a: DType, b: DType) -> DType:
@@ -96,3 +95,42 @@ def floating(call: Call, value: Any) -> Edge:
     """A tensor as it is if it holds floats, else in float32, as torch takes roots of it."""
     edge = call.tensor(value)
     return edge if edge.dtype.kind in ("float", "complex") else ops.cast(call.b, edge, FLOAT32)
+
+
+def whole(call: Call, value: Any) -> Edge:
+    """A tensor as torch adds it up: bools and whole numbers in int64, floats as they are."""
+    edge = call.tensor(value)
+    return edge if edge.dtype.kind in ("float", "complex") else ops.cast(call.b, edge, INT64)
+
+
+def roomy(dtype: DType) -> DType:
+    """The dtype to compute in: runtimes lack arithmetic of narrow and unsigned numbers.
+
+    Casting the result back wraps around, as the narrow arithmetic does.
+    """
+    if dtype.kind == "bool" or (dtype.kind in ("int", "uint") and dtype.bits < 32):
+        return INT32
+    return INT64 if dtype.kind == "uint" else dtype
+
+
+def computed(call: Call, op_type: str, *edges: Edge) -> Edge:
+    """A broadcasting operator over tensors of one dtype, whatever that is."""
+    dtype = edges[0].dtype
+    wide = [ops.cast(call.b, edge, roomy(dtype)) for edge in edges]
+    found = wide[0]
+    for other in wide[1:]:
+        found = ops.binary(call.b, op_type, found, other)
+    return found if found.dtype == BOOL else ops.cast(call.b, found, dtype)
+
+
+def chosen(call: Call, condition: Edge, x: Edge, y: Edge) -> Edge:
+    """``x`` where the condition holds, else ``y``, broadcast; of any dtype."""
+    dtype = x.dtype
+    wide = [ops.cast(call.b, edge, roomy(dtype)) for edge in (x, y)]
+    return ops.cast(call.b, ops.where(call.b, condition, *wide), dtype)
+
+
+def truth(call: Call, value: Any) -> Edge:
+    """Whether elements are other than 0; NaN is."""
+    edge = call.tensor(value)
+    return ops.cast(call.b, edge, BOOL)

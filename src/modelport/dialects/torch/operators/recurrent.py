@@ -2,6 +2,7 @@
 
 Torch has the gates i f g o (LSTM) and r z n (GRU), rows first; ONNX i o f c and z r h. Torch has
 two biases, which ONNX takes side by side. Torch's GRU applies the reset gate after the product.
+An LSTM with a projection of its output has no operator in ONNX and becomes a Scan of cells.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.call import Call, Parameter, aten
+from modelport.dialects.torch.operators.cells import projected_layer
 from modelport.model.expression import Expression, concatenate
 
 _GATES = {"LSTM": (0, 3, 1, 2), "GRU": (1, 0, 2), "RNN": (0,)}
@@ -31,23 +33,55 @@ def lstm(
     batch_first: bool,
 ) -> list[Edge]:
     """Outputs of the last layer, and the last hidden and cell states of all."""
-    states = [call.tensor(state) for state in hx]
+    _check(dropout, train, num_layers)
     options = (has_biases, num_layers, bidirectional, batch_first)
-    return _stack(call, "LSTM", call.tensor(input), states, params, *options)
+    return _stack(call, "LSTM", None, input, hx, params, *options)
+
+
+def _one_state(op_type: str, activation: str | None) -> Any:
+    def lower(
+        call: Call,
+        input: Any,
+        hx: Any,
+        params: Sequence[Any],
+        has_biases: bool,
+        num_layers: int,
+        dropout: float,
+        train: bool,
+        bidirectional: bool,
+        batch_first: bool,
+    ) -> list[Edge]:
+        _check(dropout, train, num_layers)
+        options = (has_biases, num_layers, bidirectional, batch_first)
+        return _stack(call, op_type, activation, input, [hx], params, *options)
+
+    return lower
+
+
+aten("gru.input")(_one_state("GRU", None))
+aten("rnn_tanh.input")(_one_state("RNN", "Tanh"))
+aten("rnn_relu.input")(_one_state("RNN", "Relu"))
+
+
+def _check(dropout: float, train: bool, layers: int) -> None:
+    if dropout and train and layers > 1:
+        raise ValueError("it drops elements at random between its layers, as in training")
 
 
 def _stack(
     call: Call,
     op_type: str,
-    x: Edge,
-    states: Sequence[Edge],
+    activation: str | None,
+    input: Any,
+    hx: Sequence[Any],
     params: Sequence[Any],
     has_biases: bool,
     layers: int,
     bidirectional: bool,
     batch_first: bool,
 ) -> list[Edge]:
-    b, directions = call.b, 2 if bidirectional else 1
+    b, directions, x = call.b, 2 if bidirectional else 1, call.tensor(input)
+    states = [call.tensor(state) for state in hx]
     sequence = ops.transpose(b, x, (1, 0, 2)) if batch_first else x
     each = len(params) // (layers * directions)
     finals: list[list[Edge]] = [[] for _ in states]
@@ -55,7 +89,10 @@ def _stack(
         first = layer * directions
         weights = [params[each * (first + d) : each * (first + d + 1)] for d in range(directions)]
         begin = [ops.slice_axis(b, state, 0, first, first + directions) for state in states]
-        sequence, last = _layer(call, op_type, sequence, begin, weights, has_biases)
+        if op_type == "LSTM" and each == (5 if has_biases else 3):
+            sequence, last = projected_layer(call, sequence, begin, weights, has_biases)
+        else:
+            sequence, last = _layer(call, op_type, activation, sequence, begin, weights, has_biases)
         for found, state in zip(finals, last, strict=True):
             found.append(state)
     output = ops.transpose(b, sequence, (1, 0, 2)) if batch_first else sequence
@@ -65,6 +102,7 @@ def _stack(
 def _layer(
     call: Call,
     op_type: str,
+    activation: str | None,
     x: Edge,
     states: Sequence[Edge],
     weights: Sequence[Sequence[Any]],
@@ -72,12 +110,12 @@ def _layer(
 ) -> tuple[Edge, list[Edge]]:
     """One layer, time first: its outputs of all directions, and its last states."""
     b, directions = call.b, len(weights)
-    if not all(isinstance(item, Parameter) for group in weights for item in group):
-        raise ValueError("its weights are computed by the model")
     hidden = weights[0][1].shape[1]
-    parts = [_joined(call, op_type, weights, place) for place in (0, 1)]
+    if not isinstance(hidden, int):
+        raise ValueError("the number of its units is computed by the model")
+    parts = [_joined(call, op_type, [[group[place]] for group in weights]) for place in (0, 1)]
     if has_biases:
-        parts.append(_biases(call, op_type, weights))
+        parts.append(_joined(call, op_type, [group[2:4] for group in weights]))
     names = [b.name(x), *(b.name(part) for part in parts)]
     names += ([] if has_biases else [""]) + ["", *(b.name(state) for state in states)]
     found = b.node(
@@ -86,6 +124,7 @@ def _layer(
         1 + len(states),
         hidden_size=hidden,
         direction="bidirectional" if directions == 2 else "forward",
+        activations=[activation] * directions if activation else None,
         linear_before_reset=1 if op_type == "GRU" else None,
     )
     time, batch = x.shape[0], x.shape[1]
@@ -99,21 +138,24 @@ def _layer(
     return output, [Edge(name, x.dtype, (directions, batch, hidden)) for name in found[1:]]
 
 
-def _joined(call: Call, op_type: str, weights: Sequence[Sequence[Any]], place: int) -> Edge:
-    matrices = [_regate(group[place].expression, op_type) for group in weights]
-    data = concatenate([matrix.reshape(1, *matrix.shape) for matrix in matrices], 0)
-    return call.weight(weights[0][place], data)
-
-
-def _biases(call: Call, op_type: str, weights: Sequence[Sequence[Any]]) -> Edge:
-    rows = [
-        concatenate(
-            [_regate(group[2].expression, op_type), _regate(group[3].expression, op_type)], 0
-        )
-        for group in weights
-    ]
-    data = concatenate([row.reshape(1, *row.shape) for row in rows], 0)
-    return call.weight(weights[0][2], data)
+def _joined(call: Call, op_type: str, groups: Sequence[Sequence[Any]]) -> Edge:
+    """The weights of all directions, one under the other, their gates in ONNX's order."""
+    first = groups[0][0]
+    if all(isinstance(item, Parameter) for group in groups for item in group):
+        rows = [
+            concatenate([_regate(item.expression, op_type) for item in group], 0)
+            for group in groups
+        ]
+        return call.weight(first, concatenate([row.reshape(1, *row.shape) for row in rows], 0))
+    b = call.b
+    made = []
+    for group in groups:
+        parts: list[Edge] = []
+        for item in group:
+            gates = ops.split(b, call.tensor(item), 0, len(_GATES[op_type]))
+            parts.extend(gates[gate] for gate in _GATES[op_type])
+        made.append(ops.unsqueeze(b, ops.concat(b, parts, 0), 0))
+    return ops.concat(b, made, 0) if len(made) > 1 else made[0]
 
 
 def _regate(weight: Expression, op_type: str) -> Expression:

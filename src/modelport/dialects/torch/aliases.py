@@ -1,0 +1,165 @@
+"""Tensors that share elements: what else changes when an operator changes one of them.
+
+A view (a row of a matrix, the same elements in another shape) shares its elements with its base.
+ONNX has values only, so a change of a view is written back into its base, and every other view of
+that base is computed anew, where somebody still asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from modelport.dialects.onnx import layout, ops
+from modelport.dialects.onnx.edge import Edge
+from modelport.dialects.torch.call import Call, in_place, lowering_of, run
+from modelport.dialects.torch.permutation import order_of
+from modelport.errors import ConversionError
+from modelport.model.graph import Graph, Node
+
+_SAME = frozenset(
+    "alias contiguous detach dropout alpha_dropout feature_dropout lift_fresh positive".split()
+)
+_MOVED = frozenset(
+    "expand expand_as flatten reshape squeeze unflatten unsqueeze view view_as".split()
+)
+_PERMUTED = frozenset(
+    "adjoint mH mT moveaxis movedim numpy_T permute swapaxes swapdims t transpose".split()
+)
+_PARTS = frozenset(
+    "select slice narrow diagonal split split_with_sizes chunk tensor_split unbind".split()
+)
+
+
+class Aliases:
+    """Which values of a graph share elements, and how each is a view of its base."""
+
+    STATE: ClassVar[str] = "state of "
+
+    def __init__(self) -> None:
+        self._bases: dict[str, tuple[str, Node | None]] = {}
+
+    @classmethod
+    def state(cls, name: str) -> str:
+        """The name under which the changed value of a weight is held."""
+        return f"{cls.STATE}{name}"
+
+    def see(self, node: Node) -> None:
+        """Remember a node that gives a view."""
+        if node.op_type in _SAME | _MOVED | _PERMUTED | _PARTS and node.domain == "aten":
+            base = self.changed(node)
+            for output in node.outputs if base is not None else ():
+                self._bases[output] = (str(base), node)
+
+    def join(self, output: str, name: str) -> None:
+        """Another name for a value."""
+        self._bases[output] = (name, None)
+
+    def changed(self, node: Node) -> str | None:
+        """The name of a node's first argument."""
+        written = node.attributes["call"]
+        first = written["args"][0] if written["args"] else written["kwargs"].get("self")
+        if isinstance(first, Mapping) and "tensor" in first:
+            return node.inputs[first["tensor"]]
+        if isinstance(first, Mapping) and "parameter" in first:
+            return self.state(node.parameters[first["parameter"]])
+        return None
+
+    def change(
+        self,
+        call: Call,
+        values: dict[str, Any],
+        name: str,
+        new: Any,
+        later: set[str],
+        compute: Callable[[Node], list[Any]],
+    ) -> None:
+        """Give ``name`` a new value, its base too, and all views of that base used later."""
+        new = _like(call, call.tensor(new), call.tensor(values[name]))
+        values[name] = new
+        root = name
+        while root in self._bases:
+            base, node = self._bases[root]
+            old = call.tensor(values[base])
+            new = new if node is None else _written_back(call, node, root, old, new)
+            values[base], root = new, base
+        stale = [view for view in self._bases if view != name and self._root(view) == root]
+        wanted: set[str] = set()
+        for view in reversed(stale):
+            if view in later or view in wanted:
+                wanted |= {view, self._bases[view][0]}
+        for view in stale:
+            base, node = self._bases[view]
+            if view in wanted and node is None:
+                values[view] = values[base]
+            elif view in wanted and node is not None:
+                values.update(zip(node.outputs, compute(node), strict=False))
+
+    def _root(self, name: str) -> str:
+        while name in self._bases:
+            name = self._bases[name][0]
+        return name
+
+
+def live_nodes(graph: Graph) -> list[Node]:
+    """The nodes that something depends on, and those that change a tensor; not mere assertions."""
+    needed = {value.name for value in graph.outputs}
+    live = []
+    for node in reversed(graph.nodes):
+        if in_place(node.op_type) or any(output in needed for output in node.outputs):
+            live.append(node)
+            needed.update(node.inputs)
+    return live[::-1]
+
+
+def needed_later(graph: Graph, nodes: Sequence[Node]) -> list[set[str]]:
+    """For every node, the values that are used after it."""
+    needed = {value.name for value in graph.outputs}
+    if not any(in_place(node.op_type) for node in nodes):
+        return [needed] * len(nodes)
+    found = []
+    for node in reversed(nodes):
+        found.append(set(needed))
+        needed.update(node.inputs)
+        needed.update(Aliases.state(name) for name in node.parameters.values())
+    return found[::-1]
+
+
+def _like(call: Call, new: Edge, old: Edge) -> Edge:
+    """A new value in the dtype and shape of the tensor that takes it."""
+    new = ops.cast(call.b, new, old.dtype)
+    if new.shape == old.shape:
+        return new
+    made = call.b.emit("Expand", [new, ops.shape_of(call.b, old)], old.dtype, old.shape)
+    return Edge(made.name, old.dtype, old.shape)
+
+
+def _written_back(call: Call, node: Node, view: str, base: Edge, new: Edge) -> Edge:
+    """The base with a view's new elements in their places."""
+    written = node.attributes["call"]
+    args, kwargs = list(written["args"][1:]), dict(written["kwargs"])
+    kwargs.pop("self", None)
+    if node.op_type in _SAME:
+        return new
+    if node.op_type in ("expand", "expand_as"):
+        raise ConversionError(call.where, "it changes a tensor whose elements are repeated")
+    if node.op_type in _MOVED | _PERMUTED:
+        return _moved_back(call, node, base, new)
+    if node.op_type in ("select", "slice", "diagonal", "narrow"):
+        if any(isinstance(item, Mapping) for item in (*args, *kwargs.values())):
+            raise ConversionError(call.where, "it changes a view whose place is computed")
+        scatter = lowering_of("aten", f"{node.op_type}_scatter", "")
+        if scatter is not None:
+            (made,) = run(call, scatter, [base, new, *args], kwargs)
+            return call.tensor(made)
+    raise ConversionError(call.where, f"it changes a part that {node.op_type} gave")
+
+
+def _moved_back(call: Call, node: Node, base: Edge, new: Edge) -> Edge:
+    if node.op_type in _PERMUTED:
+        written = node.attributes["call"]
+        given = [*written["args"][1:], *(v for k, v in written["kwargs"].items() if k != "self")]
+        order = order_of(node.op_type, base.rank, given)
+        return ops.transpose(call.b, new, layout.inverse(order))
+    made = call.b.emit("Reshape", [new, ops.shape_of(call.b, base)], base.dtype, base.shape)
+    return Edge(made.name, base.dtype, base.shape)

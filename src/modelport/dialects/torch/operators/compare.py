@@ -1,0 +1,122 @@
+"""Comparisons, logic, and choices by them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelport.dialects.onnx import arithmetic, layout, ops
+from modelport.dialects.onnx.edge import Edge
+from modelport.dialects.torch.call import Call, aten
+from modelport.dialects.torch.operators.reduce import reduce_bool
+from modelport.dialects.torch.promote import (
+    chosen,
+    computed,
+    floating,
+    in_dtype,
+    roomy,
+    together,
+    truth,
+)
+from modelport.model.dtype import BOOL, INT32
+
+_COMPARISONS = {
+    **{"gt": "Greater", "greater": "Greater", "ge": "GreaterOrEqual"},
+    **{"greater_equal": "GreaterOrEqual", "lt": "Less", "less": "Less"},
+    **{"le": "LessOrEqual", "less_equal": "LessOrEqual", "eq": "Equal"},
+}
+
+
+def _compared(op_type: str) -> Any:
+    def lower(call: Call, x: Any, other: Any) -> Edge:
+        return computed(call, op_type, *together(call, x, other))
+
+    return lower
+
+
+for _name, _op_type in _COMPARISONS.items():
+    aten(_name)(_compared(_op_type))
+
+
+@aten("ne", "not_equal")
+def not_equal(call: Call, x: Any, other: Any) -> Edge:
+    """Whether two elements differ."""
+    return ops.unary(call.b, "Not", computed(call, "Equal", *together(call, x, other)))
+
+
+@aten("equal")
+def equal(call: Call, x: Any, other: Any) -> Edge:
+    """Whether two tensors hold the same elements."""
+    same = computed(call, "Equal", *together(call, x, other))
+    return reduce_bool(call, same, None, False, every=True)
+
+
+def _logical(op_type: str) -> Any:
+    def lower(call: Call, x: Any, other: Any) -> Edge:
+        pair = [truth(call, x), truth(call, other)]
+        return layout.elementwise(call.b, op_type, pair, BOOL)
+
+    return lower
+
+
+for _name in ("And", "Or", "Xor"):
+    aten(f"logical_{_name.lower()}")(_logical(_name))
+
+
+@aten("isclose")
+def is_close(
+    call: Call,
+    x: Any,
+    other: Any,
+    rtol: float = 1e-5,
+    atol: float = 1e-8,
+    equal_nan: bool = False,
+) -> Edge:
+    """Whether |x - other| ≤ atol + rtol |other|."""
+    left, right = (floating(call, edge) for edge in together(call, x, other))
+    return arithmetic.is_close(call.b, left, right, rtol, atol, equal_nan)
+
+
+@aten("allclose")
+def all_close(
+    call: Call,
+    x: Any,
+    other: Any,
+    rtol: float = 1e-5,
+    atol: float = 1e-8,
+    equal_nan: bool = False,
+) -> Edge:
+    """Whether all elements are close."""
+    close = is_close(call, x, other, rtol, atol, equal_nan)
+    return reduce_bool(call, close, None, False, every=True)
+
+
+@aten("where.self", "where.Scalar", "where.ScalarOther", "where.ScalarSelf")
+def where(call: Call, condition: Any, x: Any, other: Any) -> Edge:
+    """The first where the condition holds, else the second."""
+    left, right = together(call, x, other)
+    return chosen(call, truth(call, condition), left, right)
+
+
+@aten("masked_fill")
+def masked_fill(call: Call, x: Any, mask: Any, value: Any) -> Edge:
+    """``x`` with a number where the mask holds."""
+    edge = call.tensor(x)
+    return chosen(call, truth(call, mask), in_dtype(call, value, edge.dtype), edge)
+
+
+@aten("isin")
+def is_in(
+    call: Call,
+    elements: Any,
+    test_elements: Any,
+    assume_unique: bool = False,
+    invert: bool = False,
+) -> Edge:
+    """Whether each element is one of the others."""
+    b = call.b
+    left, right = together(call, elements, test_elements)
+    wide = ops.cast(b, ops.unsqueeze(b, left, left.rank), roomy(left.dtype))
+    among = ops.reshape(b, ops.cast(b, right, roomy(left.dtype)), [-1])
+    same = ops.cast(b, ops.binary(b, "Equal", wide, among), INT32)
+    found = ops.binary(b, "Greater", ops.reduce(b, "ReduceSum", same, [-1]), 0)
+    return ops.unary(b, "Not", found) if invert else found
