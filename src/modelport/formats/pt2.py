@@ -3,7 +3,7 @@
 Written by ``torch.export.save``. Since torch 2.8 a zip with one folder: ``archive_format``,
 ``models/<name>.json``, ``data/weights/*`` and their table. Before, a zip without a folder:
 ``serialized_exported_program.json`` and state dicts in zips of their own. Specification:
-https://docs.pytorch.org/docs/stable/export/pt2_archive.html. Holds architecture, weights and
+https://pytorch.org/docs/stable/export/pt2_archive.html. Holds architecture, weights and
 signature.
 """
 
@@ -185,7 +185,7 @@ FORMAT = Format(
     title="PyTorch exported program",
     framework="PyTorch",
     status="alive",
-    specification="https://docs.pytorch.org/docs/stable/export/pt2_archive.html",
+    specification="https://pytorch.org/docs/stable/export/pt2_archive.html",
     extensions=(".pt2",),
     holds=dict.fromkeys(Component, Holds.NEVER)
     | {

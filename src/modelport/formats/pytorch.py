@@ -2,7 +2,7 @@
 
 Members, under one folder: ``data.pkl`` (the object, protocol 2; tensors refer to storages by
 persistent ids), ``data/<n>`` (the bytes of storage n), ``version``, ``byteorder``. Specification:
-https://docs.pytorch.org/docs/stable/notes/serialization.html. Holds whatever the user saved:
+https://pytorch.org/docs/stable/notes/serialization.html. Holds whatever the user saved:
 weights under their names (a state_dict), an optimizer's state, whole modules without their code.
 """
 
@@ -66,7 +66,7 @@ FORMAT = Format(
     title=TITLE,
     framework="PyTorch",
     status="alive",
-    specification="https://docs.pytorch.org/docs/stable/notes/serialization.html",
+    specification="https://pytorch.org/docs/stable/notes/serialization.html",
     extensions=(".pt", ".pth", ".bin", ".ckpt"),
     holds=HOLDS,
     samples=proofs("pytorch/checkpoint.pt", "pytorch/module.pt"),

@@ -2,7 +2,7 @@
 
 Written by ``torch.jit.save``. Members under one folder: ``data.pkl`` (the module's attributes),
 ``constants.pkl``, ``code/__torch__/**.py`` (a typed subset of Python), storages in ``data/``.
-Specification: https://github.com/pytorch/pytorch/blob/main/torch/csrc/jit/docs/serialization.md.
+Specification: https://pytorch.org/docs/stable/jit.html.
 Holds architecture, weights, and what was attached to the module.
 """
 
@@ -57,9 +57,7 @@ FORMAT = Format(
     title="TorchScript archive",
     framework="PyTorch",
     status="alive",
-    specification=(
-        "https://github.com/pytorch/pytorch/blob/main/torch/csrc/jit/docs/serialization.md"
-    ),
+    specification="https://pytorch.org/docs/stable/jit.html",
     extensions=(".pt", ".ts"),
     holds=dict.fromkeys(Component, Holds.NEVER)
     | {
