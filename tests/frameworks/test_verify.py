@@ -60,3 +60,25 @@ def test_another_layout_is_no_difference(tmp_path: Path) -> None:
     model.save(tmp_path / "c.keras")
     agreement = modelport.verify(tmp_path / "c.keras", tmp_path / "b.onnx")
     assert agreement.first_difference == "second"
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_a_coarse_dtype_has_its_tolerance_and_wrong_weights_do_not_pass(
+    policy: str, tmp_path: Path
+) -> None:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Dense(8, dtype=policy, name=f"d{i}") for i in range(3)]
+    model = keras.Sequential([keras.Input((8,)), *layers])
+    model.save(tmp_path / "a.keras")
+    report = modelport.convert(tmp_path / "a.keras", tmp_path / "b.onnx")
+    assert report.verification["status"] == "agreed", report.verification["reason"]
+    assert policy.removeprefix("mixed_") in report.verification["tolerance_reason"]
+    first, second = layers[0].get_weights(), layers[1].get_weights()
+    layers[0].set_weights(second)
+    layers[1].set_weights(first)
+    model.save(tmp_path / "c.keras")
+    agreement = modelport.verify(tmp_path / "c.keras", tmp_path / "b.onnx")
+    assert agreement.status == "disagreed"
+    assert agreement.weights_exact is not True
