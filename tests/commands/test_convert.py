@@ -79,7 +79,7 @@ def test_an_ending_tells_the_format() -> None:
     assert target_format(Path("a.weights.h5"), None, model).name == "keras-weights-h5"
     assert target_format(Path("a.bin"), "npz", model).name == "npz"
     with pytest.raises(WrongUsage, match="ending"):
-        target_format(Path("a.bin"), None, model)
+        target_format(Path("a.model"), None, model)
 
 
 def test_weights_alone_become_no_model(tmp_path: Path) -> None:

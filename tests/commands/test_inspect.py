@@ -24,7 +24,7 @@ from modelport.model.dtype import DTYPES
 KEYS = [
     "schema", "path", "bytes", "format", "producer", "verdict", "components", "evidence",
     "architecture", "weights", "loss", "metrics", "optimizer", "optimizer_state",
-    "hyperparameters", "signature", "training_data", "metadata",
+    "hyperparameters", "signature", "training_data", "metadata", "python_objects",
 ]  # fmt: skip
 
 

@@ -95,7 +95,8 @@ def modern_layer(
 
 def _own_name(class_name: str, module: Any, registered_name: Any) -> str:
     """A name that no layer of Keras has, for a class of somebody's own that borrows one."""
-    if class_name not in DEFAULTS and class_name not in AS_STATED:
+    taken = class_name in DEFAULTS or class_name in AS_STATED
+    if not taken and class_name not in applications.MODULES:
         return class_name
     if isinstance(registered_name, str) and registered_name != class_name:
         return registered_name

@@ -51,11 +51,14 @@ def storage_type(reference: Any) -> DType | None:
     """The dtype of a storage class (``torch.FloatStorage``); None for an untyped one.
 
     Raises:
-        KeyError: no class of storages.
+        MalformedFile: no class of storages.
     """
     word = canonical(reference).rsplit(".", 1)[-1].removesuffix("Storage").removesuffix("Tensor")
     if word in ("Untyped", "_Untyped", "Typed", "_Typed", ""):
         return None
+    if word not in ELEMENTS:
+        found = f"{reference} at byte {reference.offset:,}"
+        raise MalformedFile("pickle", expected="a class of storages of torch", found=found[:100])
     return DTYPES[ELEMENTS[word]]
 
 
