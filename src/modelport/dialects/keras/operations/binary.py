@@ -17,8 +17,7 @@ from modelport.dialects.keras.operations.operands import (
 )
 from modelport.dialects.keras.operations.registry import Single, operation
 from modelport.dialects.keras.operations.unary import is_nan
-from modelport.dialects.onnx import layout, ops
-from modelport.dialects.onnx.demands import broadcast
+from modelport.dialects.onnx import arithmetic, layout, ops
 from modelport.dialects.onnx.edge import Edge
 from modelport.model.dtype import BOOL, INT32
 
@@ -69,35 +68,19 @@ def divide_no_nan(layer: Layer, x1: Operand, x2: Operand) -> Edge:
 @operation("FloorDivide")
 def floor_divide(layer: Layer, x1: Operand, x2: Operand) -> Edge:
     """The quotient, rounded down."""
-    b = layer.b
-    x, y = _numbers(layer, x1, x2)
-    if x.dtype.kind == "float":
-        return ops.unary(b, "Floor", ops.divide(b, x, y))
-    # ONNX rounds whole quotients towards 0; without the remainder nothing is left to round.
-    return ops.divide(b, ops.subtract(b, x, ops.binary(b, "Mod", x, y)), y)
+    return arithmetic.floor_divide(layer.b, *_numbers(layer, x1, x2))
 
 
 @operation("Mod")
 def modulo(layer: Layer, x1: Operand, x2: Operand) -> Edge:
     """The remainder, with the sign of the divisor."""
-    b = layer.b
-    x, y = _numbers(layer, x1, x2)
-    if x.dtype.kind != "float":
-        return ops.binary(b, "Mod", x, y)
-    rest = _float_mod(layer, x, y)
-    other = ops.binary(b, "Less", ops.multiply(b, rest, y), 0)
-    return ops.where(b, other, ops.add(b, rest, y), rest)
+    return arithmetic.modulo(layer.b, *_numbers(layer, x1, x2))
 
 
 @operation("Fmod")
 def fmod(layer: Layer, x1: Operand, x2: Operand) -> Edge:
     """The remainder, with the sign of the dividend."""
-    return _float_mod(layer, *_numbers(layer, x1, x2))
-
-
-def _float_mod(layer: Layer, x: Edge, y: Edge) -> Edge:
-    shape = broadcast([x.shape, y.shape])
-    return layer.b.emit("Mod", [x, y], x.dtype, shape, fmod=1)
+    return arithmetic.remainder(layer.b, *_numbers(layer, x1, x2))
 
 
 def _extreme_number(op_type: str) -> Single:
@@ -262,21 +245,8 @@ def is_close(
     equal_nan: bool = False,
 ) -> Edge:
     """Whether |x - y| ≤ atol + rtol |y|; infinities are close to themselves."""
-    b = layer.b
     x, y = together(layer, x1, x2, least=float)
-    bound = ops.add(b, ops.multiply(b, ops.unary(b, "Abs", y), rtol), atol)
-    distance = ops.unary(b, "Abs", ops.subtract(b, x, y))
-    near = ops.binary(b, "And", ops.binary(b, "LessOrEqual", distance, bound), _finite(layer, y))
-    close = ops.binary(b, "Or", near, ops.binary(b, "Equal", x, y))
-    if equal_nan:
-        both = ops.binary(b, "And", is_nan(layer, x), is_nan(layer, y))
-        close = ops.binary(b, "Or", close, both)
-    return close
-
-
-def _finite(layer: Layer, x: Edge) -> Edge:
-    infinite = ops.unary(layer.b, "IsInf", x, dtype=BOOL)
-    return ops.unary(layer.b, "Not", infinite)
+    return arithmetic.is_close(layer.b, x, y, rtol, atol, equal_nan)
 
 
 @operation("AllClose")

@@ -9,30 +9,16 @@ import numpy as np
 from modelport.dialects.keras.layer import Layer
 from modelport.dialects.keras.operations.operands import Operand, axes_of, bounded, tensor
 from modelport.dialects.keras.operations.registry import operation
-from modelport.dialects.onnx import ops
+from modelport.dialects.onnx import arithmetic, ops
 from modelport.dialects.onnx.edge import Edge
-from modelport.model.dtype import BOOL, INT32, INT64
-
-
-def ordered(
-    layer: Layer, x: Edge, axis: int, largest: bool, count: int | Edge | None = None
-) -> list[Edge]:
-    """The elements along an axis in order (the first ``count``), and where they were (int64)."""
-    b = layer.b
-    size = ops.extent(b, x, axis) if count is None else count
-    shape = list(x.shape)
-    if count is not None:
-        shape[axis] = count if isinstance(count, int) else None
-    inputs = [b.name(x), b.name(ops.vector(b, [size]))]
-    names = b.node("TopK", inputs, 2, axis=axis, largest=int(largest), sorted=1)
-    return [Edge(names[0], x.dtype, tuple(shape)), Edge(names[1], INT64, tuple(shape))]
+from modelport.model.dtype import INT32, INT64
 
 
 @operation("Sort")
 def sort(layer: Layer, x: Operand, axis: Any = -1) -> Edge:
     """The elements along an axis from small to large."""
     edge = tensor(layer, x)
-    return ordered(layer, edge, axes_of(axis, edge.rank)[0], False)[0]
+    return arithmetic.ordered(layer.b, edge, axes_of(axis, edge.rank)[0], False)[0]
 
 
 @operation("Argsort")
@@ -41,7 +27,7 @@ def argsort(layer: Layer, x: Operand, axis: Any = -1) -> Edge:
     edge = tensor(layer, x)
     if axis is None:
         edge, axis = ops.reshape(layer.b, edge, [-1]), 0
-    places = ordered(layer, edge, axes_of(axis, edge.rank)[0], False)[1]
+    places = arithmetic.ordered(layer.b, edge, axes_of(axis, edge.rank)[0], False)[1]
     return ops.cast(layer.b, places, INT32)
 
 
@@ -49,7 +35,7 @@ def argsort(layer: Layer, x: Operand, axis: Any = -1) -> Edge:
 def top_k(layer: Layer, x: Operand, k: int, sorted: bool = True) -> list[Edge]:
     """The largest elements along the last axis, and where they are."""
     edge = tensor(layer, x)
-    values, places = ordered(layer, edge, edge.rank - 1, True, k)
+    values, places = arithmetic.ordered(layer.b, edge, edge.rank - 1, True, k)
     return [values, ops.cast(layer.b, places, INT32)]
 
 
@@ -99,20 +85,13 @@ def is_in(
 @operation("Tril")
 def lower_triangle(layer: Layer, x: Operand, k: int = 0) -> Edge:
     """The last two axes with zeros above a diagonal."""
-    return _triangle(layer, x, k, 0)
+    return arithmetic.triangle(layer.b, tensor(layer, x), k, 0)
 
 
 @operation("Triu")
 def upper_triangle(layer: Layer, x: Operand, k: int = 0) -> Edge:
     """The last two axes with zeros below a diagonal."""
-    return _triangle(layer, x, k, 1)
-
-
-def _triangle(layer: Layer, x: Operand, k: int, upper: int) -> Edge:
-    b, edge = layer.b, tensor(layer, x)
-    given = edge if edge.dtype != BOOL else ops.cast(b, edge, INT32)
-    made = b.emit("Trilu", [given, b.constant(k, INT64)], given.dtype, edge.shape, upper=upper)
-    return ops.cast(b, made, edge.dtype)
+    return arithmetic.triangle(layer.b, tensor(layer, x), k, 1)
 
 
 @operation("Diagonal")

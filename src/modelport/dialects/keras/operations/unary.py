@@ -11,7 +11,7 @@ import numpy as np
 from modelport.dialects.keras.layer import Layer
 from modelport.dialects.keras.operations.operands import Operand, boolean, floating, tensor
 from modelport.dialects.keras.operations.registry import Single, operation
-from modelport.dialects.onnx import ops
+from modelport.dialects.onnx import arithmetic, ops
 from modelport.dialects.onnx.edge import Edge
 from modelport.model.dtype import BOOL, INT32, DType, dtype
 
@@ -99,8 +99,7 @@ def square(layer: Layer, x: Operand) -> Edge:
 @operation("Rsqrt")
 def rsqrt(layer: Layer, x: Operand) -> Edge:
     """1 / √x."""
-    root = ops.unary(layer.b, "Sqrt", floating(layer, x))
-    return ops.unary(layer.b, "Reciprocal", root)
+    return arithmetic.rsqrt(layer.b, floating(layer, x))
 
 
 @operation("Cbrt")
@@ -114,15 +113,13 @@ def cube_root(layer: Layer, x: Operand) -> Edge:
 @operation("Exp2")
 def exp2(layer: Layer, x: Operand) -> Edge:
     """2 to the power of x."""
-    return ops.unary(layer.b, "Exp", ops.multiply(layer.b, floating(layer, x), math.log(2)))
+    return arithmetic.exp2(layer.b, floating(layer, x))
 
 
 @operation("Expm1")
 def expm1(layer: Layer, x: Operand) -> Edge:
-    """exp(x) - 1, without cancellation below 0 (Elu is that function there)."""
-    b, edge = layer.b, floating(layer, x)
-    above = ops.subtract(b, ops.unary(b, "Exp", edge), 1)
-    return ops.where(b, ops.binary(b, "Greater", edge, 0), above, ops.unary(b, "Elu", edge))
+    """exp(x) - 1, without cancellation below 0."""
+    return arithmetic.expm1(layer.b, floating(layer, x))
 
 
 @operation("Log1p")
@@ -133,9 +130,7 @@ def log1p(layer: Layer, x: Operand) -> Edge:
 
 def _logarithm(base: float) -> Single:
     def apply(layer: Layer, x: Operand) -> Edge:
-        return ops.multiply(
-            layer.b, ops.unary(layer.b, "Log", floating(layer, x)), 1 / math.log(base)
-        )
+        return arithmetic.logarithm(layer.b, floating(layer, x), base)
 
     return apply
 
@@ -158,12 +153,7 @@ operation("Rad2deg")(_scaled(180 / math.pi))
 @operation("Sinc")
 def sinc(layer: Layer, x: Operand) -> Edge:
     """sin(πx) / πx, 1 at 0."""
-    b = layer.b
-    angle = ops.multiply(b, floating(layer, x), math.pi)
-    nought = ops.binary(b, "Equal", angle, 0)
-    one = b.constant(1, angle.dtype)
-    safe = ops.where(b, nought, one, angle)
-    return ops.where(b, nought, one, ops.divide(b, ops.unary(b, "Sin", safe), safe))
+    return arithmetic.sinc(layer.b, floating(layer, x))
 
 
 @operation("Round")
@@ -186,8 +176,7 @@ def truncated(layer: Layer, x: Operand) -> Edge:
     b, edge = layer.b, tensor(layer, x)
     if edge.dtype.kind != "float":
         return ops.cast(b, edge, INT32) if edge.dtype == BOOL else edge
-    below = ops.binary(b, "Less", edge, 0)
-    return ops.where(b, below, ops.unary(b, "Ceil", edge), ops.unary(b, "Floor", edge))
+    return arithmetic.trunc(b, edge)
 
 
 @operation("Erfc")
@@ -211,38 +200,31 @@ def angle(layer: Layer, x: Operand) -> Edge:
 @operation("Isnan")
 def is_nan(layer: Layer, x: Operand) -> Edge:
     """Whether an element is not a number."""
-    return _asked(layer, x, "IsNaN")
+    return arithmetic.is_nan(layer.b, floating(layer, x))
 
 
 @operation("Isinf")
 def is_infinite(layer: Layer, x: Operand) -> Edge:
     """Whether an element is infinite."""
-    return _asked(layer, x, "IsInf")
+    return arithmetic.is_infinite(layer.b, floating(layer, x))
 
 
 @operation("Isposinf")
 def is_plus_infinite(layer: Layer, x: Operand) -> Edge:
     """Whether an element is +∞."""
-    return _asked(layer, x, "IsInf", detect_negative=0)
+    return arithmetic.is_infinite(layer.b, floating(layer, x), minus=False)
 
 
 @operation("Isneginf")
 def is_minus_infinite(layer: Layer, x: Operand) -> Edge:
     """Whether an element is -∞."""
-    return _asked(layer, x, "IsInf", detect_positive=0)
-
-
-def _asked(layer: Layer, x: Operand, op_type: str, **given: Any) -> Edge:
-    edge = floating(layer, x)
-    return ops.unary(layer.b, op_type, edge, dtype=BOOL, **given)
+    return arithmetic.is_infinite(layer.b, floating(layer, x), plus=False)
 
 
 @operation("Isfinite")
 def is_finite(layer: Layer, x: Operand) -> Edge:
     """Whether an element is a number and finite."""
-    b = layer.b
-    neither = ops.binary(b, "Or", is_nan(layer, x), is_infinite(layer, x))
-    return ops.unary(b, "Not", neither)
+    return arithmetic.is_finite(layer.b, floating(layer, x))
 
 
 @operation("Isreal")
@@ -254,9 +236,7 @@ def is_real(layer: Layer, x: Operand) -> Edge:
 @operation("Signbit")
 def sign_bit(layer: Layer, x: Operand) -> Edge:
     """Whether an element is below 0, or is -0."""
-    b, edge = layer.b, floating(layer, x)
-    inverse = ops.unary(b, "Reciprocal", edge)
-    return ops.binary(b, "Or", ops.binary(b, "Less", edge, 0), ops.binary(b, "Less", inverse, 0))
+    return arithmetic.sign_bit(layer.b, floating(layer, x))
 
 
 @operation("LogicalNot")
@@ -291,15 +271,10 @@ def nan_to_num(
     layer: Layer, x: Operand, nan: float = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Edge:
     """Numbers in place of NaN and the infinities (the dtype's largest unless given)."""
-    b, edge = layer.b, tensor(layer, x)
+    edge = tensor(layer, x)
     if edge.dtype.kind != "float":
         return edge
-    largest = float(np.finfo(edge.dtype.numpy).max) if edge.dtype.name != "bfloat16" else 3.38e38
-    high = largest if posinf is None else posinf
-    low = -largest if neginf is None else neginf
-    edge = ops.where(b, is_nan(layer, edge), b.constant(nan, edge.dtype), edge)
-    edge = ops.where(b, is_plus_infinite(layer, edge), b.constant(high, edge.dtype), edge)
-    return ops.where(b, is_minus_infinite(layer, edge), b.constant(low, edge.dtype), edge)
+    return arithmetic.nan_to_num(layer.b, edge, nan, posinf, neginf)
 
 
 @operation("Cast")

@@ -7,10 +7,10 @@ from typing import Any
 from modelport.dialects.keras.layer import Layer
 from modelport.dialects.keras.operations.index import hot
 from modelport.dialects.keras.operations.operands import Operand, axes_of, tensor
-from modelport.dialects.keras.operations.order import ordered
 from modelport.dialects.keras.operations.unary import named
 from modelport.dialects.keras.tf_calls.functions import function
 from modelport.dialects.onnx import ops
+from modelport.dialects.onnx.arithmetic import ordered
 from modelport.dialects.onnx.edge import Edge
 from modelport.model.dtype import BOOL, FLOAT32, INT32, INT64
 
@@ -82,7 +82,7 @@ def sort(layer: Layer, values: Operand, axis: Any = -1, direction: str = "ASCEND
     """The elements along an axis in order."""
     edge = tensor(layer, values)
     down = str(direction).upper() == "DESCENDING"
-    return ordered(layer, edge, axes_of(axis, edge.rank)[0], down)[0]
+    return ordered(layer.b, edge, axes_of(axis, edge.rank)[0], down)[0]
 
 
 @function("argsort")
@@ -96,7 +96,7 @@ def argsort(
     """Where the elements along an axis are, in order."""
     edge = tensor(layer, values)
     down = str(direction).upper() == "DESCENDING"
-    places = ordered(layer, edge, axes_of(axis, edge.rank)[0], down)[1]
+    places = ordered(layer.b, edge, axes_of(axis, edge.rank)[0], down)[1]
     return ops.cast(layer.b, places, INT32)
 
 
