@@ -117,19 +117,23 @@ def verdict(verification: dict[str, Any]) -> str:
                 "", _far(verification), 2
             )
     else:
-        proved = {True: "weights proved, not run", False: "weights not the same, not run"}
+        proved = {True: "weights proved, not run", False: "weights not all the same, not run"}
         word = proved.get(exact, "not verified") if status == "weights-only" else "not verified"
         line = f"  {click.style(word, fg='yellow', bold=True)}"
     if verification["reason"]:
         line += "\n" + text.wrap("", verification["reason"], 2)
     if exact is not None:
-        words = (
-            "every weight is bit-equal, at most rearranged" if exact else "weights are not exact"
-        )
-        line += f"\n  {words}"
+        line += f"\n  {_exactness(exact, len(verification['unused_source_tensors']))}"
     if verification["first_difference"]:
         line += f"\n  first layer that differs: {text.clean(verification['first_difference'])}"
     return line
+
+
+def _exactness(exact: bool, left_over: int) -> str:
+    if exact:
+        return "every weight is bit-equal, at most rearranged"
+    rest = f": the source has {text.counted(left_over, 'tensor')} more" if left_over else ""
+    return f"weights are not exact{rest}"
 
 
 def _far(verification: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from modelport.errors import LimitExceeded, MalformedFile, ModelportError
 from modelport.formats.candidate import Candidate
 from modelport.formats.table import by_name, identify
 from modelport.model.component import Component
-from modelport.model.model import Finding, Level, Model, strongest
+from modelport.model.model import Level, Model, strongest
 from modelport.wire.source import FileSource
 
 SCHEMA = "modelport.inspect/1"
@@ -76,7 +76,7 @@ def describe(model: Model, *, tensors: bool = False) -> dict[str, Any]:
 def unreadable(path: str | os.PathLike[str], error: ModelportError) -> dict[str, Any]:
     """What can be said of a file that does not open: the same keys, the verdict, the finding."""
     broken = isinstance(error, MalformedFile | LimitExceeded)
-    findings = [_finding(found) for found in error.findings]
+    findings = [plain.finding(found) for found in error.findings]
     if broken and all(found["what"] != str(error) for found in findings):
         findings.append({"level": "malformed", "what": str(error), "where": str(path)})
     level = strongest(error.findings) if error.findings else Level.MALFORMED if broken else None
@@ -121,17 +121,8 @@ def _format(name: str, version: str | None) -> dict[str, Any]:
 
 
 def _verdict(model: Model) -> dict[str, Any]:
-    findings = [_finding(found) for found in model.findings]
+    findings = [plain.finding(found) for found in model.findings]
     return {"level": str(model.level), "findings": findings}
-
-
-def _finding(found: Finding) -> dict[str, str]:
-    return {
-        "rule": found.rule,
-        "level": str(found.level),
-        "what": found.what,
-        "where": found.where,
-    }
 
 
 def _architecture(

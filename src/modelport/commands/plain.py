@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelport.model.graph import Shape, Value, type_name
+from modelport.model.model import Finding
 from modelport.model.tensor import Tensor
 
 
@@ -48,4 +49,14 @@ def tensor(described: Tensor) -> dict[str, Any]:
         "dtype": described.dtype.name,
         "shape": list(described.shape),
         "bytes": described.nbytes,
+    }
+
+
+def finding(found: Finding) -> dict[str, str]:
+    """A finding: its rule, its level, what it is and where."""
+    return {
+        "rule": found.rule,
+        "level": str(found.level),
+        "what": found.what,
+        "where": found.where,
     }

@@ -10,6 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
+from modelport.commands import plain
 from modelport.commands.open import open_model
 from modelport.errors import (
     LimitExceeded,
@@ -85,7 +86,7 @@ def scan_file(path: str, *, sha256: bool = True) -> dict[str, Any]:
     return described | {
         "format": model.format,
         "level": str(model.level),
-        "findings": [_plain(finding) for finding in findings],
+        "findings": [plain.finding(finding) for finding in findings],
     }
 
 
@@ -108,7 +109,7 @@ def _of_error(error: ModelportError) -> dict[str, Any]:
     told = {"type": type(error).__name__, "message": str(error)}
     return {
         "level": str(level) if level else None,
-        "findings": [_plain(finding) for finding in findings],
+        "findings": [plain.finding(finding) for finding in findings],
         "error": told,
     }
 
@@ -130,16 +131,7 @@ def _failed(path: str, why: str) -> dict[str, Any]:
         "sha256": None,
         "format": None,
         "level": str(Level.MALFORMED),
-        "findings": [_plain(finding)],
-    }
-
-
-def _plain(finding: Finding) -> dict[str, str]:
-    return {
-        "rule": finding.rule,
-        "level": str(finding.level),
-        "what": finding.what,
-        "where": finding.where,
+        "findings": [plain.finding(finding)],
     }
 
 

@@ -15,12 +15,11 @@ from modelport.errors import MalformedFile
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.shared.pickle.judge import judge
-from modelport.formats.shared.pickle.objects import Objects
 from modelport.formats.shared.torch.contents import HOLDS, Contents, proofs
 from modelport.formats.shared.torch.module import is_class, source_text
 from modelport.formats.shared.torch.rewrite import SOURCE_CODE, encoded, keep_object
 from modelport.formats.shared.torch.storage import LEGACY_HEAD, Storage
-from modelport.formats.shared.torch.tensors import Tensors, storage_type
+from modelport.formats.shared.torch.tensors import objects_of, storage_type
 from modelport.model.model import Finding, Level, Model
 from modelport.model.report import Report
 from modelport.wire.pickle import PersistentId, Program, Reference, interpret
@@ -61,9 +60,7 @@ def read(candidate: Candidate) -> Model:
     if version.value != _VERSION:
         raise _broken(source, version, f"protocol version {_VERSION}", repr(version.value)[:40])
     storages = StreamStorages(source, programs)
-    tensors = Tensors(source.name)
-    objects = Objects(tensors.builders, storages.find)
-    tensors.objects = objects
+    objects = objects_of(source.name, storages.find)
     keep_object(model, saved.value, objects)
     _keep_sources(model, saved)
     Contents(model, objects).read(saved.value)

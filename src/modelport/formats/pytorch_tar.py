@@ -17,10 +17,9 @@ from modelport.errors import MalformedFile
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.shared.pickle.judge import judge
-from modelport.formats.shared.pickle.objects import Objects
 from modelport.formats.shared.torch.contents import HOLDS, Contents, proofs
 from modelport.formats.shared.torch.storage import Storage, view
-from modelport.formats.shared.torch.tensors import Array, Tensors, storage_type
+from modelport.formats.shared.torch.tensors import Array, objects_of, storage_type
 from modelport.model.model import Model
 from modelport.wire.pickle import PersistentId, Program, Reference, interpret
 from modelport.wire.source import ByteSource
@@ -56,10 +55,7 @@ def read(candidate: Candidate) -> Model:
             return storages[key]
         return persistent
 
-    tensors = Tensors(source.name)
-    objects = Objects(tensors.builders, outside)
-    tensors.objects = objects
-    Contents(model, objects).read(saved.value)
+    Contents(model, objects_of(source.name, outside)).read(saved.value)
     model.producer.name = "PyTorch"
     version = facts.value.get("protocol_version") if isinstance(facts.value, Mapping) else None
     model.format_version = None if version is None else str(version)
@@ -146,7 +142,7 @@ def _tensors(
         numbers = [_number(source, at + 8 * place, 8, swapped) for place in range(2 * axes + 1)]
         at += 8 * len(numbers)
         size, stride = tuple(numbers[:axes]), tuple(numbers[axes : 2 * axes])
-        found[key] = Array(view(storage, storage.dtype, numbers[-1], size, stride), storage)
+        found[key] = Array(view(storage, storage.dtype, numbers[-1], size, stride))
     return found
 
 

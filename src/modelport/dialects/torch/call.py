@@ -96,8 +96,6 @@ class Parameter:
 
 
 Value: TypeAlias = Edge | Parameter
-Number: TypeAlias = int | float | bool | Edge
-Argument: TypeAlias = Any
 Lower: TypeAlias = Callable[..., Any]
 
 _LOWERINGS: dict[str, Lower] = {}

@@ -10,7 +10,7 @@ from modelport.formats.shared.pickle.objects import Objects
 from modelport.formats.shared.pickle.streams import begins, judge_member, read_streams
 from modelport.formats.shared.torch.encode import Encoded
 from modelport.formats.shared.torch.storage import Storage
-from modelport.formats.shared.torch.tensors import Tensors, storage_type
+from modelport.formats.shared.torch.tensors import objects_of, storage_type
 from modelport.model.model import Model
 from modelport.wire.pickle import PersistentId, Reference
 from modelport.wire.pickle.write import write
@@ -51,10 +51,7 @@ def read_object(
     source = archive.open(f"{folder}{member}")
     program = read_streams(source, model.findings, member, own=own)[0]
     storages = ZipStorages(archive, folder, data)
-    tensors = Tensors(source.name)
-    objects = Objects(tensors.builders, storages.find)
-    tensors.objects = objects
-    return program.value, objects
+    return program.value, objects_of(source.name, storages.find)
 
 
 def write_object(path: Path, folder: str, encoded: Encoded) -> None:

@@ -90,10 +90,9 @@ class Contents:
 
     def _tensor(self, name: str, array: Array) -> None:
         tensor = Tensor(name, array.data)
-        if "quantizer" in array.extra:
-            tensor.metadata["quantizer"] = str(plain(array.extra["quantizer"], self.objects))
+        if array.quantizer is not None:
+            tensor.metadata["quantizer"] = str(plain(array.quantizer, self.objects))
         self.model.graph.tensors[name] = tensor
-        self.model.extras.setdefault("arrays", {})[name] = array
 
     def _optimizer(self, key: str, mapping: Mapping[str, Any]) -> None:
         if self.model.optimizer_state is not None:  # a second one, as GANs have

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from modelport.errors import MalformedFile
@@ -33,18 +33,10 @@ _DTYPES = {
 
 @dataclass(slots=True)
 class Array:
-    """A tensor of torch: its values, and what torch keeps beside them.
-
-    ``storage`` is what it is a view of: tensors with the same one share memory. ``parameter``
-    tells an ``nn.Parameter`` from a plain tensor. ``extra`` are scale and zero point of quantised
-    values, the layout and shape of sparse ones.
-    """
+    """A tensor of torch: its values, and for quantised ones scheme, scale and zero point."""
 
     data: TensorData
-    storage: Storage | None = None
-    requires_grad: bool = False
-    parameter: bool = False
-    extra: dict[str, Any] = field(default_factory=dict)
+    quantizer: tuple[Any, ...] | None = None
 
 
 def storage_type(reference: Any) -> DType | None:
@@ -113,15 +105,12 @@ class Tensors:
             return stub
         made = self._view(stub, storage, storage.dtype, [*rest[:3], *rest[4:]])
         if isinstance(made, Array) and isinstance(rest[3], tuple):
-            made.extra["quantizer"] = rest[3]
+            made.quantizer = rest[3]
         return made
 
     def _parameter(self, stub: Stub) -> Any:
         made = self.objects.build(stub.args[0]) if stub.args else stub
-        if not isinstance(made, Array):
-            return stub
-        wanted = stub.args[1] if len(stub.args) > 1 else True
-        return Array(made.data, made.storage, wanted is True, True, made.extra)
+        return made if isinstance(made, Array) else stub
 
     def _subclass(self, stub: Stub) -> Any:
         """``(function, type, arguments, state)``: the function's tensor, of another class."""
@@ -138,8 +127,7 @@ class Tensors:
             if isinstance(state, tuple) and state:
                 made = self.objects.build(state[0])
                 if isinstance(made, Array):
-                    wanted = len(state) > 1 and state[1] is True
-                    return Array(made.data, made.storage, wanted, True)
+                    return made
         return stub
 
     def _old_tensor(self, stub: Stub) -> Any:
@@ -164,8 +152,7 @@ class Tensors:
                 expected="whole numbers for offset, size and stride of a tensor",
                 found="something else",
             )
-        grad = len(rest) > 3 and rest[3] is True
-        return Array(view(storage, dtype, offset, size, stride), storage, grad)
+        return Array(view(storage, dtype, offset, size, stride))
 
     def _extents(self, value: Any) -> tuple[int, ...] | None:
         value = self.objects.build(value)
@@ -174,15 +161,8 @@ class Tensors:
         return tuple(value) if all(type(extent) is int for extent in value) else None
 
 
-def no_outside(name: str) -> Any:
-    """For streams that may not refer to anything outside: refuses every persistent id."""
-
-    def refuse(persistent: PersistentId) -> Any:
-        raise MalformedFile(
-            name,
-            offset=persistent.offset,
-            expected="a pickle that is complete in itself",
-            found="an object outside the stream",
-        )
-
-    return refuse
+def objects_of(name: str, outside: Callable[[PersistentId], Any]) -> Objects:
+    """What builds the values of one file of torch; ``outside`` finds storages by their ids."""
+    tensors = Tensors(name)
+    tensors.objects = Objects(tensors.builders, outside)
+    return tensors.objects
