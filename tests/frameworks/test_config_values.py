@@ -203,3 +203,17 @@ def test_a_layer_of_somebody_else_under_such_a_name_stays_foreign(tmp_path: Path
     model.save(tmp_path / "source.h5")
     report = convert(tmp_path / "source.h5", tmp_path / "a.keras")
     assert any(change.kind is Kind.FOREIGN for change in report)
+
+
+@pytest.mark.parametrize("short", ["mse", "mae", "mape", "msle", "bce"])
+def test_short_names_of_losses_load_from_hdf5(short: str, tmp_path: Path) -> None:
+    model = inner(lambda x: kl.Dense(2, activation="sigmoid")(x))
+    model.compile("sgd", short, metrics=[short])
+    x = np.random.default_rng(0).random((4, *model.input_shape[1:]), "float32")
+    y = np.random.default_rng(1).random((4, *model.output_shape[1:]), "float32")
+    wanted = model.evaluate(x, y, verbose=0)
+    model.save(tmp_path / "a.keras")
+    report = convert(tmp_path / "a.keras", tmp_path / "a.h5")
+    assert any(change.where == short for change in report)
+    loaded = keras.saving.load_model(tmp_path / "a.h5")
+    assert np.allclose(loaded.evaluate(x, y, verbose=0), wanted)

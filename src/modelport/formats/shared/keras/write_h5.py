@@ -10,7 +10,7 @@ from typing import Any
 from modelport.formats.shared.keras.foreign import OWN_KEYS, write_attributes, write_datasets
 from modelport.formats.shared.keras.write_2 import keras_2_model, plain_objects
 from modelport.formats.shared.keras.write_config import model_entry
-from modelport.formats.shared.keras.write_h5_config import for_hdf5
+from modelport.formats.shared.keras.write_h5_config import for_hdf5, full_names
 from modelport.formats.shared.keras.write_layers import (
     LayerTensors,
     of_graph,
@@ -108,6 +108,9 @@ def _training_config(model: Model, keras_2: bool, report: Report) -> dict[str, A
     stated = dict(model.training.config) if model.training is not None else {}
     optimizer = stated.pop("optimizer")
     if not keras_2:
+        for key in ("loss", "metrics", "weighted_metrics"):
+            if key in stated:
+                stated[key] = full_names(stated[key], report)
         return {**stated, "optimizer_config": _rated(optimizer, model.optimizer_state)}
     config = {
         key: plain_objects(stated.get(key))

@@ -17,6 +17,30 @@ _DECODED_TOO_SOON = ("__ellipsis__", "__bytes__", "TypeSpec", "CompositeTensor",
 _ALL = {"class_name": "__slice__", "config": dict.fromkeys(("start", "stop", "step"))}
 
 
+_FULL_NAMES = {
+    "mse": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error",
+    "bce": "binary_crossentropy",
+    "kld": "kl_divergence",
+}
+"""Losses whose short names Keras 3 reads from ``.keras`` alone (``keras/src/losses``)."""
+
+
+def full_names(value: Any, report: Report) -> Any:
+    """Losses and metrics under the names that Keras 3 reads from an ``.h5`` file too."""
+    if isinstance(value, list | tuple):
+        return [full_names(item, report) for item in value]
+    if isinstance(value, Mapping):
+        return {key: full_names(item, report) for key, item in value.items()}
+    if not isinstance(value, str) or value not in _FULL_NAMES:
+        return value
+    why = f"now {_FULL_NAMES[value]}, for Keras 3 reads only full names from an .h5 file"
+    report.add(Kind.REARRANGED, Component.LOSS, value, why)
+    return _FULL_NAMES[value]
+
+
 def for_hdf5(value: Any, report: Report, where: str = "") -> Any:
     """The config of a model of Keras 3 in words that its ``.h5`` reader understands too.
 
