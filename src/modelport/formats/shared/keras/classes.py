@@ -44,8 +44,8 @@ LAYERS = _words(
     SlicingOpLambda Softmax Solarization SpatialDropout1D SpatialDropout2D SpatialDropout3D
     SpectralNormalization StackedRNNCells StochasticDepth StringLookup Subtract
     SyncBatchNormalization TFOpLambda TensorFlowOpLayer TextVectorization ThresholdedReLU
-    TimeDistributed TimeDistributedDense TorchModuleWrapper UnitNormalization UpSampling1D UpSampling2D
-    UpSampling3D WideDeepModel ZeroPadding1D ZeroPadding2D ZeroPadding3D
+    TimeDistributed TimeDistributedDense TorchModuleWrapper UnitNormalization UpSampling1D
+    UpSampling2D UpSampling3D WideDeepModel ZeroPadding1D ZeroPadding2D ZeroPadding3D
     """
 )
 """Layers and models."""
