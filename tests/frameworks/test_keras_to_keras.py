@@ -172,7 +172,7 @@ def test_tf_keras_goes_on_where_it_stopped(name: str, framework: str, tmp_path: 
     assert_resumes(model, folder)
 
 
-NOT_IN_KERAS_3 = ("removed-layers", "shapes", "locally-connected", "theano-pooling-same")
+NOT_IN_KERAS_3 = ("theano-pooling-same",)
 """Layers that no stock layer can stand for: the conversion says so."""
 
 OTHER_MEANING = ("masking-sequences", "up-sampling-bilinear")

@@ -43,7 +43,7 @@ def carry(model: Model, target: Format, report: Report) -> Model:
     elif model.dialect is None:
         raise ConversionError(model.path, NO_ARCHITECTURE, report.changes)
     elif model.dialect == target.dialect == "keras":
-        carried = canonical(model, report)
+        carried = canonical(model, report, stock=target.name == "keras-v3")
         _check_weights(carried, report)
     elif model.dialect == target.dialect:
         carried = replace(model)
@@ -64,12 +64,22 @@ def _same_objects(model: Model, target: Format) -> bool:
     return by_name(model.format).framework == target.framework
 
 
-def canonical(model: Model, report: Report) -> Model:
-    """A Keras model of any era in the words of Keras 3, with its training state told apart."""
+def canonical(model: Model, report: Report, *, stock: bool = False) -> Model:
+    """A Keras model of any era in the words of Keras 3, with its training state told apart.
+
+    With ``stock`` it has only layers and operations that Keras 3 itself brings.
+
+    Raises:
+        ConversionError: with ``stock``, for a layer that no others can stand for.
+    """
     from modelport.dialects.keras.training.upgrade_training import upgrade_training
     from modelport.dialects.keras.upgrade import upgrade
 
     upgraded = upgrade(model, report)
+    if stock:
+        from modelport.dialects.keras.stock.spell_out import spell_out
+
+        spell_out(upgraded.graph, report)
     return upgrade_training(model, upgraded, report)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from modelport.dialects.keras.history.configs import is_operation
 from modelport.dialects.keras.roles import Role, roles
 from modelport.dialects.keras.words import is_model
 from modelport.model.graph import Graph, Node
@@ -66,7 +67,10 @@ def annotate(graph: Graph, sequential: bool, frozen: bool = False) -> None:
 
 
 def _is_chain(graph: Graph) -> bool:
-    return len(graph.inputs) <= 1 and all(len(node.inputs) <= 1 for node in graph.nodes)
+    """Whether a Sequential can hold the graph: one way through it, and layers alone."""
+    operations = any(is_operation(node.attributes.get("module")) for node in graph.nodes)
+    one_way = len(graph.inputs) <= 1 and all(len(node.inputs) <= 1 for node in graph.nodes)
+    return one_way and not operations
 
 
 def _annotate_inner(node: Node, config: dict[str, Any], frozen: bool) -> None:

@@ -1,0 +1,51 @@
+"""A canonical graph in what stock Keras 3 has: the last step before a ``.keras`` is written."""
+
+from __future__ import annotations
+
+from modelport.dialects.keras.stock.chain import Chain, Dims, Names
+from modelport.dialects.keras.stock.removed import REMOVED
+from modelport.dialects.keras.stock.tensorflow import TENSORFLOW
+from modelport.errors import ConversionError
+from modelport.model.component import Component
+from modelport.model.graph import Graph, Node
+from modelport.model.report import Kind, Report
+
+
+def spell_out(graph: Graph, report: Report) -> None:
+    """Replace, in a canonical graph and those inside it, what Keras 3 has only other words for.
+
+    Each replacement computes the same from the same weights, and is noted as a rearrangement.
+
+    Raises:
+        ConversionError: Keras 3 has no words for a layer or a call of TensorFlow.
+    """
+    for each in list(graph.subgraphs()):
+        _spell_out(each, report)
+
+
+def _spell_out(graph: Graph, report: Report) -> None:
+    names = Names(graph, {node.scope[-1].name for node in graph.nodes})
+    dims: dict[str, Dims] = {}
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        nodes += _said(node, Chain(node, names, report, dims))
+    graph.nodes[:] = nodes
+    for name in names.replaced:
+        del graph.tensors[name]
+    for value in graph.outputs:
+        if value.name in dims:
+            raise ConversionError(f"output {value.name!r}", "Keras 3 gives no shape as a tensor")
+
+
+def _said(node: Node, chain: Chain) -> list[Node]:
+    says = REMOVED.get(node.op_type) or TENSORFLOW.get(node.op_type)
+    if says is None:
+        return [node]
+    values = says(chain)
+    if all(isinstance(value, Dims) for value in values):
+        chain.dims.update(zip(node.outputs, values, strict=False))
+        return []
+    if node.op_type in REMOVED:
+        why = f"Keras 3 has no {node.op_type}; said with layers and operations that do the same"
+        chain.report.add(Kind.REARRANGED, Component.ARCHITECTURE, chain.owner, why)
+    return chain.finish(values)
