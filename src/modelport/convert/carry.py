@@ -12,7 +12,7 @@ from modelport.formats.table import by_name
 from modelport.model.component import Component, Holds
 from modelport.model.graph import Graph
 from modelport.model.model import Model, Producer
-from modelport.model.report import Report
+from modelport.model.report import Kind, Report
 from modelport.model.signature import Signature
 from modelport.model.tensor import Tensor
 from modelport.version import VERSION
@@ -50,7 +50,7 @@ def carry(model: Model, target: Format, report: Report) -> Model:
     elif model.dialect == "keras" and target.dialect == "ai.onnx":
         carried = _keras_to_onnx(model, report)
     elif model.dialect == "torch" and target.dialect == "ai.onnx":
-        carried = _torch_to_onnx(model)
+        carried = _torch_to_onnx(model, report)
     else:
         why = f"modelport has no way yet from {model.format} to {target.name}"
         raise ConversionError(model.path, why, report.changes)
@@ -125,10 +125,16 @@ def _keras_to_onnx(model: Model, report: Report) -> Model:
     return _as_onnx(upgraded, graph)
 
 
-def _torch_to_onnx(model: Model) -> Model:
+def _torch_to_onnx(model: Model, report: Report) -> Model:
+    from modelport.dialects.torch.inputs import stated
     from modelport.dialects.torch.lower import lower
 
-    return _as_onnx(model, lower(model.graph, model.graph.name or "model"))
+    if "code" in model.extras:
+        raise ConversionError("code", str(model.extras["code"]), report.changes)
+    for where, why in model.extras.get("assumed", ()):
+        report.add(Kind.INVENTED, Component.SIGNATURE, where, why)
+    graph = stated(model.graph, report)
+    return _as_onnx(model, lower(graph, report, model.graph.name or "model"))
 
 
 def _as_onnx(model: Model, graph: Graph) -> Model:

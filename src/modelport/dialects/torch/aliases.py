@@ -15,7 +15,7 @@ from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.call import Call, in_place, lowering_of, run
 from modelport.dialects.torch.permutation import order_of
 from modelport.errors import ConversionError
-from modelport.model.graph import Graph, Node
+from modelport.model.graph import Graph, Node, inner_graphs
 
 _SAME = frozenset(
     "alias contiguous detach dropout alpha_dropout feature_dropout lift_fresh positive".split()
@@ -38,6 +38,12 @@ class Aliases:
 
     def __init__(self) -> None:
         self._bases: dict[str, tuple[str, Node | None]] = {}
+
+    def copy(self) -> Aliases:
+        """The same, for a body that learns more of its own."""
+        made = Aliases()
+        made._bases = dict(self._bases)
+        return made
 
     @classmethod
     def state(cls, name: str) -> str:
@@ -101,12 +107,22 @@ class Aliases:
         return name
 
 
+_ACTS = frozenset("RaiseIf RaiseException Stuck".split())
+
+
+def acts(node: Node) -> bool:
+    """Whether a node does something beside giving its outputs, or one in a body of it does."""
+    if in_place(node.op_type) or (node.domain == "prim" and node.op_type in _ACTS):
+        return True
+    return any(acts(inner) for graph in inner_graphs(node.attributes) for inner in graph.nodes)
+
+
 def live_nodes(graph: Graph) -> list[Node]:
     """The nodes that something depends on, and those that change a tensor; not mere assertions."""
     needed = {value.name for value in graph.outputs}
     live = []
     for node in reversed(graph.nodes):
-        if in_place(node.op_type) or any(output in needed for output in node.outputs):
+        if acts(node) or any(output in needed for output in node.outputs):
             live.append(node)
             needed.update(node.inputs)
     return live[::-1]
@@ -115,7 +131,7 @@ def live_nodes(graph: Graph) -> list[Node]:
 def needed_later(graph: Graph, nodes: Sequence[Node]) -> list[set[str]]:
     """For every node, the values that are used after it."""
     needed = {value.name for value in graph.outputs}
-    if not any(in_place(node.op_type) for node in nodes):
+    if not any(acts(node) for node in nodes):
         return [needed] * len(nodes)
     found = []
     for node in reversed(nodes):

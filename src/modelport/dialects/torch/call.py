@@ -36,6 +36,7 @@ FAMILIES = (
     "distance",
     "einsum",
     "embedding",
+    "encoder",
     "extremes",
     "fold",
     "grid",
@@ -61,7 +62,7 @@ FAMILIES = (
 )
 """The modules of ``operators`` that hold lowerings, imported when the first one is needed."""
 
-_IN_PLACE = re.compile(r"[a-z].*[^_]_|__i[a-z]+__")
+_IN_PLACE = re.compile(r"[a-z].*[^_]_|__i(?!s(?:not)?__)[a-z]+__")
 
 BROKEN = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a lowering raises when it is given arguments that no torch could have written."""
