@@ -8,6 +8,7 @@ Holds architecture, weights, and what was attached to the module.
 
 from __future__ import annotations
 
+from modelport.errors import LimitExceeded
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.shared.pickle.streams import read_streams
@@ -46,7 +47,7 @@ def read(candidate: Candidate) -> Model:
     """The weights, and what the code computes as a graph; where it is none, the tree of modules.
 
     Raises:
-        MalformedFile, LimitExceeded: a pickle or the code is broken, or larger than any.
+        MalformedFile, LimitExceeded: a pickle is broken, or larger than any.
     """
     archive, folder = candidate.zip, f"{top_folder(candidate.zip)}/"
     model = Model(format=FORMAT.name, path=str(candidate.path), bytes=candidate.source.size)
@@ -70,7 +71,7 @@ def read(candidate: Candidate) -> Model:
     library = Library(archive, folder, int(version) if version.isdigit() else 0)
     try:
         _read_code(model, Program(library, (value, objects), constants, traced))
-    except Stuck as error:
+    except (Stuck, LimitExceeded) as error:
         model.extras["code"] = str(error)
         model.evidence[Component.ARCHITECTURE] = f"the tree of modules; no graph: {error}"
     return model

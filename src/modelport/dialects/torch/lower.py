@@ -22,7 +22,7 @@ from modelport.model.tensor import Tensor
 ANY = "*"
 """The overload of a call that code writes without one: its arguments tell which it is."""
 
-MOST_NODES = 500_000
+MOST_NODES = 100_000
 """The most operators that the loops of code may be unrolled to."""
 
 
@@ -34,6 +34,13 @@ def lower(graph: Graph, report: Report, name: str = "model") -> Graph:
     Raises:
         ConversionError: an operator that ONNX cannot hold, by node and reason.
     """
+    try:
+        return _lowered(graph, report, name)
+    except RecursionError as error:
+        raise ConversionError("code", "its branches lie too deep in each other") from error
+
+
+def _lowered(graph: Graph, report: Report, name: str) -> Graph:
     b = Builder(name)
     values: dict[str, Any] = {value.name: _input(b, value) for value in graph.inputs}
     for value, edge in zip(

@@ -19,7 +19,7 @@ def parse(data: bytes, name: str) -> syntax.File:
     """What a text defines; ``name`` is what errors call it.
 
     Raises:
-        MalformedFile: not what torch writes, at which character.
+        MalformedFile: not what torch writes, at which byte.
         LimitExceeded: a text too large or too deep.
     """
     return _Parser(list(tokens(data, name)), name).file()

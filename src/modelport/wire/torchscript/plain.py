@@ -68,6 +68,16 @@ def _slice(items: Any, start: Any = None, stop: Any = None, step: int = 1) -> An
     return items[slice(start, stop, step)]
 
 
+def _joined(text: str, items: Any) -> str:
+    _bounded(len(text) * len(items) + sum(map(len, items)))
+    return text.join(items)
+
+
+def _replaced(text: str, old: str, new: str) -> str:
+    _bounded(len(text) + (len(text) + 1) * len(new))
+    return text.replace(old, new)
+
+
 def _range(*bounds: int) -> list[int]:
     found = range(*bounds)
     _bounded(len(found))
@@ -130,8 +140,8 @@ PLAIN: dict[str, Callable[..., Any]] = {
     "endswith": lambda text, *rest: text.endswith(*rest),
     "find": lambda text, *rest: text.find(*rest),
     "split": lambda text, *rest: text.split(*rest),
-    "join": lambda text, items: text.join(items),
-    "replace": lambda text, old, new: text.replace(old, new),
+    "join": _joined,
+    "replace": _replaced,
     "__and__": lambda a, b: a & b,
     "__or__": lambda a, b: a | b,
     "__xor__": lambda a, b: a ^ b,

@@ -1,4 +1,4 @@
-"""The tree of a TorchScript text. ``at`` is an offset in characters."""
+"""The tree of a TorchScript text. ``at`` is an offset in bytes."""
 
 from __future__ import annotations
 

@@ -19,11 +19,11 @@ _WORD = re.compile(
     (?P<space>[ \t\r\f]+|\#[^\n]*|\\\n)
   | (?P<line>\n)
   | (?P<number>(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?j?)
-  | (?P<name>[^\W\d]\w*)
+  | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
   | (?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
   | (?P<sign>->|[()\[\]{}:,.=*+\-])
     """,
-    re.VERBOSE | re.DOTALL,
+    re.VERBOSE | re.DOTALL | re.ASCII,
 )
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|[0-7]{1,3}|.)", re.DOTALL)
 _ESCAPED = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
@@ -47,12 +47,12 @@ def tokens(data: bytes, name: str) -> Iterator[Token]:
     if len(data) > MAX_BYTES:
         raise LimitExceeded(name, resource="bytes of code", limit=MAX_BYTES, actual=len(data))
     try:
-        text = data.decode("utf-8")
+        data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedFile(
             name, offset=error.start, expected="UTF-8 text", found=f"{data[error.start]:#04x}"
         ) from error
-    yield from _lines(text, name)
+    yield from _lines(data.decode("latin-1"), name)  # a character a byte, so that offsets are bytes
 
 
 def _lines(text: str, name: str) -> Iterator[Token]:
@@ -102,8 +102,9 @@ def _indent(text: str, at: int, levels: list[int], name: str) -> Iterator[Token]
 
 
 def text_value(word: str) -> str:
-    """The text that a quoted word stands for."""
-    return _ESCAPE.sub(lambda match: _unescaped(match[1]), word[1:-1])
+    """The text that a quoted word stands for: its escapes are bytes of UTF-8."""
+    found = _ESCAPE.sub(lambda match: _unescaped(match[1]), word[1:-1])
+    return found.encode("latin-1").decode("utf-8", "replace")
 
 
 def _unescaped(word: str) -> str:

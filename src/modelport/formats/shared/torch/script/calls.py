@@ -85,6 +85,7 @@ class Calls:
         if first == "ops.prim":
             return self._prim(last, args, keywords)
         if name.startswith("ops."):
+            self.e.charge(args, keywords)
             return self.e.emitter.call(first.removeprefix("ops."), last, args, keywords)
         if name.startswith("__torch__."):
             return self._own(name, args, keywords)
@@ -133,6 +134,7 @@ class Calls:
         self, name: str, args: list[Any], keywords: dict[str, Any], domain: str = "aten"
     ) -> Any:
         """Call ``torch.<name>``: of known values here, of others in the graph."""
+        self.e.charge(args, keywords)
         if name in _FALSE:
             return False
         if name in _NOTHING:

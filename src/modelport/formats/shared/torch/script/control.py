@@ -146,6 +146,8 @@ def _join(e: Evaluator, frame: Frame, test: Var, sides: list[Side]) -> None:
     """Put both sides into one node, and give everything that differs after them a new value."""
     merger = _Merger()
     one, two = sides
+    for side in sides:
+        e.charge(side.variables, *(state for _, state in side.changed.values()))
     variables = {}
     for name in {**one.variables, **two.variables}:
         if one.why or two.why:

@@ -18,7 +18,7 @@ from modelport.formats.shared.torch.script.values import (
 )
 from modelport.model.graph import Graph, Node, Scope, TensorType, Value
 
-MOST_NODES = 200_000
+MOST_NODES = 100_000
 ANY = "*"
 """The overload of a call whose arguments tell which one it is."""
 

@@ -28,7 +28,7 @@ from modelport.model.graph import Scope
 from modelport.wire.torchscript import syntax
 from modelport.wire.torchscript.plain import BROKEN
 
-MOST_STEPS = 2_000_000
+MOST_STEPS = 500_000
 DEEPEST = 150
 _CONSTANT = re.compile(r"c(\d{1,9})")
 
@@ -116,6 +116,19 @@ class Evaluator:
             raise LimitExceeded(
                 self.library.name, resource="steps of code", limit=MOST_STEPS, actual=self.steps
             )
+
+    def charge(self, *values: Any) -> None:
+        """Count the parts of values that are about to be gone through: they may share theirs."""
+        waiting = list(values)
+        while waiting:
+            self.step()
+            value = waiting.pop()
+            if isinstance(value, Listing):
+                waiting.extend(value.items or ())
+            elif isinstance(value, tuple | list):
+                waiting.extend(value)
+            elif isinstance(value, dict):
+                waiting.extend(value.values())
 
     # Statements
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelport.errors import LimitExceeded
+from modelport.errors import LimitExceeded, MalformedFile
 from modelport.formats.shared.torch.script.values import Stuck
 from modelport.wire.torchscript import parse, syntax
 from modelport.wire.torchscript.tokens import MAX_BYTES
@@ -43,7 +43,10 @@ class Library:
                     self.name, resource="bytes of code", limit=_MOST_CODE, actual=_MOST_CODE + size
                 )
             data = self._archive.read(member, MAX_BYTES)
-            self._files[member] = parse(data, f"{self.name}!{member}")
+            try:
+                self._files[member] = parse(data, f"{self.name}!{member}")
+            except MalformedFile as error:
+                raise Stuck(str(error)) from error
         return self._files[member]
 
     def class_(self, name: str) -> syntax.Class | None:

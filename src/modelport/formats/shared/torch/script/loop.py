@@ -118,6 +118,7 @@ def _tried(
     leaves = _Leaves(inner)
     begin = {name: frame.variables[name] for name in carried.names}
     states = {key: control.saved(items) for key, items in carried.objects.items()}
+    e.charge(begin, *states.values())
     again: Any = True
 
     def run() -> None:
@@ -140,6 +141,7 @@ def _tried(
         raise (Raised if side.raised else Stuck)(side.why)
     if control._RESULT in side.variables:
         raise Stuck("a loop that returns")
+    e.charge(side.variables, *(state for _, state in side.changed.values()))
     new = {key: items for key, (items, _) in side.changed.items() if key not in carried.objects}
     if new:
         carried.objects |= new

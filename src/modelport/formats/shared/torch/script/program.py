@@ -24,6 +24,7 @@ from modelport.model.graph import Graph, TensorType, Value
 from modelport.model.tensor import Tensor
 from modelport.wire.pickle import Stub
 from modelport.wire.torchscript import syntax
+from modelport.wire.torchscript.plain import BROKEN
 
 _NUMBERS: dict[str, DType] = {"int": INT64, "float": FLOAT64, "bool": BOOL}
 _MOST_INPUTS = 1000
@@ -67,7 +68,7 @@ class Program:
 
         Raises:
             Stuck: the code does what no graph can hold, or what modelport does not know.
-            LimitExceeded, MalformedFile: the code is too large, or no code.
+            LimitExceeded: the code is too large, or takes too many steps.
         """
         if not isinstance(self._root, Thing):
             raise Stuck("the archive holds no module")
@@ -76,10 +77,12 @@ class Program:
         args = self._arguments(function)
         try:
             result = self._evaluator.method(self._root, name, args, {})
-        except Raised as error:
+            self._evaluator.charge(result)
+            values = list(self._outputs(result))
+        except (Raised, *BROKEN) as error:
             raise Stuck(str(error)) from error
         outputs: list[str] = []
-        for value in self._outputs(result):
+        for value in values:
             name = packed(self._emitter, value)
             if name in outputs or any(given.name == name for given in self._emitter.graph.inputs):
                 name = self._emitter.call("prim", "Constant", [Var(name)]).name
