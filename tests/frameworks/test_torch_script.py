@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnxruntime
 import pytest
 import torch
-from tests.frameworks import script_live
+from tests.frameworks import script_live, torch_live
 from tests.frameworks import script_modules as own
+from tests.frameworks import script_nets as nets
 from torch import nn, rand, randn
 
 import modelport
@@ -41,14 +44,33 @@ MODELS: dict[str, tuple[Any, list[Any], list[list[Any]]]] = {
     "encoder": (own.Encoder(), [TOKENS], [[TOKENS[:1]]]),
     "attention": (own.Attention(), [randn(2, 3, 8)], [[randn(1, 5, 8)]]),
     "reader": (own.Reader(), [TOKENS], [[TOKENS[:1]]]),
+    "backwards": (nets.Backwards(), [randn(3, 2, 4)], [[randn(5, 2, 4)]]),
+    "following": (nets.Following(), [randn(3, 2, 4)], [[randn(5, 2, 4)]]),
+    "filling": (nets.Filling(), [X], [[randn(5, 4)]]),
+    "decoding": (nets.Decoding(), [TOKENS], [[TOKENS[:, :1]], [torch.tensor([[1, 3]])]]),
+    "nesting": (nets.Nesting(), [X], [[X.abs() / 10], [-X.abs() * 3], [X.abs() * 3]]),
+    "maybe": (nets.Maybe(), [X], [[-X]]),
+    "masking": (nets.Masking(), [X], []),
+    "splitting": (nets.Splitting(), [X], [[randn(5, 4)]]),
+    "narrowing": (nets.Narrowing(), [randn(2, 3, 8, 8)], [[randn(1, 3, 6, 10)]]),
+    "vision": (nets.Vision(), [randn(2, 3, 8, 8)], [[randn(1, 3, 8, 8)]]),
+    "translating": (nets.Translating(), [TOKENS], [[TOKENS[:1]]]),
+    "detecting": (nets.Detecting(), [randn(2, 3, 8, 8)], [[randn(1, 3, 16, 12)]]),
+    "carrying": (nets.Carrying(), [randn(2, 3, 4), (randn(1, 2, 5), randn(1, 2, 5))], []),
 }
 
 
-@pytest.mark.parametrize("how", ["script", "freeze", "mobile"])
+@pytest.mark.parametrize("how", ["script", "freeze"])
 @pytest.mark.parametrize("name", MODELS)
 def test_scripted_models_agree_with_torch(name: str, how: str, tmp_path: Path) -> None:
     module, inputs, others = MODELS[name]
     script_live.check(module, inputs, tmp_path, how, others)
+
+
+@pytest.mark.parametrize("name", ["branching", "counting", "changing", "residual", "encoder"])
+def test_models_for_phones_agree_with_torch(name: str, tmp_path: Path) -> None:
+    module, inputs, others = MODELS[name]
+    script_live.check(module, inputs, tmp_path, "mobile", others)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -194,6 +216,21 @@ def test_traced_modules_agree_with_torch(name: str, tmp_path: Path) -> None:
 def test_scripted_modules_agree_with_torch(name: str, tmp_path: Path) -> None:
     module, inputs = TOLD[name]
     script_live.check(module, inputs, tmp_path, "script")
+
+
+def test_a_dict_of_results_becomes_outputs_in_its_order(tmp_path: Path) -> None:
+    script_live.check(nets.Named(), [X], tmp_path, "script")
+
+
+def test_numbers_are_inputs_too(tmp_path: Path) -> None:
+    source, target = tmp_path / "source.pt", tmp_path / "target.onnx"
+    module = nets.Repeating()
+    script_live.save(module, [X, 3, 0.5], "script", source)
+    modelport.convert(source, target, verify=False)
+    session = onnxruntime.InferenceSession(target, providers=["CPUExecutionProvider"])
+    for count in (0, 3):
+        feeds = {"x": X.numpy(), "count": np.asarray(count), "factor": np.asarray(0.5)}
+        torch_live.same(session.run(None, feeds)[0], module(X, count, 0.5))
 
 
 def test_an_input_of_unknown_rank_is_no_guess(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ class Aliases:
         while root in self._bases:
             base, node = self._bases[root]
             old = call.tensor(values[base])
-            new = new if node is None else _written_back(call, node, root, old, new)
+            new = new if node is None else _written_back(call, node, values, old, new)
             values[base], root = new, base
         stale = [view for view in self._bases if view != name and self._root(view) == root]
         wanted: set[str] = set()
@@ -150,11 +150,11 @@ def _like(call: Call, new: Edge, old: Edge) -> Edge:
     return Edge(made.name, old.dtype, old.shape)
 
 
-def _written_back(call: Call, node: Node, view: str, base: Edge, new: Edge) -> Edge:
+def _written_back(call: Call, node: Node, values: Mapping[str, Any], base: Edge, new: Edge) -> Edge:
     """The base with a view's new elements in their places."""
     written = node.attributes["call"]
-    args, kwargs = list(written["args"][1:]), dict(written["kwargs"])
-    kwargs.pop("self", None)
+    args = [_told(item, node, values) for item in written["args"][1:]]
+    kwargs = {k: _told(v, node, values) for k, v in written["kwargs"].items() if k != "self"}
     if node.op_type in _SAME:
         return new
     if node.op_type in ("expand", "expand_as"):
@@ -169,6 +169,13 @@ def _written_back(call: Call, node: Node, view: str, base: Edge, new: Edge) -> E
             (made,) = run(call, scatter, [base, new, *args], kwargs)
             return call.tensor(made)
     raise ConversionError(call.where, f"it changes a part that {node.op_type} gave")
+
+
+def _told(item: Any, node: Node, values: Mapping[str, Any]) -> Any:
+    """An argument of a view, where it is computed as what it was computed to."""
+    if isinstance(item, Mapping) and "tensor" in item:
+        return values.get(node.inputs[item["tensor"]], item)
+    return item
 
 
 def _moved_back(call: Call, node: Node, base: Edge, new: Edge) -> Edge:

@@ -197,9 +197,10 @@ class _Reader:
             body = args[3]["graph"]
             begins = [self._name(node, item) for item in args[2]]
             for inside, outside in zip(body.inputs[1:], begins, strict=False):
-                if outside in self._from:
-                    self._from[inside.name] = self._from[outside]
+                self._joined(outside, inside.name)
             self._graph(body, depth + 1)
+            for outside, output in zip(begins, node.outputs, strict=False):
+                self._joined(outside, output)
         elif node.op_type == "dtype":
             weight = self._weight(node, args)
             if weight is not None:
@@ -216,14 +217,18 @@ class _Reader:
             for output in node.outputs[:1]:
                 self._from[output] = self._from[given[0]]
 
+    def _joined(self, name: str | None, other: str) -> None:
+        """Another name for a value."""
+        tables: tuple[dict[str, Any], ...] = (self._from, self._same_dtype, self._plain)
+        for held in tables:
+            if name in held:
+                held[other] = held[name]
+
     def _only(self, node: Node, graph: Graph, depth: int) -> None:
         """The branch that is taken, as if it stood here."""
         self._graph(graph, depth)
         for output, inner in zip(node.outputs, graph.outputs, strict=False):
-            tables: tuple[dict[str, Any], ...] = (self._from, self._same_dtype, self._plain)
-            for held in tables:
-                if inner.name in held:
-                    held[output] = held[inner.name]
+            self._joined(inner.name, output)
 
     def _demands(self, node: Node, name: str, first: _From, args: list[Any], depth: int) -> None:
         told = self.told[first.name]

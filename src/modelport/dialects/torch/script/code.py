@@ -23,9 +23,10 @@ from modelport.dialects.torch.script.numbers import (
     holds_tensor,
     of_numbers,
     plain,
+    whole_number,
     without_words,
 )
-from modelport.dialects.torch.script.overloads import overload_of
+from modelport.dialects.torch.script.overloads import is_tensor, overload_of
 from modelport.errors import ConversionError
 from modelport.model.graph import Node
 from modelport.wire.torchscript.plain import PLAIN, evaluate
@@ -67,6 +68,8 @@ def _unpacked(call: Call, node: Node, items: Any) -> list[Any]:
 
 def _operator(call: Call, node: Node, args: list[Any], kwargs: dict[str, Any]) -> Any:
     name = node.op_type
+    if name in OPERATORS and not any(is_tensor(item) and not whole_number(item) for item in args):
+        args = [item.tensor.numpy().item() if whole_number(item) else item for item in args]
     values = [*args, *kwargs.values()]
     if not any(computed(value) for value in values) and name in PLAIN:
         return evaluate(name, [without_words(item) for item in args], kwargs)
@@ -83,7 +86,7 @@ def _operator(call: Call, node: Node, args: list[Any], kwargs: dict[str, Any]) -
     named = zip([*names, *[""] * len(args)], args, strict=False)
     args = [dtype_of_number(item) if key == "dtype" else item for key, item in named]
     if name == "to":  # a number can only be a dtype
-        args = [dtype_of_number(item) for item in args]
+        args = [args[0], *(dtype_of_number(item) for item in args[1:])]
     while len(args) > len(names) and names[-1:] != ("rest",):
         if isinstance(args[-1], bool) or args[-1] is None:
             args.pop()  # flags of memory, which come last

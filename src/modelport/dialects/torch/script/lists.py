@@ -108,7 +108,7 @@ def _extend(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
 
 def _grown(items: Any, more: Sequence[Any]) -> Any:
     if isinstance(items, Growing):
-        return Growing((*items.items, *more))
+        return Growing(items.prefix, (*items.items, *more))
     if isinstance(items, list):
         return [*items, *more]
     raise ValueError("a list grows that a loop has filled")
@@ -169,9 +169,14 @@ def _range_length(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
     start, stop, step = args
     if not any(computed(item) for item in args):
         return len(range(start, stop, step))
-    if step != 1:
+    if computed(step) or not step:
         raise ValueError("a range of steps that only a run can tell")
-    return of_numbers(call, "max", [0, of_numbers(call, "sub", [stop, start], {})], {})
+    ends = [stop, start] if step > 0 else [start, stop]
+    far = plain(of_numbers(call, "sub", ends, {}))
+    if abs(step) > 1:
+        far = of_numbers(call, "add", [far, abs(step) - 1], {})
+        far = of_numbers(call, "floordiv", [far, abs(step)], {})
+    return of_numbers(call, "max", [0, far], {})
 
 
 def _derived_index(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from modelport.dialects.torch.lower import Walk
 
 MOST_ROUNDS = 4096
+MOST_TRIES = 8
 _ALWAYS = (1 << 63) - 1
 
 
@@ -62,24 +63,39 @@ class _Loop:
         self.walk = walk
         self.node = node
         self.body = body
-        self.names = names
+        self.names = list(names)
         self.later = later
+        self.given = 1 + len(names)
+        self.fixed: set[int] = set()  # places of carried lists that keep their length
+        self.changed: list[str] = []  # tensors of the code around that the body changes in place
 
     def emit(self, count: Any, again: Any, carried: list[Any], first: int) -> list[Any]:
         """The values after the loop, which begins with round ``first``."""
         b, walk = self.walk.b, self.walk
         call = call_of(walk, b, self.node)
-        for value in self.body.inputs[1 + len(self.names) :]:
+        for value in self.body.inputs[self.given :]:
             name_all(b, walk.values[value.name])
         rounds = count if count is not None else _ALWAYS
         number = as_edge(call, rounds)
         number = ops.reshape(b, ops.cast(b, number, INT64), [])
         test = condition_of(call, again)
-        begin = [self._begin(call, value) for value in carried]
-        flat = [edge for value in begin for edge in _flat(value)]
-        dims = [edge.shape for edge in flat]
-        for _ in range(4):
-            inner, results = self._round(begin, dims, first)
+        dims: list[Any] = []
+        for _ in range(MOST_TRIES):
+            begin = [self._begin(call, place, value) for place, value in enumerate(carried)]
+            flat = [edge for value in begin for edge in _flat(value)]
+            dims = dims or [edge.shape for edge in flat]
+            inner, results, found = self._round(begin, dims, first)
+            if found:
+                self.changed += found
+                self.names += found
+                carried = [*carried, *(walk.values[name] for name in found)]
+                dims = []
+                continue
+            grown = self._lists(begin, results[1:])
+            if grown:
+                self.fixed |= grown
+                dims = []
+                continue
             after, scans, new = self._after(inner, begin, results[1:], dims)
             if new == dims:
                 break
@@ -102,23 +118,35 @@ class _Loop:
             for name, edge in zip(made[len(after) :], scans, strict=True)
         ]
         left, lists = iter(outer), iter(stacks)
-        return [_rebuilt(value, left, lists) for value in begin]
+        made_of = [_rebuilt(call, value, left, lists) for value in begin]
+        for name, value in zip(self.changed, made_of[self.given - 1 :], strict=True):
+            walk.change(call, name, value, self.later)
+        return made_of[: self.given - 1]
 
-    def _begin(self, call: Call, value: Any) -> Any:
+    def _begin(self, call: Call, place: int, value: Any) -> Any:
         """A carried value before the loop: edges, lists of them, or a list that will grow."""
-        if isinstance(value, list) and not value:
-            return Growing()
+        if isinstance(value, list) and place not in self.fixed:
+            return Growing(prefix=tuple(value))
         if isinstance(value, list | tuple):
-            return [self._begin(call, item) for item in value]
+            return [self._begin(call, place, item) for item in value]
         if value is None or isinstance(value, str | Mapping):
             return value
         if isinstance(value, Stacked | Growing):
             raise ConversionError(f"node {self.node.name!r}", "a list goes through several loops")
         return as_edge(call, value)
 
+    def _lists(self, begin: Sequence[Any], results: Sequence[Any]) -> set[int]:
+        """The places of lists that were taken to grow, and do not."""
+        return {
+            place
+            for place, (value, result) in enumerate(zip(begin, results, strict=True))
+            if isinstance(value, Growing) and not isinstance(result, Growing)
+        }
+
     def _round(
         self, begin: Sequence[Any], dims: Sequence[Any], first: int
-    ) -> tuple[Any, list[Any]]:
+    ) -> tuple[Any, list[Any], list[str]]:
+        """One round in a body of its own, what it gives, and what else it changes in place."""
         walk = self.walk
         inner = walk.child(walk.b.subgraph("body"))
         step = inner.b.input("step", INT64, ())
@@ -131,15 +159,14 @@ class _Loop:
         inner.values.update(zip(self.names, states, strict=True))
         before = dict(inner.values)
         results = inner.inline(self.body, self.later | set(self.node.inputs))
-        changed = [
+        needed = self.later | set(self.node.inputs)
+        found = [
             name
             for name, value in before.items()
-            if name in walk.values and inner.values[name] is not value
+            if name in walk.values and name in needed and name not in self.changed
+            if inner.values[name] is not value
         ]
-        if any(name in self.later or name in self.node.inputs for name in changed):
-            why = "it changes a tensor of the code around it in place"
-            raise ConversionError(f"node {self.node.name!r}", why)
-        return inner, results
+        return inner, [*results, *(inner.values[name] for name in self.changed)], found
 
     def _after(
         self, inner: Any, begin: Sequence[Any], results: Sequence[Any], dims: Sequence[Any]
@@ -200,9 +227,18 @@ def _state(b: Builder, value: Any, dims: Any) -> Any:
     return number_edge(edge) if is_number(value) else Edge(edge.name, edge.dtype, edge.shape)
 
 
-def _rebuilt(value: Any, edges: Any, lists: Any) -> Any:
+def _after_prefix(call: Call, prefix: Sequence[Any], found: Stacked) -> Stacked:
+    """A list that had items before a loop filled it."""
+    first = [ops.unsqueeze(call.b, as_edge(call, item), 0) for item in prefix]
+    if any(edge.rank != found.edge.rank for edge in first):
+        raise ConversionError(call.where, "a list gets items of other ranks")
+    return Stacked(ops.concat(call.b, [*first, found.edge], 0))
+
+
+def _rebuilt(call: Call, value: Any, edges: Any, lists: Any) -> Any:
     if isinstance(value, Growing):
-        return next(lists)
+        found = next(lists)
+        return _after_prefix(call, value.prefix, found) if value.prefix else found
     if isinstance(value, list):
-        return [_rebuilt(item, edges, lists) for item in value]
+        return [_rebuilt(call, item, edges, lists) for item in value]
     return next(edges) if isinstance(value, Edge) else value

@@ -103,8 +103,9 @@ class Stacked:
 
 @dataclass(slots=True, eq=False)
 class Growing:
-    """A list inside the loop that fills it; ``items`` are those of this round."""
+    """A list inside the loop that fills it: what it held before, and the items of this round."""
 
+    prefix: tuple[Any, ...] = ()
     items: tuple[Any, ...] = ()
 
 
@@ -122,6 +123,13 @@ def computed(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(computed(item) for item in value)
     return isinstance(value, Edge | Parameter | Stacked | Growing)
+
+
+def whole_number(value: Any) -> bool:
+    """Whether a value is a constant of a trace that stands for a number: it computes with sizes."""
+    if not isinstance(value, Parameter) or value.shape:
+        return False
+    return value.dtype.kind == "int" and value.name.startswith("CONSTANTS.")
 
 
 def holds_tensor(value: Any) -> bool:

@@ -19,6 +19,7 @@ from modelport.formats.shared.torch.script.values import (
 from modelport.model.graph import Graph, Node, Scope, TensorType, Value
 
 MOST_NODES = 100_000
+_WITHOUT_OUTPUT = ("RaiseIf", "RaiseException", "Stuck")
 ANY = "*"
 """The overload of a call whose arguments tell which one it is."""
 
@@ -102,7 +103,8 @@ class Emitter:
         written = [self.written(node, item) for item in args]
         named = {key: self.written(node, item) for key, item in (keywords or {}).items()}
         node.attributes["call"] = {"args": written, "kwargs": named}
-        node.name = self.names.unique(f"{op_type.strip('_')}.node")
+        if domain == "prim" and op_type in _WITHOUT_OUTPUT:
+            node.name = self.names.unique(op_type)
         self.graph.nodes.append(node)
         return node
 
@@ -122,6 +124,7 @@ class Emitter:
         name = self.names.unique(node.op_type.strip("_") or "value")
         self._known.add(name)
         node.outputs.append(name)
+        node.name = node.name or name
         return Var(name, optional=optional, node=node)
 
     def written(self, node: Node, value: Any) -> Any:
