@@ -252,6 +252,23 @@ def test_what_the_file_does_not_state_is_reported(how: str, tmp_path: Path) -> N
     assert any(part == "architecture" for _, part in assumed) is (how == "script")
 
 
+def test_what_a_module_would_keep_is_reported(tmp_path: Path) -> None:
+    source = tmp_path / "source.pt"
+    script_live.save(nets.Remembering(), [X], "script", source)
+    report = modelport.convert(source, tmp_path / "target.onnx", verify=False)
+    assert "calls" in {change.where for change in report if change.kind is Kind.INVENTED}
+
+
+def test_a_module_in_training_is_taken_as_in_evaluation(tmp_path: Path) -> None:
+    module = nn.Sequential(nn.BatchNorm1d(4), nn.Dropout(), nn.Linear(4, 2))
+    made = torch.jit.script(module.train())
+    torch.jit.save(made, tmp_path / "source.pt")
+    report = modelport.convert(tmp_path / "source.pt", tmp_path / "target.onnx", verify=False)
+    assert "training" in {change.where for change in report if change.kind is Kind.INVENTED}
+    session = onnxruntime.InferenceSession(tmp_path / "target.onnx")
+    torch_live.compare(module.eval(), [X], session)
+
+
 def test_names_of_modules_and_weights_are_kept(tmp_path: Path) -> None:
     proto = script_live.check(own.Residual(), [randn(2, 3, 32, 32)], tmp_path, "script")
     names = {tensor.name for tensor in proto.graph.initializer}

@@ -131,8 +131,8 @@ def _torch_to_onnx(model: Model, report: Report) -> Model:
 
     if "code" in model.extras:
         raise ConversionError("code", str(model.extras["code"]), report.changes)
-    for where, why in model.extras.get("assumed", ()):
-        report.add(Kind.INVENTED, Component.SIGNATURE, where, why)
+    for component, where, why in model.extras.get("assumed", ()):
+        report.add(Kind.INVENTED, component, where, why)
     graph = stated(model.graph, report)
     return _as_onnx(model, lower(graph, report, model.graph.name or "model"))
 

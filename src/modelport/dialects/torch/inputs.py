@@ -66,24 +66,31 @@ class _Told:
     """What is told of one input; ``ranks`` by how sure they are."""
 
     exact: list[int] = field(default_factory=list)
-    checked: list[int] = field(default_factory=list)
+    checked: list[list[int]] = field(default_factory=list)
     conditional: list[int] = field(default_factory=list)
     compared: list[int] = field(default_factory=list)
     suggested: list[int] = field(default_factory=list)
+    hinted: list[int] = field(default_factory=list)  # as suggested, but under a condition
     extents: dict[int, int] = field(default_factory=dict)
     dtype: DType | None = None
 
     def rank(self) -> int | None:
         """The likeliest rank."""
-        for ranks in (self.exact, self.checked):
-            if ranks:
-                return ranks[0]
+        if self.exact:
+            return self.exact[0]
+        for ranks in self.checked:
+            likely = [rank for rank in self.suggested if rank in ranks]
+            return likely[0] if likely else max(ranks)
         if len(set(self.conditional)) == 1:
             return self.conditional[0]
         found = self.compared + self.conditional
         if found:
+            likely = [rank for rank in self.suggested if rank in found]
+            if likely:
+                return likely[0]
             return 4 if 4 in found else max(found)  # of several, pictures are the likeliest
-        return self.suggested[0] if self.suggested else None
+        ranks = self.suggested + self.hinted
+        return ranks[0] if ranks else None
 
 
 def stated(graph: Graph, report: Report) -> Graph:
@@ -174,7 +181,7 @@ class _Reader:
             test = self._tests.get(given[0] or "")
             if test is not None and (test[1] in ("ne", "not in")) is bool(args[1]):
                 told = self.told[test[0].name]
-                told.checked.append(max(test[2]) - test[0].more)
+                told.checked.append([number - test[0].more for number in test[2]])
             elif test is not None:  # the numbers that it refuses
                 told = self.told[test[0].name]
                 told.compared = [x for x in told.compared if x + test[0].more not in test[2]]
@@ -246,7 +253,8 @@ class _Reader:
         elif name == "flatten" and len(args) == 3 and args[2] == -1:
             told.suggested.append(4 - first.more)
         elif name in _SUGGESTED:
-            told.suggested.append(_SUGGESTED[name] - first.more)
+            ranks = told.suggested if depth == 0 else told.hinted
+            ranks.append(_SUGGESTED[name] - first.more)
         if weight is not None:
             self._extents(name, first, told, weight, args)
 
@@ -294,7 +302,9 @@ class _Reader:
         if source is not None:
             told = self.told[source.name]
             if name in _SUGGESTED:
-                told.suggested.append(_SUGGESTED[name] - source.more)
+                (told.suggested if depth == 0 else told.hinted).append(
+                    _SUGGESTED[name] - source.more
+                )
 
     def _comparison(self, node: Node, name: str, given: list[str | None], args: list[Any]) -> None:
         if name in ("dim", "ndimension") and given[0] in self._from:

@@ -98,7 +98,7 @@ class Calls:
     def _own(self, name: str, args: list[Any], keywords: dict[str, Any]) -> Any:
         """Call a function or class of the file's own."""
         if name.endswith(".__new__"):
-            return Thing(name.removesuffix(".__new__"), "")
+            return Thing(name.removesuffix(".__new__"), "", made=True)
         function = self.e.library.function(name)
         if function is not None:
             return self.e.function(function, name, args, keywords)
@@ -110,7 +110,7 @@ class Calls:
             made = Named([*args, *(keywords[key] for key in names[len(args) :] if key in keywords)])
             made.names, made.class_name = names, name
             return made
-        thing = Thing(name, "")
+        thing = Thing(name, "", made=True)
         self.e.method(thing, "__init__", args, keywords)
         return thing
 

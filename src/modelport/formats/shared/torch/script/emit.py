@@ -14,6 +14,7 @@ from modelport.formats.shared.torch.script.values import (
     Listing,
     Nothing,
     Stuck,
+    Thing,
     Var,
 )
 from modelport.model.graph import Graph, Node, Scope, TensorType, Value
@@ -148,7 +149,8 @@ class Emitter:
             return {"graph": value}
         if value is None or isinstance(value, bool | int | float | str | complex):
             return value
-        raise Stuck(f"{node.op_type} is given a {type(value).__name__}")
+        kind = value.class_name if isinstance(value, Thing) else type(value).__name__
+        raise Stuck(f"{node.op_type} is given an object ({kind})")
 
 
 def _role(node: Node, name: str) -> str:

@@ -37,7 +37,8 @@ class Evaluator:
     """One way through the code of an archive.
 
     ``constants`` are those of the archive. Steps and depth are limited; whatever is not understood
-    is ``Stuck``. ``training`` tells whether a module was asked if it is in training and said yes.
+    is ``Stuck``. ``training`` tells whether a module was asked if it is in training and said yes;
+    ``kept`` names the attributes of modules that the code sets, which its next run would see.
     """
 
     def __init__(self, library: Library, emitter: Emitter, constants: tuple[Any, ...]) -> None:
@@ -48,6 +49,7 @@ class Evaluator:
         self.steps = 0
         self.depth = 0
         self.training = False
+        self.kept: dict[str, None] = {}
         self.journals: list[dict[int, tuple[Any, Any]]] = []
         self._uses: dict[str, int] = {}
 
@@ -174,6 +176,8 @@ class Evaluator:
                 raise Stuck(f"an attribute {target.name!r} of what is no object")
             self.changing(thing.attributes)
             thing.attributes[target.name] = value
+            if not thing.made:
+                self.kept[f"{thing.path}.{target.name}".strip(".")] = None
         elif isinstance(target, syntax.Subscript):
             items = self.expression(frame, target.value)
             self.calls.set_item(items, self.expression(frame, target.index), value)

@@ -19,6 +19,7 @@ from modelport.formats.shared.torch.script.values import (
     Thing,
     Var,
 )
+from modelport.model.component import Component
 from modelport.model.dtype import BOOL, FLOAT64, INT64, DType
 from modelport.model.graph import Graph, TensorType, Value
 from modelport.model.tensor import Tensor
@@ -34,8 +35,8 @@ class Program:
     """Evaluates the code of one archive.
 
     ``root`` and ``constants`` are what ``data.pkl`` and ``constants.pkl`` hold, with what builds
-    them; ``traced`` the inputs that the module was traced with. ``assumed`` gathers (place, why) of
-    what the file does not state.
+    them; ``traced`` the inputs that the module was traced with. ``assumed`` gathers part, place and
+    reason of what the file does not state.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Program:
         self._evaluator = Evaluator(library, self._emitter, held)
         self._library = library
         self.traced = traced
-        self.assumed: list[tuple[str, str]] = []
+        self.assumed: list[tuple[Component, str, str]] = []
 
     def read(self) -> Graph:
         """The graph, with the weights that it uses.
@@ -96,7 +97,10 @@ class Program:
                     graph.tensors[name] = weights[name]
         if self._evaluator.training:
             why = "the module was saved in training mode; it is taken as in evaluation"
-            self.assumed.append(("training", why))
+            self.assumed.append((Component.ARCHITECTURE, "training", why))
+        for name in self._evaluator.kept:
+            why = "the code sets it for its next run; ONNX begins every run as the first"
+            self.assumed.append((Component.ARCHITECTURE, name, why))
         return graph
 
     def _entry(self, class_name: str) -> str:
@@ -124,7 +128,7 @@ class Program:
             shown = repr(default.value) if isinstance(default, syntax.Literal) else "its default"
             if known and (word == "Optional" or word in _NUMBERS or word == "str"):
                 why = f"the input is taken to be {shown}, which the code gives where it is left out"
-                self.assumed.append((parameter.name, why))
+                self.assumed.append((Component.SIGNATURE, parameter.name, why))
                 return default.value if isinstance(default, syntax.Literal) else None
         if word == "Optional" and len(inner) == 1:
             return self._input(parameter.name, inner[0], example)
@@ -137,7 +141,7 @@ class Program:
         if isinstance(example, TensorType):
             shown = "x".join(map(str, example.shape or ())) or "a single number"
             why = f"the shape is that of the example it was traced with ({shown})"
-            self.assumed.append((name, why))
+            self.assumed.append((Component.SIGNATURE, name, why))
             return self._emitter.input(name, example)
         if isinstance(example, list | tuple):
             items = [self._input(f"{name}_{i}", None, item) for i, item in enumerate(example)]

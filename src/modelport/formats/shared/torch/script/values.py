@@ -46,11 +46,15 @@ class Listing:
 
 @dataclass(slots=True, eq=False)
 class Thing:
-    """A module or object of a class of the file; ``path`` leads to it from the root module."""
+    """A module or object of a class of the file; ``path`` leads to it from the root module.
+
+    ``made`` tells that code made it: it does not outlive the run.
+    """
 
     class_name: str
     path: str
     attributes: dict[str, Any] = field(default_factory=dict)
+    made: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
