@@ -49,6 +49,60 @@ class Filling(nn.Module):
         return found, y
 
 
+class Sharing(nn.Module):
+    """Values under several names, changed in place: out of a branch, a loop and a list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.lstm = nn.Linear(4, 4), nn.LSTM(4, 4)
+
+    def forward(self, x):
+        y = self.linear(x)
+        if x.dim() == 2:
+            z = y
+        else:
+            z = y.unsqueeze(0)
+        z.add_(1.0)
+        w = y
+        for _ in range(x.size(1)):
+            w = w.mul_(0.5)
+        items = [y, y * 2]
+        for item in items:
+            item.add_(1.0)
+        found, (h, c) = self.lstm(items[1])
+        h.add_(1.0)
+        return y, z, w, items[1], found, h, c
+
+
+class Parting(nn.Module):
+    """Changes a part that chunk gave."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x):
+        y = self.linear(x)
+        a, b = y.chunk(2, 1)
+        a.add_(1.0)
+        return y, b
+
+
+class Renaming(nn.Module):
+    """A loop over values changes a tensor of the code around it under another name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x):
+        y = self.linear(x)
+        z = y
+        for _ in range(x.size(0)):
+            z = z.mul_(0.5)
+        return y, z
+
+
 class Decoding(nn.Module):
     """Appends words until one is the last: the state grows."""
 

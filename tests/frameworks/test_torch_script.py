@@ -47,6 +47,7 @@ MODELS: dict[str, tuple[Any, list[Any], list[list[Any]]]] = {
     "backwards": (nets.Backwards(), [randn(3, 2, 4)], [[randn(5, 2, 4)]]),
     "following": (nets.Following(), [randn(3, 2, 4)], [[randn(5, 2, 4)]]),
     "filling": (nets.Filling(), [X], [[randn(5, 4)]]),
+    "sharing": (nets.Sharing(), [X], []),
     "decoding": (nets.Decoding(), [TOKENS], [[TOKENS[:, :1]], [torch.tensor([[1, 3]])]]),
     "nesting": (nets.Nesting(), [X], [[X.abs() / 10], [-X.abs() * 3], [X.abs() * 3]]),
     "maybe": (nets.Maybe(), [X], [[-X]]),
@@ -231,6 +232,14 @@ def test_numbers_are_inputs_too(tmp_path: Path) -> None:
     for count in (0, 3):
         feeds = {"x": X.numpy(), "count": np.asarray(count), "factor": np.asarray(0.5)}
         torch_live.same(session.run(None, feeds)[0], module(X, count, 0.5))
+
+
+@pytest.mark.parametrize("module", [nets.Parting(), nets.Renaming()])
+def test_shared_elements_that_cannot_be_followed_are_refused(module: Any, tmp_path: Path) -> None:
+    source = tmp_path / "source.pt"
+    script_live.save(module, [X], "script", source)
+    with pytest.raises(ConversionError, match="in place"):
+        modelport.convert(source, tmp_path / "target.onnx", verify=False)
 
 
 def test_an_input_of_unknown_rank_is_no_guess(tmp_path: Path) -> None:

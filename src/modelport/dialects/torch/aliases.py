@@ -30,6 +30,9 @@ _PARTS = frozenset(
     "select slice narrow diagonal split split_with_sizes chunk tensor_split unbind".split()
 )
 
+_ITEMS = frozenset("ListUnpack __getitem__".split())
+_LISTS = frozenset("Constant append extend list slice add".split())
+
 
 class Aliases:
     """Which values of a graph share elements, and how each is a view of its base."""
@@ -38,11 +41,14 @@ class Aliases:
 
     def __init__(self) -> None:
         self._bases: dict[str, tuple[str, Node | None]] = {}
+        self._lost: set[str] = set()
+        self._lists: set[str] = set()  # lists whose items may share elements with other values
 
     def copy(self) -> Aliases:
         """The same, for a body that learns more of its own."""
         made = Aliases()
-        made._bases = dict(self._bases)
+        made._bases, made._lists = dict(self._bases), set(self._lists)
+        made._lost = set(self._lost)
         return made
 
     @classmethod
@@ -56,10 +62,28 @@ class Aliases:
             base = self.changed(node)
             for output in node.outputs if base is not None else ():
                 self._bases[output] = (str(base), node)
+            self._lists.update(node.outputs if node.op_type in _PARTS else ())
+        elif node.op_type in _ITEMS and node.inputs and node.inputs[0] in self._lists:
+            self._bases.update((output, (node.inputs[0], node)) for output in node.outputs)
+        elif node.op_type in _LISTS:
+            self._lists.update(node.outputs)
+            name = self.changed(node)
+            if node.op_type == "Constant" and name is not None:
+                self.join(node.outputs[0], name)
 
-    def join(self, output: str, name: str) -> None:
-        """Another name for a value."""
-        self._bases[output] = (name, None)
+    def join(self, output: str, name: str, held: Any = None) -> None:
+        """Another name for a value; ``held`` is the value, where it may be a list."""
+        if isinstance(held, list | tuple):
+            self._lists.add(output)
+        part, place = False, name
+        while place in self._bases and place != output:
+            place, node = self._bases[place]
+            part = part or node is not None
+        if place != output:
+            self._bases[output] = (name, None)
+            self._lost.discard(output)
+        elif part:  # a loop goes on with a part of what it went on with: names do not tell which
+            self._lost.add(output)
 
     def changed(self, node: Node) -> str | None:
         """The name of a node's first argument."""
@@ -86,6 +110,11 @@ class Aliases:
         root = name
         while root in self._bases:
             base, node = self._bases[root]
+            if root in self._lost:
+                raise ConversionError(call.where, "it changes a part of a value of a loop")
+            if isinstance(values[base], list | tuple):
+                why = "it changes an item of a list in place, which other values may share"
+                raise ConversionError(call.where, why)
             old = call.tensor(values[base])
             new = new if node is None else _written_back(call, node, values, old, new)
             values[base], root = new, base

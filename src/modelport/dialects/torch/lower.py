@@ -132,9 +132,12 @@ class Walk:
         args = [self._filled(item, node) for item in written["args"]]
         return args, {key: self._filled(item, node) for key, item in written["kwargs"].items()}
 
-    def assign(self, node: Node, results: Sequence[Any]) -> None:
-        """Give a node's outputs their values."""
+    def assign(self, node: Node, results: Sequence[Any], names: Sequence[str | None] = ()) -> None:
+        """Give a node's outputs their values, and the names that these have already."""
         self.values.update(zip(node.outputs, results, strict=False))
+        for output, name, held in zip(node.outputs, names, results, strict=False):
+            if name is not None:
+                self.aliases.join(output, name, held)
 
     def change(self, call: Call, name: str, new: Any, later: set[str]) -> None:
         """Give a value, and everything that shares its elements, a new value."""

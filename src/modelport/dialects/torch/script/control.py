@@ -29,14 +29,19 @@ def if_(walk: Walk, node: Node, later: set[str]) -> None:
     test, one, two = walk.arguments(node)[0]
     then, other = one["graph"], two["graph"]
     if not isinstance(test, Edge):
-        walk.assign(node, walk.inline(then if test else other, later))
+        _follow(walk, node, then if test else other, later)
         return
     for graph, rest in ((then, other), (other, then)):
         if any(inner.op_type == "RaiseException" for inner in graph.nodes):
             walk.b.note(node.name, "the code raises an exception for some inputs; ONNX goes on")
-            walk.assign(node, walk.inline(rest, later))
+            _follow(walk, node, rest, later)
             return
     _branches(walk, node, test, [then, other], later)
+
+
+def _follow(walk: Walk, node: Node, graph: Graph, later: set[str]) -> None:
+    names = [value.name for value in graph.outputs]
+    walk.assign(node, walk.inline(graph, later | set(names)), names)
 
 
 def raise_if(walk: Walk, node: Node, later: set[str]) -> None:

@@ -37,21 +37,33 @@ def loop(walk: Walk, node: Node, later: set[str]) -> None:
     body: Graph = written["graph"]
     step_name = body.inputs[0].name
     names = [value.name for value in body.inputs[1 : 1 + len(carried)]]
-    inside = later | set(node.inputs)
+    ends = [value.name for value in body.outputs[1:]]
+    begins = [_source(node, item) for item in node.attributes["call"]["args"][2]]
+    sources = begins
+    inside = later | set(node.inputs) | set(ends)
     step = 0
     while not isinstance(again, Edge) and not isinstance(count, Edge):
         if not again or (count is not None and step >= count):
-            walk.assign(node, carried)
+            walk.assign(node, carried, sources)
             return
         if step == MOST_ROUNDS:
             raise ConversionError(f"node {node.name!r}", f"it has over {MOST_ROUNDS:,} rounds")
         walk.values[step_name] = step
         walk.values.update(zip(names, carried, strict=True))
+        for name, source, held in zip(names, sources, carried, strict=True):
+            if source is not None:
+                walk.aliases.join(name, source, held)
+        sources = [*ends]
         again, *carried = walk.inline(body, inside)
         step += 1
     if step and count is not None:
         count = count - step
     walk.assign(node, _Loop(walk, node, body, names, later).emit(count, again, carried, step))
+
+
+def _source(node: Node, item: Any) -> str | None:
+    """The value that a carried one begins as."""
+    return node.inputs[item["tensor"]] if isinstance(item, Mapping) and "tensor" in item else None
 
 
 class _Loop:
@@ -135,6 +147,10 @@ class _Loop:
             raise ConversionError(f"node {self.node.name!r}", "a list goes through several loops")
         return as_edge(call, value)
 
+    def _written(self) -> list[Any]:
+        found: list[Any] = self.node.attributes["call"]["args"][2]
+        return found
+
     def _lists(self, begin: Sequence[Any], results: Sequence[Any]) -> set[int]:
         """The places of lists that were taken to grow, and do not."""
         return {
@@ -159,6 +175,11 @@ class _Loop:
         inner.values.update(zip(self.names, states, strict=True))
         before = dict(inner.values)
         results = inner.inline(self.body, self.later | set(self.node.inputs))
+        for name, state, item in zip(self.names, states, self._written(), strict=False):
+            source = _source(self.node, item)
+            if isinstance(state, Edge) and inner.values[name] is not state and source in self.later:
+                why = f"it changes {source!r} in place, under another name"
+                raise ConversionError(f"node {self.node.name!r}", why)
         needed = self.later | set(self.node.inputs)
         found = [
             name
