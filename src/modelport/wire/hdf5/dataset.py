@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelport.errors import LimitExceeded, MalformedFile, UnsafeFile, UnsupportedFeature
 from modelport.wire.hdf5.attributes import GlobalHeaps, split_text
-from modelport.wire.hdf5.chunks import Chunk, chunk_index, read_chunk
+from modelport.wire.hdf5.chunks import Chunk, ChunkCache, chunk_index
 from modelport.wire.hdf5.datatype import count, parse_element, parse_shape
 from modelport.wire.hdf5.layout import (
     Chunked,
@@ -49,11 +49,14 @@ class HDF5Dataset:
         MalformedFile, UnsupportedFeature: its messages are broken, or of a kind not read here.
     """
 
-    def __init__(self, path: str, header: ObjectHeader, heaps: GlobalHeaps) -> None:
+    def __init__(
+        self, path: str, header: ObjectHeader, heaps: GlobalHeaps, cache: ChunkCache
+    ) -> None:
         self.path = path
         self.source = header.window.source
         self.address = header.address
         self._heaps = heaps
+        self._cache = cache
         if header.first(EXTERNAL) is not None:
             raise UnsafeFile(self.source.name, "values in external files", path)
         with guarded(self.source, f"dataset {path}", header.address):
@@ -200,7 +203,7 @@ class HDF5Dataset:
             chunk = self.chunks.get(corner)
             if chunk is None:
                 continue
-            data = read_chunk(self.source, chunk, self.filters, size, storage.itemsize)
+            data = self._cache.read(chunk, self.filters, size, storage.itemsize)
             values = np.frombuffer(data, storage).reshape(extent)
             here, there = [], []
             for (start, stop), low, width in zip(box, corner, extent, strict=True):
