@@ -15,7 +15,7 @@ from modelport.errors import (
 from modelport.wire.hdf5 import HDF5File, Opaque
 from modelport.wire.hdf5 import chunks as hdf5_chunks
 from modelport.wire.hdf5.chunks import Chunk, ChunkCache
-from modelport.wire.source import BytesSource, ByteSource, FileSource
+from modelport.wire.source import ByteSource, BytesSource, FileSource
 
 REAL = [
     path
