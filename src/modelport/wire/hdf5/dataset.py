@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FREE_DECLARED = 4 << 30
+FREE_ELEMENT = 64 << 20
 MOST_RATIO = 1000
 
 
@@ -63,6 +64,7 @@ class HDF5Dataset:
             shape = parse_shape(header.first(DATASPACE) or b"")
             self.shape = (0,) if shape is None else shape
             self.element = parse_element(header.first(DATATYPE) or b"")
+            self._check_element()
             self._read_storage(header)
             self._fill = _fill_value(header.first(FILL), self.element.size)
         if isinstance(self.layout, Virtual):
@@ -123,6 +125,17 @@ class HDF5Dataset:
             if self.element.name == "bool":
                 return stored.astype(bool)
             return stored.astype(stored.dtype.newbyteorder("="), copy=False)
+
+    def _check_element(self) -> None:
+        """Refuse an element that is no file's, before one of them is in memory."""
+        limit = max(FREE_ELEMENT, MOST_RATIO * self.source.size)
+        if self.element.size > limit:
+            raise LimitExceeded(
+                self.source.name,
+                resource=f"bytes of one element of {self.path}",
+                limit=limit,
+                actual=self.element.size,
+            )
 
     def _check_size(self) -> None:
         layout, declared = self.layout, self.nbytes
