@@ -333,6 +333,12 @@ def _scaled(d: Draw, k: Any, shape: Any) -> Any:
     return k.layers.Discretization([-0.5, 0.1, 0.9], **d.some(output_mode=modes))
 
 
+def _spectral(d: Draw, k: Any, shape: Any) -> Any:
+    if not hasattr(k, "ops"):
+        raise ValueError("tf_keras does not save its vector")
+    return k.layers.SpectralNormalization(k.layers.Dense(3))
+
+
 ROWS = [
     Row(
         lambda d, k, s: k.layers.Dense(
@@ -361,7 +367,7 @@ ROWS = [
     Row(lambda d, k, s: k.layers.RepeatVector(d.randint(1, 4)), (2,)),
     Row(lambda d, k, s: k.layers.Masking(d.choice([0.0, 0.5])), (3,)),
     Row(lambda d, k, s: k.layers.Masking(d.choice([0.0, 0.5])), (3,)),
-    Row(lambda d, k, s: k.layers.SpectralNormalization(k.layers.Dense(3))),
+    Row(_spectral),
     Row(_time_distributed, (3, 4, 5)),
     Row(_attention, (3,), inputs=2),
     Row(_heads, (3, 4), inputs=-2),
