@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelport.dialects.keras.stock.chain import Chain, Dims, Names
+from modelport.dialects.keras.stock.changed import changed
 from modelport.dialects.keras.stock.removed import REMOVED
 from modelport.dialects.keras.stock.tensorflow import TENSORFLOW
 from modelport.errors import ConversionError
@@ -38,7 +39,7 @@ def _spell_out(graph: Graph, report: Report) -> None:
 
 
 def _said(node: Node, chain: Chain) -> list[Node]:
-    says = REMOVED.get(node.op_type) or TENSORFLOW.get(node.op_type)
+    says = REMOVED.get(node.op_type) or TENSORFLOW.get(node.op_type) or changed(node)
     if says is None:
         return [node]
     values = says(chain)

@@ -88,9 +88,12 @@ def model_entry(graph: Graph, report: Report, keras_2: bool = False) -> dict[str
 
 
 def _listed(graph: Graph) -> dict[str, list[Node]]:
+    """The calls of each layer in the order of their numbers, by which they are referred to."""
     found: dict[str, list[Node]] = {}
     for node in graph.nodes:
         found.setdefault(node.scope[-1].name, []).append(node)
+    for calls in found.values():
+        calls.sort(key=lambda node: node.scope[-1].call)
     return found
 
 
