@@ -278,3 +278,29 @@ def test_real_files_load_and_predict_the_same(path: Path, tmp_path: Path) -> Non
     model = keras.saving.load_model(tmp_path / "a.keras")
     assert model.compiled == compiled
     assert_predicts(model, np.load(RECORDED / f"{path.name}.npz"), 1e-4)
+
+
+def _twice(x: Any) -> Any:
+    return x * 2
+
+
+def test_the_code_of_lambdas_goes_along_and_is_run_only_by_who_allows_it(tmp_path: Path) -> None:
+    import keras
+    import tf_keras
+
+    layers = tf_keras.layers
+    x = tf_keras.Input((3,))
+    y = layers.Lambda(lambda x, by: x + by, arguments={"by": 3}, name="adds")(x)
+    y = layers.TimeDistributed(layers.Lambda(lambda x: x[:, :1]))(layers.Reshape((3, 1))(y))
+    y = layers.Lambda(_twice, name="doubles")(y)
+    source, target = tmp_path / "model.h5", tmp_path / "model.keras"
+    model = tf_keras.Model(x, y)
+    model.save(source)
+    kinds = {change.kind for change in modelport.convert(source, target, verify=False).changes}
+    assert Kind.FOREIGN in kinds
+    with pytest.raises(ValueError, match=r"unsafe|safe_mode"):
+        keras.saving.load_model(target)
+    known = {"_twice": _twice}
+    loaded = keras.saving.load_model(target, safe_mode=False, custom_objects=known)
+    values = np.random.default_rng(0).normal(size=(2, 3)).astype(np.float32)
+    np.testing.assert_allclose(loaded.predict(values, verbose=0), np.asarray(model(values)))

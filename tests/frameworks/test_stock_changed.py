@@ -53,3 +53,16 @@ def test_an_einsum_without_its_operands_is_refused(tmp_path: Path) -> None:
     tf_keras.Model(x, tf.einsum("bij->bji", x)).save(tmp_path / "a.h5")
     with pytest.raises(ConversionError, match="without its operands"):
         modelport.convert(tmp_path / "a.h5", tmp_path / "b.keras", verify=False)
+
+
+@pytest.mark.parametrize(("dilation", "strides"), [(1, 1), (3, 1), (1, 2)])
+def test_causal_convolutions_by_depth(dilation: int, strides: int, tmp_path: Path) -> None:
+    x = tf_keras.Input((None, 3))
+    given = {"padding": "causal", "dilation_rate": dilation, "strides": strides}
+    layer = layers.SeparableConv1D(4, 3, activation="tanh", **given)
+    model = tf_keras.Model(x, [layer(x), layer(layers.Activation("relu")(x))])
+    loaded, _ = carried(model, tmp_path)
+    values = IMAGES[:, 0]
+    for want, got in zip(model(values), loaded(values), strict=True):
+        np.testing.assert_allclose(got, want, atol=1e-6)
+    assert len(loaded.trainable_weights) == 3

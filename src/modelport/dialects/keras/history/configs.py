@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from modelport.dialects.keras.defaults import AS_STATED, DEFAULTS, arguments, complete
-from modelport.dialects.keras.history import applications, keras1, keras2
+from modelport.dialects.keras.history import applications, keras1, keras2, lambdas
 from modelport.dialects.keras.history.activation_names import modern_activation
 from modelport.dialects.keras.history.era import Era, History
 from modelport.dialects.keras.history.kinds import check_kinds
@@ -85,7 +85,7 @@ def modern_layer(
         return _own_name(class_name, module, registered_name), dict(config)
     if name == "Lambda":
         history.foreign(where, "a Lambda holds Python code, which is kept and never run")
-        return name, dict(config)
+        return name, lambdas.modern(config)
     strange = _strange(name, renamed)
     if strange is not None:
         history.foreign(where, f"{name} with {strange} is no layer that modelport can carry")

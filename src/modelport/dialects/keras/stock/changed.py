@@ -33,11 +33,25 @@ def integer_lookup(chain: Chain) -> list[Any]:
     return [chain.op("Cast", made[0], dtype="float32")]
 
 
+def causal(chain: Chain) -> list[Any]:
+    """The causal convolution by depth of Keras 2: zeros go in front, then it is a valid one."""
+    config = {key: value for key, value in chain.config.items() if key != "name"}
+    stated = (config["kernel_size"], config["dilation_rate"])
+    size, dilation = (value[0] if isinstance(value, list) else value for value in stated)
+    zeros = {"padding": [(size - 1) * dilation, 0], "data_format": config["data_format"]}
+    padded = chain.layer("ZeroPadding1D", zeros, [chain.call()[0][0]])
+    weights = dict(chain.node.parameters)
+    return chain.layer(chain.node.op_type, {**config, "padding": "valid"}, padded, weights=weights)
+
+
 def changed(node: Node) -> Says | None:
     """What says a node otherwise for Keras 3, where it comes from an older one that differs."""
     if Era(node.attributes.get("era", Era.KERAS3)) >= Era.KERAS3:
         return None
     if node.op_type == "RandomCrop":
         return random_crop
-    mode = (node.attributes.get("config") or {}).get("output_mode", "int")
+    config = node.attributes.get("config") or {}
+    if node.op_type == "SeparableConv1D" and config.get("padding") == "causal":
+        return causal
+    mode = config.get("output_mode", "int")
     return integer_lookup if node.op_type == "IntegerLookup" and mode != "int" else None
