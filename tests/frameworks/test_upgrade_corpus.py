@@ -39,6 +39,9 @@ NOT_IN_KERAS3 = (
     "theano-pooling-same",  # another padding than TensorFlow's
     "up-sampling-bilinear",  # measured from the corners of pixels
     "wrapped-even-pooling",
+    "keras2.2.4-tensorflow-masking-sequences",  # Bidirectional repeated outputs at masked steps,
+    "masked-modes",  # which stock layers say only in parts
+    "masked-stacked",
 )
 """Old models with a layer that no stock layer of Keras 3 can stand for; ONNX can."""
 
