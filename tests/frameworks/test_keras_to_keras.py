@@ -317,3 +317,9 @@ def test_the_code_of_lambdas_goes_along_and_is_run_only_by_who_allows_it(tmp_pat
     loaded = keras.saving.load_model(target, safe_mode=False, custom_objects=known)
     values = np.random.default_rng(0).normal(size=(2, 3)).astype(np.float32)
     np.testing.assert_allclose(loaded.predict(values, verbose=0), np.asarray(model(values)))
+
+
+def test_what_was_carried_to_keras_3_goes_on_to_onnx(tmp_path: Path) -> None:
+    convert(OLD / "keras1.2.2-theano-masked-stacked.h5", tmp_path / "new.keras")
+    report = modelport.convert(tmp_path / "new.keras", tmp_path / "new.onnx")
+    assert report.verification["status"] == "agreed"

@@ -36,7 +36,7 @@ def activate(layer: Layer, x: Edge, activation: Any, path: str = "activation") -
     name, given = activation.get("class_name"), activation.get("config") or {}
     if isinstance(given, str):
         return activate(layer, x, given, path)
-    if name == "Sequential":
+    if name in ("Sequential", "Pipeline"):
         return _sequential(layer, x, given, path)
     if name in FUNCTIONS:
         return _apply(layer, x, str(name), given)
