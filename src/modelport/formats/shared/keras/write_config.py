@@ -328,7 +328,8 @@ def _is_nested(stated: Any) -> bool:
 
 def _filled(stated: Any, found: Iterator[Any]) -> Any:
     if isinstance(stated, dict):
-        return {key: _filled(item, found) for key, item in stated.items()}
+        filled = {key: _filled(stated[key], found) for key in sorted(stated)}
+        return {key: filled[key] for key in stated}
     if isinstance(stated, list) and stated and isinstance(stated[0], str):
         return next(found)
     return [_filled(item, found) for item in stated]
