@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import onnxruntime
 import torch
 
 from modelport import convert
+from modelport.errors import ModelportError
 
 TOLERANCE = 1e-4
 """Of the output's scale."""
@@ -51,13 +52,44 @@ def check(
     torch.manual_seed(1)
     source, target = folder / "source.pt2", folder / "target.onnx"
     export(model, [_copy(item) for item in inputs], source, dynamic)
-    convert(source, target, verify=False)
+    convert(source, target, verify=False, overwrite=True)
     proto = onnx.load(target)
     onnx.checker.check_model(proto, full_check=True)
     session = onnxruntime.InferenceSession(target, providers=["CPUExecutionProvider"])
     for given in (inputs, *others):
         compare(model, given, session)
     return proto
+
+
+class Several(torch.nn.Module):
+    """Functions of the same inputs as one module: a list of their results."""
+
+    def __init__(self, functions: Sequence[Callable[..., Any]]) -> None:
+        super().__init__()
+        self.functions = functions
+
+    def forward(self, *args: Any) -> Any:
+        return [function(*args) for function in self.functions]
+
+
+def check_all(
+    functions: Mapping[str, Callable[..., Any]],
+    inputs: Sequence[Any],
+    folder: Path,
+    dynamic: Any = None,
+    others: Sequence[Sequence[Any]] = (),
+) -> None:
+    """Convert functions of the same inputs in one program and compare each."""
+    module = Several(list(functions.values()))
+    try:
+        check(module, inputs, folder, None if dynamic is None else (dynamic,), others)
+    except (AssertionError, ModelportError) as error:
+        for name, function in functions.items():  # which one was it?
+            try:
+                check(function, inputs, folder, dynamic, others)
+            except (AssertionError, ModelportError) as inner:
+                raise AssertionError(f"{name}: {inner}") from error
+        raise
 
 
 def _copy(item: Any) -> Any:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from modelport.dialects.onnx.bfloat16 import widen
 from modelport.dialects.onnx.demands import Known, fits, results
 from modelport.dialects.onnx.edge import Edge
+from modelport.dialects.onnx.float64 import narrow
 from modelport.errors import ConversionError
 from modelport.model.dtype import DType, from_numpy
 from modelport.model.expression import Expression, same, sources
@@ -237,8 +238,11 @@ class Builder:
                 self.graph.nodes.append(node)
         _rename(self.graph, renamed)
         if self.parent is None:
+            _drop_unused_nodes(self.graph)
             self._drop_unused_constants()
             widen(self.graph, self.unique)
+            for node in narrow(self.graph, self.unique):
+                self.note(node.name, f"{node.op_type} of float64 is computed in float32")
         return self.graph
 
     def _drop_unused_constants(self) -> None:
@@ -249,6 +253,22 @@ class Builder:
         for name in self._constants.values():
             if name not in used:
                 del self.graph.tensors[name]
+
+
+def _drop_unused_nodes(graph: Graph) -> set[str]:
+    """Leave out, in place, what computes results that nothing uses; gives the names used."""
+    needed = {value.name for value in graph.outputs}
+    kept = []
+    for node in reversed(graph.nodes):
+        if needed.isdisjoint(node.outputs):
+            continue
+        kept.append(node)
+        needed.update(node.inputs)
+        for item in node.attributes.values():
+            if isinstance(item, Graph):
+                needed |= _drop_unused_nodes(item)
+    graph.nodes[:] = kept[::-1]
+    return needed
 
 
 def _rename(graph: Graph, names: dict[str, str]) -> None:

@@ -63,6 +63,9 @@ FAMILIES = (
 
 _IN_PLACE = re.compile(r"[a-z].*[^_]_|__i[a-z]+__")
 
+RESHAPING = frozenset("squeeze_ swapaxes_ swapdims_ t_ transpose_ unsqueeze_".split())
+"""Operators that give a tensor another shape in place: a view, for whoever uses it from then on."""
+
 BROKEN = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a lowering raises when it is given arguments that no torch could have written."""
 
@@ -106,8 +109,9 @@ def aten(*names: str) -> Callable[[_Lower], _Lower]:
     """Register a function as the lowering of the operators of those names.
 
     ``name`` is for every overload, ``name.overload`` for one of them. The function's parameters
-    after the call are the operator's arguments under the names of its schema, with ``x`` for
-    ``self``; those with a default may be missing. It returns an edge, or a list of them.
+    after the call are the operator's arguments under the names of its schema, with ``x``, or else
+    the first of them, for ``self``; those with a default may be missing. It returns an edge, or a
+    list of them.
     """
 
     def register(function: _Lower) -> _Lower:
@@ -130,7 +134,8 @@ def lowering_of(domain: str, op_type: str, overload: str) -> Lower | None:
     """The lowering of an operator; one that works in place computes as its other form does."""
     known = lowerings()
     prefix = "" if domain == "aten" else f"{domain}::"
-    names = [op_type, op_type[:-1]] if in_place(op_type) else [op_type]
+    shorter = in_place(op_type) or op_type in RESHAPING
+    names = [op_type, op_type[:-1]] if shorter else [op_type]
     for name in names:
         found = known.get(f"{prefix}{name}.{overload}") or known.get(f"{prefix}{name}")
         if found is not None:
@@ -139,8 +144,13 @@ def lowering_of(domain: str, op_type: str, overload: str) -> Lower | None:
 
 
 def in_place(op_type: str) -> bool:
-    """Whether an operator changes its first argument, by its name."""
-    return _IN_PLACE.fullmatch(op_type) is not None
+    """Whether an operator changes the elements of its first argument, by its name."""
+    return op_type not in RESHAPING and _IN_PLACE.fullmatch(op_type) is not None
+
+
+def plain(op_type: str) -> str:
+    """The name of the form that gives a view, of an operator that reshapes in place."""
+    return op_type[:-1] if op_type in RESHAPING else op_type
 
 
 @cache
@@ -270,7 +280,8 @@ def run(call: Call, function: Lower, args: Sequence[Any], kwargs: Mapping[str, A
     if names and names[-1] == "rest":  # a lowering that takes whatever comes
         given = {"rest": [*args, *kwargs.values()]}
         args, kwargs = (), {}
-    given |= {("x" if key == "self" else key): value for key, value in kwargs.items()}
+    own = "x" if "x" in names or not names else names[0]
+    given |= {(own if key == "self" else key): value for key, value in kwargs.items()}
     unknown = [key for key in given if key not in names]
     if unknown or len(args) > len(names):
         what = ", ".join(map(repr, unknown)) or f"{len(args)} arguments"

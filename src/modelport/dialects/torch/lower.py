@@ -9,15 +9,19 @@ from typing import Any
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.aliases import Aliases, live_nodes, needed_later
-from modelport.dialects.torch.call import Call, Parameter, in_place, lowering_of, run
+from modelport.dialects.torch.call import Call, Parameter, in_place, lowering_of, plain, run
 from modelport.errors import ConversionError
+from modelport.model.component import Component
 from modelport.model.dtype import FLOAT32
 from modelport.model.graph import Graph, Node, TensorType, Value
+from modelport.model.report import Kind, Report
 from modelport.model.tensor import Tensor
 
 
-def lower(graph: Graph, name: str = "model") -> Graph:
+def lower(graph: Graph, name: str = "model", report: Report | None = None) -> Graph:
     """The ONNX graph of a native torch graph; weights are rearrangements of its tensors.
+
+    What ONNX expresses otherwise is added to ``report``.
 
     Raises:
         ConversionError: an operator that ONNX cannot hold, by node and reason.
@@ -28,7 +32,11 @@ def lower(graph: Graph, name: str = "model") -> Graph:
         graph.outputs, lower_graph(b, graph, values, graph.tensors), strict=True
     ):
         b.output(value.name, Call(b, "output", "", value.name).tensor(edge))
-    return b.finish()
+    made = b.finish()
+    if report is not None:
+        for where, why in b.notes:
+            report.add(Kind.APPROXIMATED, Component.ARCHITECTURE, where, why)
+    return made
 
 
 def lower_graph(
@@ -52,6 +60,10 @@ def lower_graph(
     return [(walk.values | weights)[value.name] for value in graph.outputs]
 
 
+_AGAIN_THE_SAME = frozenset({"embedding_renorm_"})
+"""What changes a weight so that a second time nothing changes: no need to keep it."""
+
+
 class _Walk:
     """One way through the nodes of a graph."""
 
@@ -71,14 +83,14 @@ class _Walk:
             self._change(node, results, later)
         else:
             self.values.update(zip(node.outputs, results, strict=False))
-            self.aliases.see(node)
+            self.aliases.see(node, self.values)
 
     def compute(self, node: Node) -> list[Any]:
         """The results of one call."""
         function = lowering_of(node.domain, node.op_type, node.overload)
         types = [self._type(name) for name in node.outputs]
         options = (node.domain, types, self._lower_inner)
-        call = Call(self.b, node.op_type, node.overload, node.name, *options)
+        call = Call(self.b, plain(node.op_type), node.overload, node.name, *options)
         if function is None:
             raise ConversionError(call.where, "ONNX has no form of it that modelport knows")
         missing = [name for name in node.inputs if name not in self.values]
@@ -119,11 +131,14 @@ class _Walk:
         name = self.aliases.changed(node)
         if name is None:
             raise ConversionError(f"node {node.name!r}", "it changes what is no tensor")
-        if name.startswith(Aliases.STATE):
-            held = name.removeprefix(Aliases.STATE)
+        call = Call(self.b, node.op_type, node.overload, node.name)
+        root = self.aliases.root(name)
+        held = root.removeprefix(Aliases.STATE)
+        if held != root and node.op_type not in _AGAIN_THE_SAME:
             why = f"it changes the weight {held!r} for the next run, which ONNX cannot keep"
             raise ConversionError(f"node {node.name!r}", why)
-        call = Call(self.b, node.op_type, node.overload, node.name)
+        if held != root:
+            self.values.setdefault(root, call.tensor(Parameter(self.tensors[held], held)))
         self.aliases.change(call, self.values, name, results[0], later, self.compute)
         for output in node.outputs:
             self.values[output] = self.values[name]

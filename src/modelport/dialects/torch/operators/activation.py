@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelport.dialects.onnx import ops
+from modelport.dialects.onnx import arithmetic, ops
 from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.call import Call, Parameter, aten, torch_dtype
 from modelport.dialects.torch.promote import computed, floating
@@ -37,8 +37,17 @@ def _soft_plain(op_type: str) -> Any:
     return lower
 
 
-aten("_softmax", "_safe_softmax")(_soft_plain("Softmax"))
+aten("_softmax")(_soft_plain("Softmax"))
 aten("_log_softmax")(_soft_plain("LogSoftmax"))
+
+
+@aten("_safe_softmax")
+def safe_softmax(call: Call, x: Any, dim: int, dtype: Any = None) -> Edge:
+    """The softmax; 0 along an axis of minus infinity alone."""
+    b, made = call.b, _soft("Softmax")(call, x, dim, dtype)
+    most = ops.reduce(b, "ReduceMax", floating(call, x), [dim], True)
+    nothing = arithmetic.is_infinite(b, most, plus=False)
+    return ops.where(b, nothing, b.constant(0, made.dtype), made)
 
 
 @aten("relu")

@@ -157,7 +157,13 @@ def nonzero(call: Call, x: Any) -> Edge:
     return rows if edge.rank else ops.slice_axis(call.b, rows, 1, 0, 0)
 
 
-@aten("nonzero_numpy", "where")
+@aten("where")
+def places_where(call: Call, condition: Any) -> list[Edge]:
+    """The places where a condition holds, one vector an axis."""
+    return nonzero_columns(call, condition)
+
+
+@aten("nonzero_numpy")
 def nonzero_columns(call: Call, x: Any) -> list[Edge]:
     """The places of the elements other than 0, one vector an axis."""
     rows = nonzero_rows(call, x)
@@ -270,8 +276,9 @@ def unique(call: Call, rest: Sequence[Any]) -> list[Edge]:
     b, edge = call.b, call.tensor(rest[0])
     names = b.node("Unique", [b.name(edge)], 4, sorted=1)
     values = Edge(names[0], edge.dtype, (None,))
-    back = b.emit("Reshape", [Edge(names[2], INT64, (None,)), ops.shape_of(b, edge)], INT64, ())
-    return [values, Edge(back.name, INT64, edge.shape), Edge(names[3], INT64, (None,))]
+    places = [Edge(names[2], INT64, (None,)), ops.shape_of(b, edge)]
+    back = b.emit("Reshape", places, INT64, edge.shape)
+    return [values, back, Edge(names[3], INT64, (None,))]
 
 
 @aten("histc")

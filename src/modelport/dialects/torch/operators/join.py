@@ -44,28 +44,20 @@ def _at_least(call: Call, x: Edge, rank: int) -> Edge:
     return x
 
 
-@aten("atleast_1d", "atleast_1d.Sequence")
-def at_least_1d(call: Call, x: Any) -> Any:
-    """With one axis at least."""
-    return _each(call, x, 1)
+def _of_rank(rank: int) -> tuple[Any, Any]:
+    def one(call: Call, x: Any) -> Edge:
+        return _at_least(call, call.tensor(x), rank)
+
+    def each(call: Call, tensors: Sequence[Any]) -> list[Edge]:
+        return [_at_least(call, call.tensor(item), rank) for item in tensors]
+
+    return one, each
 
 
-@aten("atleast_2d", "atleast_2d.Sequence")
-def at_least_2d(call: Call, x: Any) -> Any:
-    """With two axes at least."""
-    return _each(call, x, 2)
-
-
-@aten("atleast_3d", "atleast_3d.Sequence")
-def at_least_3d(call: Call, x: Any) -> Any:
-    """With three axes at least."""
-    return _each(call, x, 3)
-
-
-def _each(call: Call, x: Any, rank: int) -> Any:
-    if isinstance(x, list):
-        return [_at_least(call, call.tensor(item), rank) for item in x]
-    return _at_least(call, call.tensor(x), rank)
+for _rank in (1, 2, 3):
+    _one, _each = _of_rank(_rank)
+    aten(f"atleast_{_rank}d")(_one)
+    aten(f"atleast_{_rank}d.Sequence")(_each)
 
 
 def _stacked(rank: int, dim: int) -> Any:
@@ -121,8 +113,6 @@ def parts_of(call: Call, x: Any, sizes: Sequence[ops.Extent], dim: int) -> list[
 @aten("split", "split.Tensor", "unsafe_split", "unsafe_split.Tensor")
 def split(call: Call, x: Any, split_size: Any, dim: int = 0) -> list[Edge]:
     """Parts of one extent, the last as large as is left."""
-    if isinstance(split_size, list):
-        return split_with_sizes(call, x, split_size, dim)
     edge, size = call.tensor(x), call.extent(split_size)
     known = edge.shape[dim]
     if isinstance(known, int) and isinstance(size, int):
@@ -138,7 +128,13 @@ def _cut(call: Call, x: Edge, size: int, dim: int, count: int) -> list[Edge]:
     return [ops.slice_axis(call.b, x, dim, size * i, end) for i, end in enumerate(ends)]
 
 
-@aten("split.sizes", "split_with_sizes", "split_with_sizes_copy", "unsafe_split_with_sizes")
+@aten("split.sizes")
+def split_in(call: Call, x: Any, split_size: Any, dim: int = 0) -> list[Edge]:
+    """Parts of given extents."""
+    return split_with_sizes(call, x, split_size, dim)
+
+
+@aten("split_with_sizes", "split_with_sizes_copy", "unsafe_split_with_sizes")
 def split_with_sizes(call: Call, x: Any, split_sizes: Any, dim: int = 0) -> list[Edge]:
     """Parts of given extents."""
     return parts_of(call, x, call.extents(split_sizes), dim)
@@ -159,34 +155,46 @@ def chunk(call: Call, x: Any, chunks: int, dim: int = 0) -> list[Edge]:
     return [ops.slice_axis(b, edge, dim, starts[i], starts[i + 1]) for i in range(count)]
 
 
-@aten("tensor_split.sections", "tensor_split.indices")
-def tensor_split(call: Call, x: Any, sections: Any, dim: int = 0) -> list[Edge]:
-    """So many parts, the first ones larger by 1; or parts up to given places."""
+@aten("tensor_split.sections")
+def tensor_split(call: Call, x: Any, sections: int, dim: int = 0) -> list[Edge]:
+    """So many parts, the first ones larger by 1."""
     edge = call.tensor(x)
     known = edge.shape[dim]
-    if isinstance(sections, list):
-        ends = [call.fixed(item, "a place to split at") for item in sections]
-        bounds = [0, *ends, None]
-        return [
-            ops.slice_axis(call.b, edge, dim, start, stop)
-            for start, stop in itertools.pairwise(bounds)
-        ]
     if not isinstance(known, int):
         raise ValueError("it splits an unknown extent in parts")
     each, more = divmod(known, sections)
     return parts_of(call, edge, [each + (i < more) for i in range(sections)], dim)
 
 
-def _split_at(axis: int) -> Any:
-    def lower(call: Call, x: Any, sections: Any) -> list[Edge]:
-        edge = call.tensor(x)
-        return tensor_split(call, edge, sections, 0 if axis == 1 and edge.rank == 1 else axis)
+@aten("tensor_split.indices")
+def split_at(call: Call, x: Any, indices: Sequence[Any], dim: int = 0) -> list[Edge]:
+    """Parts up to given places."""
+    edge = call.tensor(x)
+    bounds = [0, *(call.fixed(item, "a place to split at") for item in indices), None]
+    return [
+        ops.slice_axis(call.b, edge, dim, start, stop) for start, stop in itertools.pairwise(bounds)
+    ]
 
-    return lower
+
+def _split_along(axis: int) -> tuple[Any, Any]:
+    def place(x: Edge) -> int:
+        return 0 if axis == 1 and x.rank == 1 else axis
+
+    def in_parts(call: Call, x: Any, sections: int) -> list[Edge]:
+        edge = call.tensor(x)
+        return tensor_split(call, edge, sections, place(edge))
+
+    def at_places(call: Call, x: Any, indices: Sequence[Any]) -> list[Edge]:
+        edge = call.tensor(x)
+        return split_at(call, edge, indices, place(edge))
+
+    return in_parts, at_places
 
 
 for _name, _axis in {"hsplit": 1, "vsplit": 0, "dsplit": 2}.items():
-    aten(f"{_name}.int", f"{_name}.array")(_split_at(_axis))
+    _in_parts, _at_places = _split_along(_axis)
+    aten(f"{_name}.int")(_in_parts)
+    aten(f"{_name}.array")(_at_places)
 
 
 @aten("unbind", "unbind.int", "unbind_copy.int")

@@ -13,15 +13,15 @@ from modelport.dialects.torch.operators.reduce import norm_of, reduced
 from modelport.dialects.torch.promote import together
 
 
-@aten("det", "linalg_det")
+@aten("det")
 def determinant(call: Call, x: Any) -> Edge:
     """The determinant of the last two axes."""
     edge = call.tensor(x)
     return call.b.emit("Det", [edge], edge.dtype, edge.shape[:-2])
 
 
-@aten("_linalg_det")
-def determinant_with_factors(call: Call, A: Any) -> Edge:  # noqa: N803 - the schema's name
+@aten("linalg_det", "_linalg_det")
+def linalg_determinant(call: Call, A: Any) -> Edge:  # noqa: N803 - the schema's name
     """The determinant of the last two axes."""
     return determinant(call, A)
 

@@ -45,42 +45,6 @@ def _rest(
     return more, extents
 
 
-def max_pool(
-    call: Call,
-    x: Any,
-    kernel_size: Any,
-    stride: Any = (),
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
-) -> list[Edge]:
-    """The largest element of every window, and its number in the channel."""
-    b, rank = call.b, int(call.op_type.split("pool")[1][0])
-    given = call.tensor(x)
-    edge, had_batch = batched(call, ops.cast(b, given, roomy(given.dtype)), rank)
-    size, pad, dilate = pair(kernel_size, rank), pair(padding, rank), pair(dilation, rank)
-    step = pair(stride, rank) if stride not in (None, [], ()) else size
-    if edge.dtype.kind != "float":
-        raise ValueError("runtimes have no pooling of whole numbers")
-    more, extents = _rest(edge, size, step, pad, dilate, ceil_mode)
-    unknown = any(extent is None for extent in extents)
-    shape = (*edge.shape[:2], *extents)
-    names = b.node(
-        "MaxPool",
-        [b.name(edge)],
-        2,
-        kernel_shape=size,
-        strides=step,
-        pads=[*pad, *(p + m for p, m in zip(pad, more, strict=True))],
-        dilations=dilate if max(dilate) > 1 else None,
-        ceil_mode=int(ceil_mode) if unknown else None,
-    )
-    values = ops.cast(b, Edge(names[0], edge.dtype, shape), given.dtype)
-    places = ops.binary(b, "Mod", Edge(names[1], INT64, shape), plane(call, edge, rank))
-    found = [values, places]
-    return found if had_batch else [ops.squeeze(b, item, 0) for item in found]
-
-
 def _max_pool(with_places: bool) -> Any:
     def lower(
         call: Call,
@@ -90,28 +54,35 @@ def _max_pool(with_places: bool) -> Any:
         padding: Any = 0,
         dilation: Any = 1,
         ceil_mode: bool = False,
-    ) -> Any:
-        count = len(call.b.graph.nodes)
-        found = max_pool(call, x, kernel_size, stride, padding, dilation, ceil_mode)
+    ) -> list[Edge]:
+        """The largest element of every window and, where asked for, its number in the channel."""
+        b, rank = call.b, int(call.op_type.split("pool")[1][0])
+        given = call.tensor(x)
+        edge, had_batch = batched(call, ops.cast(b, given, roomy(given.dtype)), rank)
+        size, pad, dilate = pair(kernel_size, rank), pair(padding, rank), pair(dilation, rank)
+        step = pair(stride, rank) if stride not in (None, [], ()) else size
+        if edge.dtype.kind != "float":
+            raise ValueError("runtimes have no pooling of whole numbers")
+        more, extents = _rest(edge, size, step, pad, dilate, ceil_mode)
+        unknown = any(extent is None for extent in extents)
+        shape = (*edge.shape[:2], *extents)
+        names = b.node(
+            "MaxPool",
+            [b.name(edge)],
+            2 if with_places else 1,
+            kernel_shape=size,
+            strides=step,
+            pads=[*pad, *(p + m for p, m in zip(pad, more, strict=True))],
+            dilations=dilate if max(dilate) > 1 else None,
+            ceil_mode=int(ceil_mode) if unknown else None,
+        )
+        found = [ops.cast(b, Edge(names[0], edge.dtype, shape), given.dtype)]
         if with_places:
-            return found
-        return _alone(call, found[0], count)
+            places = Edge(names[1], INT64, shape)
+            found.append(ops.binary(b, "Mod", places, plane(call, edge, rank)))
+        return found if had_batch else [ops.squeeze(b, item, 0) for item in found]
 
     return lower
-
-
-def _alone(call: Call, values: Edge, count: int) -> Edge:
-    """The values without what was computed for the places."""
-    nodes = call.b.graph.nodes
-    needed = {values.name}
-    for node in reversed(nodes[count:]):
-        if not needed.intersection(node.outputs):
-            nodes.remove(node)
-        else:
-            needed.update(node.inputs)
-            if node.op_type == "MaxPool":
-                del node.outputs[1:]
-    return values
 
 
 for _n in "123":

@@ -81,10 +81,16 @@ def view(call: Call, x: Any, size: Any) -> Edge:
     return reshaped(call, call.tensor(x), call.extents(size))
 
 
-@aten("reshape", "_reshape_alias")
-def reshape(call: Call, x: Any, shape: Any, stride: Any = None) -> Edge:
+@aten("reshape")
+def reshape(call: Call, x: Any, shape: Any) -> Edge:
     """The elements under another shape."""
     return reshaped(call, call.tensor(x), call.extents(shape))
+
+
+@aten("_reshape_alias")
+def reshape_alias(call: Call, x: Any, size: Any, stride: Any = None) -> Edge:
+    """The elements under another shape."""
+    return reshape(call, x, size)
 
 
 @aten("view.dtype", "view_copy.dtype")

@@ -40,6 +40,8 @@ DTYPE_NUMBERS = {
 """``torch._export.serde.schema.ScalarType``."""
 
 _SYMBOL = re.compile(r"Symbol\('(\w+)'[^()]*\)|(\w+)")
+_MAYBE_COPIES = frozenset("contiguous flatten ravel reshape reshape_as".split())
+"""Operators that give a view where the elements lie as they want them, else a copy."""
 _HELD = ("parameter", "buffer", "tensor_constant", "custom_obj")
 
 
@@ -131,6 +133,8 @@ class Program:
             else:
                 args.append(value)
         node.attributes["call"] = {"args": args, "kwargs": kwargs}
+        if op_type in _MAYBE_COPIES and self._copies(written):
+            node.attributes["copies"] = True
         for output in self._list(written, "outputs"):
             node.outputs.extend(self._names(output))
         metadata = written.get("metadata")
@@ -138,6 +142,39 @@ class Program:
         own = written.get("name")
         node.name = own if isinstance(own, str) else (node.outputs[0] if node.outputs else op_type)
         return node
+
+    def _copies(self, written: Mapping[str, Any]) -> bool:
+        """Whether the elements of a node's result lie in C order and those of its input do not."""
+        first = self._list(written, "inputs")[:1]
+        given = [self._names(entry.get("arg")) for entry in first if isinstance(entry, Mapping)]
+        made = [self._names(output) for output in self._list(written, "outputs")]
+        names = [name for found in (*given, *made) for name in found]
+        metas = self._mapping(self.body, "tensor_values")
+        return len(names) == 2 and [self._in_order(metas.get(i)) for i in names] == [False, True]
+
+    def _in_order(self, meta: Any) -> bool:
+        """Whether elements lie in C order, by the extents of the example that was exported."""
+        if not isinstance(meta, Mapping) or not isinstance(meta.get("strides"), list):
+            return True
+        pairs = [
+            [self._hint(item) for item in pair]
+            for pair in zip(self._list(meta, "sizes"), meta["strides"], strict=False)
+        ]
+        step = 1
+        for extent, stride in reversed(pairs):
+            if extent != 1 and stride != step:
+                return False
+            step *= extent
+        return True
+
+    def _hint(self, size: Any) -> int:
+        """A number, or of an expression what it was for the example."""
+        kind, value = self._choice(size)
+        if kind == "as_expr" and isinstance(value, Mapping) and value.get("hint") is not None:
+            kind, value = self._choice(value["hint"])
+        if kind != "as_int" or type(value) is not int:
+            raise self._broken("an extent", size)
+        return value
 
     def _argument(self, node: Node, role: str, entry: Any) -> Any:
         if not isinstance(entry, Mapping):

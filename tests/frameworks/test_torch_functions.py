@@ -1,0 +1,136 @@
+"""Functions of torch, several in one exported program, held against torch itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tests.frameworks import torch_live
+from torch import nn, randn, tensor
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+
+from modelport import convert
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+Functions = Mapping[str, Callable[..., Any]]
+ODD = tensor([[-2.5, -1.0, -0.0, 0.0], [0.3, 1.5, float("inf"), float("nan")]])
+WHOLE = tensor([[-7, -3, 0, 1], [2, 3, 7, 5]])
+BYTES = tensor([[0, 1, 7, 200], [255, 3, 2, 9]], dtype=torch.uint8)
+SOME = dict.fromkeys(range(4), torch.export.Dim.AUTO)
+BATCH, ROWS = torch.export.Dim("batch", min=2, max=64), torch.export.Dim("rows", min=4, max=64)
+
+ELEMENTWISE: Functions = {
+    "clamp from below": lambda x, i, u: torch.clamp(x, min=0.1),
+    "clamp from above": lambda x, i, u: torch.clamp(x, max=0.1),
+    "isreal": lambda x, i, u: torch.isreal(x),
+    "bytes over a number below 0": lambda x, i, u: (torch.div(u, -3), torch.div(-3.5, u + 1)),
+    "xlogy of bytes": lambda x, i, u: torch.xlogy(u, 2.5),
+    "copysign": lambda x, i, u: torch.copysign(u, -3),
+    "power of truths": lambda x, i, u: torch.pow(u > 3, True),
+    "shift by too much": lambda x, i, u: (i >> tensor([0, 63, 1, -1]), u >> 3, i << 2),
+    "any of bytes": lambda x, i, u: (torch.any(u), torch.all(u, 1), torch.any(u > 3, 0)),
+    "any over no axis": lambda x, i, u: (torch.any(i, dim=[]), torch.all(i, dim=[])),
+    "any of nothing": lambda x, i, u: (torch.any(i[:0]), torch.all(i[:0])),
+    "is in a number": lambda x, i, u: (torch.isin(i, 3), torch.isin(3, i), torch.isin(i, i[0])),
+    "places": lambda x, i, u: (torch.where(i > 0), torch.where(i > 0, 1.5, 2)),
+}
+
+ALONG: Functions = {
+    "cumprod": lambda x, y: (torch.cumprod(x, 0), torch.cumprod(x, -1), (x > 0).cumprod(1)),
+    "logcumsumexp": lambda x, y: (torch.logcumsumexp(x, 0), torch.logcumsumexp(x, -1)),
+    "cummax": lambda x, y: (*torch.cummax(x, 1), *torch.cummin(x, 0)),
+    "at least": lambda x, y: (torch.atleast_1d(x), torch.atleast_3d(x), torch.atleast_2d([x, y])),
+    "scatter a number": lambda x, y: x.scatter(1, (y > 0).long(), 2.5),
+    "scatter with": lambda x, y: (
+        x.scatter(1, (y > 0).long(), y, reduce="add"),
+        x.scatter(1, (y > 0).long(), 2.0, reduce="multiply"),
+    ),
+    "split at": lambda x, y: (torch.tensor_split(x, (1, 3), 1), torch.hsplit(x, (1,))),
+    "split in": lambda x, y: (torch.tensor_split(x, 3, 1), x.split([1, 3], 1), torch.hsplit(x, 2)),
+    "diagonals": lambda x, y: (torch.linalg.diagonal(x[None]), torch.diagonal(x, 1)),
+    "channels": lambda x, y: F.channel_shuffle(x.reshape(x.shape[0], 2, 2, 1), 2),
+}
+
+POOLED: Functions = {
+    "of one window": lambda x: (F.adaptive_avg_pool2d(x, 1), F.adaptive_max_pool2d(x, 1)),
+    "uneven": lambda x: F.adaptive_avg_pool2d(x, (4, 5)),
+    "largest": lambda x: F.adaptive_max_pool2d(x, (4, 5), return_indices=True),
+    "max pooling": lambda x: F.max_pool2d(x, 3, 2, 1, return_indices=True),
+}
+
+SCALED: Functions = {
+    "by axis": lambda x: F.adaptive_avg_pool2d(x, (3, None)),
+    "largest of an axis": lambda x: F.adaptive_max_pool2d(x, (None, 2)),
+    "area": lambda x: F.interpolate(x, scale_factor=(0.7, 1.6), mode="area"),
+    "recomputed": lambda x: F.interpolate(x, scale_factor=1.7, recompute_scale_factor=True),
+}
+
+RESIZED: Functions = {
+    f"{mode} {corners} {size}": lambda x, mode=mode, corners=corners, size=size: F.interpolate(
+        x, mode=mode, align_corners=corners, antialias=True, **size
+    )
+    for mode in ("bilinear", "bicubic")
+    for corners in (False, True)
+    for size in ({"size": (3, 9)}, {"scale_factor": 0.5}, {"scale_factor": (1.5, 0.6)})
+} | {
+    "a scale that float32 rounds": lambda x: F.interpolate(x.repeat(1, 1, 1, 20), scale_factor=0.29)
+}
+
+ROWS_OF: dict[str, tuple[Any, ...]] = {
+    "elementwise": (ELEMENTWISE, (ODD, WHOLE, BYTES)),
+    "along axes": (ALONG, (randn(3, 4), randn(3, 4))),
+    "pooled": (POOLED, (randn(2, 3, 9, 8),)),
+    "pooled, any extents": (
+        POOLED,
+        (randn(2, 3, 9, 8),),
+        ({0: BATCH, 2: ROWS, 3: torch.export.Dim("columns", min=4, max=64)},),
+        [(randn(3, 3, 7, 11),)],
+    ),
+    "scaled, of any number": (SCALED, (randn(2, 3, 9, 8),), (SOME,), [(randn(5, 3, 9, 8),)]),
+    "resized": (RESIZED, (randn(2, 3, 8, 5),)),
+}
+
+
+@pytest.mark.parametrize("name", ROWS_OF)
+def test_functions_agree_with_torch(name: str, tmp_path: Path) -> None:
+    functions, inputs, *rest = ROWS_OF[name]
+    torch_live.check_all(functions, inputs, tmp_path, *rest)
+
+
+class Double(nn.Module):
+    """Of float64, with operators that runtimes have in float32 alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            *(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.GELU(), nn.AvgPool2d(2), nn.ELU()),
+            *(nn.Flatten(), nn.Linear(4, 3), nn.Softplus(), nn.LayerNorm(3), nn.Mish()),
+        )
+
+    def forward(self, x: Any) -> Any:
+        return self.layers(x), torch.atan(x), torch.nonzero(x > 0)
+
+
+def test_a_model_of_float64_runs_and_says_what_it_loses(tmp_path: Path) -> None:
+    torch_live.check(Double().double(), (randn(2, 3, 4, 4).double(),), tmp_path)
+    report = convert(tmp_path / "source.pt2", tmp_path / "again.onnx", verify=False)
+    assert any("Conv of float64" in change.why for change in report.changes)
+
+
+class Narrow(nn.Module):
+    """Multiplies matrices in bfloat16."""
+
+    def forward(self, x: Any) -> Any:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            y = x @ x.T
+        return y.float()
+
+
+def test_what_torch_computes_in_bfloat16_is_reported(tmp_path: Path) -> None:
+    torch_live.export(Narrow(), (randn(2, 3),), tmp_path / "source.pt2")
+    report = convert(tmp_path / "source.pt2", tmp_path / "target.onnx", verify=False)
+    assert any("bfloat16" in change.why for change in report.changes)
