@@ -14,7 +14,16 @@ from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
 from modelport.errors import ConversionError
-from modelport.model.dtype import BOOL, DTYPES, FLOAT32, INT64, DType
+from modelport.model.dtype import (
+    BOOL,
+    COMPLEX64,
+    COMPLEX128,
+    DTYPES,
+    FLOAT32,
+    FLOAT64,
+    INT64,
+    DType,
+)
 from modelport.model.expression import Expression, source
 from modelport.model.graph import Dim, Graph, TensorType
 from modelport.model.tensor import Tensor
@@ -29,6 +38,7 @@ FAMILIES = (
     "cast",
     "cells",
     "compare",
+    "complex",
     "convolution",
     "create",
     "cumulative",
@@ -38,6 +48,7 @@ FAMILIES = (
     "embedding",
     "extremes",
     "fold",
+    "fourier",
     "grid",
     "higher_order",
     "index",
@@ -98,7 +109,30 @@ class Parameter:
         return source(self.tensor)
 
 
-Value: TypeAlias = Edge | Parameter
+@dataclass(frozen=True, slots=True, eq=False)
+class Complex:
+    """A complex tensor, which ONNX has not: its real and its imaginary part."""
+
+    real: Edge
+    imag: Edge
+
+    @property
+    def dtype(self) -> DType:
+        """The type of one element."""
+        return COMPLEX128 if self.real.dtype == FLOAT64 else COMPLEX64
+
+    @property
+    def shape(self) -> tuple[Dim, ...]:
+        """The extent of each axis."""
+        return self.real.shape
+
+    @property
+    def rank(self) -> int:
+        """The number of axes."""
+        return self.real.rank
+
+
+Value: TypeAlias = Edge | Parameter | Complex
 Lower: TypeAlias = Callable[..., Any]
 
 _LOWERINGS: dict[str, Lower] = {}
@@ -178,6 +212,8 @@ class Call:
 
     def tensor(self, value: Any) -> Edge:
         """A tensor argument as an edge; a Python number becomes a constant of rank 0."""
+        if meets_complex(value):
+            raise ConversionError(self.where, "ONNX has no complex numbers; it is given some")
         if isinstance(value, Edge):
             return ops.squeeze(self.b, value, 0) if is_number(value) else value
         if isinstance(value, Parameter):
@@ -269,16 +305,34 @@ def torch_dtype(value: Any, default: DType | None = None) -> DType | None:
     return DTYPES[value] if isinstance(value, str) else value
 
 
+def meets_complex(value: Any) -> bool:
+    """Whether an argument is, or holds, a complex number or tensor."""
+    if isinstance(value, list | tuple):
+        return any(meets_complex(item) for item in value)
+    if isinstance(value, Parameter | Edge):
+        return value.dtype.kind == "complex"
+    return isinstance(value, complex | Complex)
+
+
 def run(call: Call, function: Lower, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
     """Let a lowering write its operators.
 
     Raises:
         ConversionError: ONNX cannot hold the call, or it has other arguments than torch gives.
     """
+    if call.domain == "aten" and meets_complex([*args, *kwargs.values()]):
+        found = lowering_of("complex", call.op_type, call.overload)
+        if found is None:
+            why = "ONNX has no complex numbers, and modelport no form of it for pairs of numbers"
+            raise ConversionError(call.where, why)
+        function = found
     names = arguments_of(function)
     given = dict(zip(names, args, strict=False))
     if names and names[-1] == "rest":  # a lowering that takes whatever comes
         given = {"rest": [*args, *kwargs.values()]}
+        args, kwargs = (), {}
+    elif names == ("args", "named"):  # or hands it on
+        given = {"args": args, "named": kwargs}
         args, kwargs = (), {}
     own = "x" if "x" in names or not names else names[0]
     given |= {(own if key == "self" else key): value for key, value in kwargs.items()}
@@ -294,4 +348,4 @@ def run(call: Call, function: Lower, args: Sequence[Any], kwargs: Mapping[str, A
         raise ConversionError(call.where, error.why) from error
     except BROKEN as error:
         raise ConversionError(call.where, str(error) or type(error).__name__) from error
-    return [made] if isinstance(made, Edge | Parameter) else list(made)
+    return [made] if isinstance(made, Edge | Parameter | Complex) else list(made)

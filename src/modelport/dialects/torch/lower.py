@@ -88,6 +88,8 @@ class _Walk:
     def compute(self, node: Node) -> list[Any]:
         """The results of one call."""
         function = lowering_of(node.domain, node.op_type, node.overload)
+        if function is None and node.domain == "aten":
+            function = lowering_of("complex", node.op_type, node.overload)
         types = [self._type(name) for name in node.outputs]
         options = (node.domain, types, self._lower_inner)
         call = Call(self.b, plain(node.op_type), node.overload, node.name, *options)
@@ -159,4 +161,7 @@ def _complete(edge: Any, stated: TensorType | None) -> None:
 def _input(b: Builder, value: Value) -> Edge:
     if value.shape is None:
         raise ConversionError(f"input {value.name!r}", "the file states no shape of it")
+    if value.dtype is not None and value.dtype.kind == "complex":
+        why = "it is complex, which ONNX models are not given; give its parts (view_as_real)"
+        raise ConversionError(f"input {value.name!r}", why)
     return b.input(value.name, value.dtype or FLOAT32, value.shape)

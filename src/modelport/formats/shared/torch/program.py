@@ -199,6 +199,11 @@ class Program:
             return {"dtype": found.name if found else None}
         if kind == "as_device":
             return {"device": value.get("type") if isinstance(value, Mapping) else None}
+        if kind == "as_complex" and isinstance(value, Mapping):
+            real, imag = value.get("real"), value.get("imag")
+            if not isinstance(real, int | float) or not isinstance(imag, int | float):
+                raise self._broken("a complex number", value)
+            return complex(real, imag)
         if kind == "as_float" and isinstance(value, str):
             return float(value) if value in ("Infinity", "-Infinity", "NaN") else value
         if kind == "as_graph":
