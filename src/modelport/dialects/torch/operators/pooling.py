@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from modelport.dialects.onnx import ops
@@ -125,6 +126,12 @@ def average_pool(
     step = pair(stride, rank) if stride not in (None, [], ()) else size
     more, extents = _rest(edge, size, step, pad, [1] * rank, ceil_mode)
     shape = (*edge.shape[:2], *extents)
+    if ceil_mode and None in extents:
+        whole = divisor_override is None
+        made = _rounded_up(call, edge, size, step, pad, count_include_pad, whole)
+        if divisor_override is not None:
+            made = ops.multiply(b, made, math.prod(size) / divisor_override)
+        return made if had_batch else ops.squeeze(b, made, 0)
     counts = count_include_pad and any(pad)
     if counts or divisor_override is not None:
         edge = ops.pad(b, edge, {axis + 2: (p, p) for axis, p in enumerate(pad)})
@@ -138,12 +145,56 @@ def average_pool(
         kernel_shape=size,
         strides=step,
         pads=[*pad, *(p + m for p, m in zip(pad, more, strict=True))],
-        ceil_mode=int(ceil_mode) if any(extent is None for extent in extents) else None,
         count_include_pad=1 if whole else None,
     )
     if divisor_override is not None:
-        count = 1
-        for width in size:
-            count *= width
-        made = ops.multiply(b, made, count / divisor_override)
+        made = ops.multiply(b, made, math.prod(size) / divisor_override)
     return made if had_batch else ops.squeeze(b, made, 0)
+
+
+def _rounded_up(
+    call: Call,
+    x: Edge,
+    size: list[int],
+    step: list[int],
+    pad: list[int],
+    counts: bool,
+    mean: bool,
+) -> Edge:
+    """Means of windows whose number is rounded up, of unknown extents: padding is computed.
+
+    Without ``mean``, sums over the size of a window. With ``counts``, padding counts, but what
+    lies beyond it does not.
+    """
+    b, rank = call.b, len(size)
+    shape = (*x.shape[:2], *(None,) * rank)
+    sides = ops.vector(b, [ops.extent(b, x, axis) for axis in range(2, rank + 2)])
+    widths, steps, pads = (b.constant(item, INT64) for item in (size, step, pad))
+    room = ops.subtract(b, ops.add(b, sides, ops.multiply(b, pads, 2)), widths)
+    last = ops.divide(b, ops.subtract(b, ops.add(b, room, steps), 1), steps)
+    # The last window has to start within the tensor or before it.
+    late = ops.binary(b, "GreaterOrEqual", ops.multiply(b, last, steps), ops.add(b, sides, pads))
+    last = ops.subtract(b, last, ops.cast(b, late, INT64))
+    beyond = ops.binary(b, "Max", ops.subtract(b, ops.multiply(b, last, steps), room), 0)
+    none = b.constant([0, 0], INT64)
+
+    def pooled(edge: Edge, before: Edge, after: Edge) -> Edge:
+        ends = ops.concat(b, [none, before, none, after], 0)
+        wide = b.emit("Pad", [edge, ends], edge.dtype, (*edge.shape[:2], *(None,) * rank))
+        result = (*edge.shape[:2], *(None,) * rank)
+        given = {"kernel_shape": size, "strides": step}
+        return b.emit("AveragePool", [wide], edge.dtype, result, **given)
+
+    made = pooled(x, pads, ops.add(b, pads, beyond))
+    if not mean:
+        return made
+    inside = ops.add(b, sides, ops.multiply(b, pads, 2)) if counts else sides
+    ones = b.emit(
+        "Expand",
+        [b.constant(1, x.dtype), ops.concat(b, [b.constant([1, 1], INT64), inside], 0)],
+        x.dtype,
+        (1, 1, *(None,) * rank),
+    )
+    nought = b.constant([0] * rank, INT64)
+    edges = (nought, beyond) if counts else (pads, ops.add(b, pads, beyond))
+    return Edge(b.name(ops.divide(b, made, pooled(ones, *edges))), x.dtype, shape)
