@@ -20,6 +20,9 @@ Functions = Mapping[str, Callable[..., Any]]
 ODD = tensor([[-2.5, -1.0, -0.0, 0.0], [0.3, 1.5, float("inf"), float("nan")]])
 WHOLE = tensor([[-7, -3, 0, 1], [2, 3, 7, 5]])
 BYTES = tensor([[0, 1, 7, 200], [255, 3, 2, 9]], dtype=torch.uint8)
+MATRICES = tensor([[0.0, 2, 0, 0], [1, 0, 1, 0], [0, 0, 3, 1], [1, 1, 0, 2]]) + tensor(
+    [[[0.0]], [[0.3]], [[-0.2]]]
+)
 SOME = dict.fromkeys(range(4), torch.export.Dim.AUTO)
 
 ELEMENTWISE: Functions = {
@@ -85,9 +88,72 @@ RESIZED: Functions = {
     "a scale that float32 rounds": lambda x: F.interpolate(x.repeat(1, 1, 1, 20), scale_factor=0.29)
 }
 
+GAPS = tensor([[1.0, float("nan"), 3.0, 0.5], [2.0, -1.0, 5.0, 4.0]])
+
+ORDERED: Functions = {
+    "quantile": lambda x: (
+        x.quantile(0.3),
+        x.quantile(0.7, dim=0),
+        x[1].quantile(tensor([0.1, 0.5])),
+    ),
+    "quantiles": lambda x: torch.quantile(x[1:], tensor([0.25, 1.0]), dim=1, keepdim=True),
+    "the ways of a quantile": lambda x: [
+        x[1].quantile(0.4, interpolation=way) for way in ("lower", "higher", "midpoint", "nearest")
+    ],
+    "quantile of numbers": lambda x: (x.nanquantile(0.4, dim=1), x.nanquantile(0.4, keepdim=True)),
+    "runs": lambda x: torch.unique_consecutive((x[1] > 0).int(), True, True),
+    "gradient": lambda x: (*torch.gradient(x), *torch.gradient(x, spacing=2.0, dim=1)),
+    "integral": lambda x: (
+        torch.trapezoid(x, x.cumsum(1), dim=1),
+        torch.cumulative_trapezoid(x, dx=0.5),
+        torch.cumulative_trapezoid(x, tensor([0.0, 1.0, 3.0, 4.0])),
+    ),
+    "renorm": lambda x: torch.renorm(x[1:], 2, 1, 1.5),
+    "sum to size": lambda x: (x.sum_to_size(4), x.sum_to_size(2, 1)),
+    "padded": lambda x: torch.nn.utils.rnn.pad_sequence([x[0], x[1, :2]], padding_value=2.0),
+    "parts of any extent": lambda x: (x.tensor_split(3, 1), x.hsplit(2)),
+    "contracted": lambda x: (torch.tensordot(x, x, dims=([1], [1])), torch.inner(x, x)),
+    "statistics": lambda x: torch.native_layer_norm(x, (4,), None, None, 1e-5),
+    "statistics of groups": lambda x: torch.native_group_norm(
+        x[None], tensor([1.0, 2.0]), None, 1, 2, 4, 2, 1e-5
+    ),
+    "adjoint": lambda x: (x.H, x.mH, x.adjoint()),
+}
+
+LINEAR: Functions = {
+    "inverse": lambda a, b: (torch.linalg.inv(a), torch.inverse(a[0]), torch.linalg.inv_ex(a)[0]),
+    "solution": lambda a, b: (
+        torch.linalg.solve(a, b),
+        torch.linalg.solve(a, b[0]),
+        torch.linalg.solve(a, b[:, :, 0]),
+        torch.linalg.solve(a, b.mT, left=False),
+    ),
+    "powers": lambda a, b: (torch.linalg.matrix_power(a, -2), torch.linalg.matrix_power(a, 3)),
+    "factor": lambda a, b: (
+        torch.linalg.cholesky(a @ a.mT),
+        torch.linalg.cholesky(a[0] @ a[0].mT, upper=True),
+    ),
+    "by a factor": lambda a, b: (
+        torch.cholesky_solve(b, a.tril() + torch.eye(4)),
+        torch.cholesky_inverse(a[0].triu() + torch.eye(4), upper=True),
+    ),
+    "triangles": lambda a, b: (
+        torch.linalg.solve_triangular(a + torch.eye(4), b, upper=True),
+        torch.linalg.solve_triangular(a, b, upper=False, unitriangular=True),
+    ),
+    "determinant": lambda a, b: (torch.linalg.det(a), torch.logdet(a @ a.mT)),
+}
+
 ROWS_OF: dict[str, tuple[Any, ...]] = {
     "elementwise": (ELEMENTWISE, (ODD, WHOLE, BYTES)),
     "along axes": (ALONG, (randn(3, 4), randn(3, 4))),
+    "ordered": (ORDERED, (GAPS,)),
+    "ordered, of any extents": (
+        {name: f for name, f in ORDERED.items() if name not in ("padded", "statistics of groups")},
+        (GAPS,),
+        ({1: torch.export.Dim.AUTO},),
+    ),
+    "linear algebra": (LINEAR, (MATRICES, randn(3, 4, 2))),
     "pooled": (POOLED, (randn(2, 3, 9, 8),)),
     "pooled, any extents": (
         POOLED,
@@ -104,26 +170,6 @@ ROWS_OF: dict[str, tuple[Any, ...]] = {
 def test_functions_agree_with_torch(name: str, tmp_path: Path) -> None:
     functions, inputs, *rest = ROWS_OF[name]
     torch_live.check_all(functions, inputs, tmp_path, *rest)
-
-
-class Double(nn.Module):
-    """Of float64, with operators that runtimes have in float32 alone."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            *(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.GELU(), nn.AvgPool2d(2), nn.ELU()),
-            *(nn.Flatten(), nn.Linear(4, 3), nn.Softplus(), nn.LayerNorm(3), nn.Mish()),
-        )
-
-    def forward(self, x: Any) -> Any:
-        return self.layers(x), torch.atan(x), torch.nonzero(x > 0)
-
-
-def test_a_model_of_float64_runs_and_says_what_it_loses(tmp_path: Path) -> None:
-    torch_live.check(Double().double(), (randn(2, 3, 4, 4).double(),), tmp_path)
-    report = convert(tmp_path / "source.pt2", tmp_path / "again.onnx", verify=False)
-    assert any("Conv of float64" in change.why for change in report.changes)
 
 
 class Narrow(nn.Module):

@@ -30,15 +30,17 @@ class Function(torch.nn.Module):
         return self.function(*args)
 
 
-def export(model: Any, inputs: Sequence[Any], path: Path, dynamic: Any = None) -> None:
-    """Write the exported program of a module or function."""
+def export(
+    model: Any, inputs: Sequence[Any], path: Path, dynamic: Any = None, core: bool = False
+) -> None:
+    """Write the exported program of a module or function; ``core``: in core operators alone."""
     module = model if isinstance(model, torch.nn.Module) else Function(model)
     if isinstance(module, Function) and dynamic is not None:
         dynamic = (dynamic,)  # the shapes of *args
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.export.export(module.eval(), tuple(inputs), dynamic_shapes=dynamic)
-        torch.export.save(program, path)
+        torch.export.save(program.run_decompositions() if core else program, path)
 
 
 def check(
@@ -47,11 +49,12 @@ def check(
     folder: Path,
     dynamic: Any = None,
     others: Sequence[Sequence[Any]] = (),
+    core: bool = False,
 ) -> onnx.ModelProto:
     """Convert the exported module and compare on these and other inputs; gives the ONNX model."""
     torch.manual_seed(1)
     source, target = folder / "source.pt2", folder / "target.onnx"
-    export(model, [_copy(item) for item in inputs], source, dynamic)
+    export(model, [_copy(item) for item in inputs], source, dynamic, core)
     convert(source, target, verify=False, overwrite=True)
     proto = onnx.load(target)
     onnx.checker.check_model(proto, full_check=True)

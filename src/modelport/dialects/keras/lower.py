@@ -37,11 +37,10 @@ def lower(graph: Graph, name: str = "model", report: Report | None = None) -> Gr
     inputs = [_input(b, value) for value in graph.inputs]
     for edge, value in zip(lower_graph(b, graph, inputs), graph.outputs, strict=True):
         _output(b, value, edge)
-    made = b.finish()
     if report is not None:
         for where, why in b.notes:
             report.add(Kind.APPROXIMATED, Component.ARCHITECTURE, where, why)
-    return made
+    return b.finish()
 
 
 def lower_graph(b: Builder, graph: Graph, inputs: Sequence[Edge]) -> list[Edge]:

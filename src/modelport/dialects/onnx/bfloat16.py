@@ -8,10 +8,9 @@ in float32 inside, too.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
 
 from modelport.dialects.onnx.demands import ONNX_DTYPES
-from modelport.model.dtype import DTYPES, DType
+from modelport.model.dtype import DTYPES
 from modelport.model.graph import Graph, Node
 
 WITHOUT = frozenset(
@@ -35,75 +34,67 @@ _OTHER_TYPE = frozenset(
 _BY_INPUT: Mapping[str, int] = {"Where": 1, "OneHot": 2}
 """Operators whose results have the type of another input than the first."""
 
+_FLOAT32, _BFLOAT16 = ONNX_DTYPES["float32"], ONNX_DTYPES["bfloat16"]
+
 
 def widen(graph: Graph, unique: Callable[[str], str]) -> None:
     """Put casts around every operator that is given bfloat16 and does not take it, in place.
 
     ``unique`` gives a name that nothing in the graph has.
     """
-    Casts(DTYPES["bfloat16"], WITHOUT, unique).graph(graph)
+    narrow = {name for name, tensor in graph.tensors.items() if tensor.dtype == DTYPES["bfloat16"]}
+    _Widening(narrow, unique).graph(graph)
 
 
-class Casts:
-    """Casts to float32 around the operators that do not take a dtype; ``met`` are their nodes."""
-
-    def __init__(
-        self, dtype: DType, without: AbstractSet[str], unique: Callable[[str], str]
-    ) -> None:
-        self.dtype, self.without, self.unique = dtype, without, unique
-        self.held: set[str] = set()
-        self.met: list[Node] = []
+class _Widening:
+    def __init__(self, narrow: set[str], unique: Callable[[str], str]) -> None:
+        self.narrow, self.unique = narrow, unique
 
     def graph(self, graph: Graph) -> None:
-        """Change a graph and those within it."""
-        self.held.update(n for n, tensor in graph.tensors.items() if tensor.dtype == self.dtype)
-        self.held.update(v.name for v in graph.inputs if v.dtype == self.dtype)
+        self.narrow.update(v.name for v in graph.inputs if v.dtype == DTYPES["bfloat16"])
         nodes: list[Node] = []
         for node in graph.nodes:
             bodies = [item for item in node.attributes.values() if isinstance(item, Graph)]
             for body in bodies:
                 self.graph(body)
-            if node.op_type in self.without and any(name in self.held for name in node.inputs):
-                self.met.append(node)
-                nodes.extend(self._around(node))
+            if node.op_type in WITHOUT and any(name in self.narrow for name in node.inputs):
+                nodes.extend(self.around(node))
             else:
                 nodes.append(node)
-                self.held.update(self._results(node, bodies))
+                self.narrow.update(self.results(node, bodies))
         graph.nodes[:] = nodes
 
-    def _results(self, node: Node, bodies: list[Graph]) -> list[str]:
-        """The outputs of a node that have the dtype."""
+    def results(self, node: Node, bodies: list[Graph]) -> list[str]:
+        """The outputs of a node that are bfloat16."""
         if bodies:
             # The first output of a Loop's body is its condition.
             inner = bodies[0].outputs[1 if node.op_type == "Loop" else 0 :]
             pairs = zip(node.outputs, inner, strict=False)
-            return [name for name, value in pairs if value.dtype == self.dtype]
+            return [name for name, value in pairs if value.dtype == DTYPES["bfloat16"]]
         if node.op_type == "Cast":
-            mine = node.attributes.get("to") == ONNX_DTYPES[self.dtype.name]
-            return list(node.outputs) if mine else []
+            return list(node.outputs) if node.attributes.get("to") == _BFLOAT16 else []
         if node.op_type in _OTHER_TYPE or not node.inputs:
             return []
         given = node.inputs[_BY_INPUT.get(node.op_type, 0)]
-        return list(node.outputs) if given in self.held else []
+        return list(node.outputs) if given in self.narrow else []
 
-    def _around(self, node: Node) -> list[Node]:
-        """The node in float32, its inputs cast before and its results after."""
+    def around(self, node: Node) -> list[Node]:
+        """The node in float32, its bfloat16 inputs cast before and its results after."""
         before: list[Node] = []
         for i, name in enumerate(node.inputs):
-            if name in self.held:
-                other = self.unique(f"{name}/float32")
-                before.append(self._cast(node, name, other, DTYPES["float32"]))
-                node.inputs[i] = other
+            if name in self.narrow:
+                wide = self.unique(f"{name}/float32")
+                before.append(self.cast(node, name, wide, _FLOAT32))
+                node.inputs[i] = wide
         after: list[Node] = []
         count = 1 if node.op_type in ("TopK", "MaxPool") else len(node.outputs)
-        for i, name in enumerate(node.outputs[:count] if node.op_type != "NonZero" else ()):
-            other = self.unique(f"{name}/float32")
-            after.append(self._cast(node, other, name, self.dtype))
-            node.outputs[i] = other
-            self.held.add(name)
+        for i, name in enumerate(node.outputs[:count]):
+            wide = self.unique(f"{name}/float32")
+            after.append(self.cast(node, wide, name, _BFLOAT16))
+            node.outputs[i] = wide
+            self.narrow.add(name)
         return [*before, node, *after]
 
-    def _cast(self, node: Node, name: str, result: str, to: DType) -> Node:
+    def cast(self, node: Node, name: str, result: str, to: int) -> Node:
         title = self.unique(f"{node.name}/Cast")
-        attributes = {"to": ONNX_DTYPES[to.name]}
-        return Node("ai.onnx", "Cast", title, [name], [result], attributes, scope=node.scope)
+        return Node("ai.onnx", "Cast", title, [name], [result], {"to": to}, scope=node.scope)

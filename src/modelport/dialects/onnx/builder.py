@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from modelport.dialects.onnx.bfloat16 import widen
 from modelport.dialects.onnx.demands import Known, fits, results
 from modelport.dialects.onnx.edge import Edge
-from modelport.dialects.onnx.float64 import narrow
 from modelport.errors import ConversionError
 from modelport.model.dtype import DType, from_numpy
 from modelport.model.expression import Expression, same, sources
@@ -241,8 +240,6 @@ class Builder:
             _drop_unused_nodes(self.graph)
             self._drop_unused_constants()
             widen(self.graph, self.unique)
-            for node in narrow(self.graph, self.unique):
-                self.note(node.name, f"{node.op_type} of float64 is computed in float32")
         return self.graph
 
     def _drop_unused_constants(self) -> None:

@@ -26,7 +26,7 @@ _MOVED = frozenset(
     " unflatten unsqueeze view view_as".split()
 )
 _PERMUTED = frozenset(
-    "adjoint mH mT moveaxis movedim numpy_T permute swapaxes swapdims t transpose".split()
+    "adjoint mH mT matrix_H moveaxis movedim numpy_T permute swapaxes swapdims t transpose".split()
 )
 _PARTS = frozenset(
     "select slice narrow diagonal linalg_diagonal split split_with_sizes chunk tensor_split hsplit"

@@ -135,6 +135,20 @@ def rrelu(
     return leaky_relu(call, x, (lower + upper) / 2)
 
 
+@aten("rrelu_with_noise", "rrelu_with_noise_functional")
+def rrelu_with_noise(
+    call: Call,
+    x: Any,
+    noise: Any,
+    lower: float = 1 / 8,
+    upper: float = 1 / 3,
+    training: bool = False,
+    generator: Any = None,
+) -> list[Any]:
+    """As ``rrelu``; the noise is not used in evaluation."""
+    return [rrelu(call, x, lower, upper, training), noise]
+
+
 @aten("prelu", "_prelu_kernel")
 def prelu(call: Call, x: Any, weight: Any) -> Edge:
     """X above 0, a learnt part of it below, one a channel."""

@@ -268,11 +268,43 @@ def as_strided(call: Call, x: Any, size: Any, stride: Any, storage_offset: Any =
     return take(call, x, call.b.constant(places, INT64))
 
 
-@aten("_unique2", "unique_dim", "unique_consecutive", "_unique")
+@aten("unique_dim")
+def unique_rows(call: Call, rest: Sequence[Any]) -> list[Edge]:
+    """Distinct entries of an axis: refused."""
+    raise ValueError("distinct rows have no operator in ONNX that runtimes agree on")
+
+
+@aten("unique_consecutive")
+def runs(
+    call: Call,
+    x: Any,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+) -> list[Edge]:
+    """The first element of each run of equal ones; which run each is in; how long they are."""
+    b, edge = call.b, call.tensor(x)
+    if dim is not None and edge.rank != 1:
+        raise ValueError("runs of equal rows")
+    flat = ops.reshape(b, edge, [-1])
+    wide = ops.cast(b, flat, roomy(flat.dtype))
+    pair = [ops.slice_axis(b, wide, 0, *ends) for ends in ((1, None), (0, -1))]
+    changes = ops.unary(b, "Not", ops.binary(b, "Equal", *pair))
+    # The first element, where there is one, begins a run.
+    first = ops.slice_axis(b, ops.binary(b, "Equal", wide, wide), 0, 0, 1)
+    first = ops.binary(b, "Or", first, b.constant(True, BOOL))
+    begins = ops.concat(b, [first, changes], 0)
+    values = b.emit("Compress", [flat, begins], flat.dtype, (None,), axis=0)
+    steps = ops.cast(b, begins, INT64)
+    number = b.emit("CumSum", [steps, b.constant(0, INT64)], INT64, flat.shape)
+    number = ops.subtract(b, number, 1)
+    places = b.emit("Reshape", [number, ops.shape_of(b, edge)], INT64, edge.shape)
+    return [values, places, bincount(call, number)]
+
+
+@aten("_unique2", "_unique")
 def unique(call: Call, rest: Sequence[Any]) -> list[Edge]:
     """The distinct elements, sorted; where each went; how often each occurs."""
-    if call.op_type not in ("_unique2", "_unique"):
-        raise ValueError("distinct rows and runs have no operator in ONNX that runtimes agree on")
     b, edge = call.b, call.tensor(rest[0])
     names = b.node("Unique", [b.name(edge)], 4, sorted=1)
     values = Edge(names[0], edge.dtype, (None,))

@@ -44,6 +44,7 @@ def _permuting(op_type: str, overload: str = "") -> None:
 for _name in (
     *("transpose", "transpose_copy", "swapaxes", "swapdims", "permute", "permute_copy"),
     *("movedim", "moveaxis", "t", "t_copy", "mT", "mH", "numpy_T", "adjoint"),
+    "matrix_H",
 ):
     _permuting(_name)
 
