@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import onnxruntime
 import pytest
 import torch
 from tests.frameworks import torch_live
@@ -170,6 +171,45 @@ ROWS_OF: dict[str, tuple[Any, ...]] = {
 def test_functions_agree_with_torch(name: str, tmp_path: Path) -> None:
     functions, inputs, *rest = ROWS_OF[name]
     torch_live.check_all(functions, inputs, tmp_path, *rest)
+
+
+DRAWN: Functions = {
+    "uniform": lambda x: (torch.rand(4, 500), torch.rand_like(x), x.clone().uniform_(-2.0, 3.0)),
+    "normal": lambda x: (torch.randn(4, 500), torch.randn_like(x), x.clone().normal_(1.0, 2.0)),
+    "of means": lambda x: (
+        torch.normal(x, 0.1),
+        torch.normal(0.0, x.abs()),
+        torch.normal(x, x.abs()),
+    ),
+    "bernoulli": lambda x: (torch.bernoulli(x.sigmoid()), x.clone().bernoulli_(0.2)),
+    "exponential": lambda x: x.clone().exponential_(2.0),
+    "whole": lambda x: (torch.randint(2, 9, (4, 500)), torch.randint_like(x, 5)),
+    "order": lambda x: torch.randperm(50),
+    "samples": lambda x: (
+        torch.multinomial(x.exp(), 900, replacement=True),
+        torch.multinomial(x.exp(), 300),
+    ),
+}
+
+
+def test_random_numbers_are_of_torch_s_distributions_and_reported(tmp_path: Path) -> None:
+    x = randn(4, 500)
+    torch_live.export(torch_live.Several(list(DRAWN.values())), (x,), tmp_path / "source.pt2")
+    report = convert(tmp_path / "source.pt2", tmp_path / "target.onnx", verify=False)
+    assert any("random" in change.why for change in report.changes)
+    session = onnxruntime.InferenceSession(tmp_path / "target.onnx")
+    found = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    wanted = torch.utils._pytree.tree_leaves([function(x) for function in DRAWN.values()])
+    assert len(found) == len(wanted)
+    for ours, theirs in zip(found, wanted, strict=True):
+        assert ours.shape == theirs.shape
+        assert ours.dtype == theirs.numpy().dtype
+        spread = float(theirs.double().std()) + 0.1
+        assert abs(ours.mean() - float(theirs.double().mean())) < 0.25 * spread
+        assert abs(ours.std() - float(theirs.double().std())) < 0.25 * spread
+    *_, order, _, places = found
+    assert sorted(order) == list(range(50))
+    assert all(len(set(row)) == 300 for row in places.tolist())
 
 
 class Narrow(nn.Module):

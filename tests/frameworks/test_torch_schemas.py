@@ -42,7 +42,7 @@ def _schemas() -> list[tuple[str, Any, Callable[..., Any]]]:
 def _wrong(schema: Any, lower: Callable[..., Any]) -> str:
     """What a lowering has otherwise than the schema, or nothing."""
     names = arguments_of(lower)
-    if names[-1] == "rest":
+    if names[-1] in ("rest", "named"):  # it takes whatever comes
         return ""
     own = "x" if "x" in names else names[0]
     given = {(own if i.name == "self" else i.name): i.kwarg_only for i in schema.arguments}

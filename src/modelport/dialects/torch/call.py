@@ -62,6 +62,7 @@ FAMILIES = (
     "parts",
     "pooling",
     "quantile",
+    "random",
     "recurrent",
     "reduce",
     "resize",
@@ -178,7 +179,8 @@ def lowering_of(domain: str, op_type: str, overload: str) -> Lower | None:
         found = known.get(f"{prefix}{name}.{overload}") or known.get(f"{prefix}{name}")
         if found is not None:
             return found
-    return None
+    # The primitives that aten's operators are made of bear their names, where they do the same.
+    return lowering_of("aten", op_type, "") if domain == "prims" else None
 
 
 def in_place(op_type: str) -> bool:
