@@ -37,6 +37,21 @@ class Changing(nn.Module):
         return z, y, self.norm(x), shaped, torch.arange(x.shape[0]), y.new_zeros(3)
 
 
+class Answering(nn.Module):
+    """Gives numbers, a weight, nothing and its input beside what it computes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(randn(3))
+
+    def forward(self, x: Any) -> Any:
+        return {
+            "sum": x + self.weight,
+            "shape": x.shape[1],
+            "rest": [0.5, True, None, self.weight, x],
+        }
+
+
 class Branching(nn.Module):
     """Chooses a branch by its input, one with weights."""
 
@@ -79,6 +94,7 @@ ENCODER = {"d_model": 8, "nhead": 2, "dim_feedforward": 16}
 
 ROWS: dict[str, tuple[Any, ...]] = {
     "changes views": (Changing, (randn(3, 4),), ({0: BATCH},), [(randn(5, 4),)]),
+    "answers": (Answering, (randn(2, 3),)),
     "branches": (Branching, (randn(2, 4),), None, [(-randn(2, 4).abs(),), (randn(2, 4).abs(),)]),
     "residual": (Residual, (randn(2, 3, 32, 32),), ({0: BATCH},), [(randn(5, 3, 32, 32),)]),
     "encoder layer": (

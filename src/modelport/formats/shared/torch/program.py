@@ -39,6 +39,9 @@ DTYPE_NUMBERS = {
 }
 """``torch._export.serde.schema.ScalarType``."""
 
+_NUMBERS = {"as_int": "int64", "as_float": "float64", "as_bool": "bool"}
+"""Python numbers as outputs, and the dtypes that they become."""
+
 _SYMBOL = re.compile(r"Symbol\('(\w+)'[^()]*\)|(\w+)")
 _MAYBE_COPIES = frozenset("contiguous flatten ravel reshape reshape_as".split())
 """Operators that give a view where the elements lie as they want them, else a copy."""
@@ -92,8 +95,28 @@ class Program:
         for entry in self._list(self.signature, "output_specs"):
             kind, spec = self._choice(entry)
             if kind == "user_output":
-                names.extend(self._names(self._mapping(spec, "arg")))
+                argument = self._mapping(spec, "arg")
+                kind, value = self._choice(argument)
+                if kind in _NUMBERS:
+                    names.append(self._number(value, _NUMBERS[kind]))
+                names.extend(self._returned(name) for name in self._names(argument))
         return names
+
+    def _number(self, value: Any, dtype: str) -> str:
+        """The name of a number that is an output as it stands: the result of a node of its own."""
+        name = f"number_{len(self.graph.nodes)}"
+        call = {"args": [value], "kwargs": {"dtype": {"dtype": dtype}}}
+        node = Node("aten", "scalar_tensor", name, outputs=[name], attributes={"call": call})
+        self.graph.nodes.append(node)
+        self.graph.values[name] = Value(name, TensorType(DTYPES[dtype], ()))
+        return name
+
+    def _returned(self, name: str) -> str:
+        """The name of an output; a weight that is one goes by its name in the state."""
+        if name not in self.held:
+            return name
+        self.graph.values[self.held[name]] = Value(self.held[name], self._value(name).type)
+        return self.held[name]
 
     def _values(self, body: Mapping[str, Any]) -> None:
         for name, meta in self._mapping(body, "tensor_values").items():
