@@ -165,6 +165,7 @@ CORE: dict[str, tuple[Any, ...]] = {
     "groups": (lambda: nn.GroupNorm(2, 4), (randn(2, 4, 3),)),
     "instances": (lambda: nn.InstanceNorm2d(4, affine=True), (randn(2, 4, 3, 3),)),
     "bags": (lambda: nn.EmbeddingBag(6, 4, mode="max"), (tensor([[1, 2], [0, 3]]),)),
+    "hinges": (lambda: nn.HingeEmbeddingLoss(), (randn(3, 5), randn(3, 5).sign())),
     "larger": (lambda: nn.Upsample(scale_factor=1.5, mode="bicubic"), (randn(2, 3, 4, 5),)),
     "folded": (lambda: nn.Fold((4, 5), 2), (randn(2, 8, 12),)),
 }

@@ -67,6 +67,9 @@ VIEWS: dict[str, Change] = {
 def test_a_change_reaches_all_that_shares_the_elements(tmp_path: Path) -> None:
     changes = {name: Changed(_after(view)) for name, view in VIEWS.items()}
     torch_live.check_all(changes, (randn(3, 4),), tmp_path)
+    rows = torch.export.Dim("rows", min=2, max=64)
+    apart = {name: changes[name] for name in ("copy of a transposed one", "no copy", "transposed")}
+    torch_live.check_all(apart, (randn(3, 4),), tmp_path, ({0: rows},), [(randn(5, 4),)])
 
 
 @pytest.mark.parametrize(

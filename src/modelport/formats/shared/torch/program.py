@@ -179,25 +179,22 @@ class Program:
         """Whether elements lie in C order, by the extents of the example that was exported."""
         if not isinstance(meta, Mapping) or not isinstance(meta.get("strides"), list):
             return True
-        pairs = [
-            [self._hint(item) for item in pair]
-            for pair in zip(self._list(meta, "sizes"), meta["strides"], strict=False)
-        ]
         step = 1
-        for extent, stride in reversed(pairs):
+        sides = zip(self._list(meta, "sizes"), meta["strides"], strict=False)
+        for extent, stride in reversed([(self._hint(a), self._hint(b)) for a, b in sides]):
+            if extent is None or stride is None:
+                return True
             if extent != 1 and stride != step:
                 return False
             step *= extent
         return True
 
-    def _hint(self, size: Any) -> int:
-        """A number, or of an expression what it was for the example."""
+    def _hint(self, size: Any) -> int | None:
+        """A number, or of an expression what it was for the example, where that is stated."""
         kind, value = self._choice(size)
-        if kind == "as_expr" and isinstance(value, Mapping) and value.get("hint") is not None:
-            kind, value = self._choice(value["hint"])
-        if kind != "as_int" or type(value) is not int:
-            raise self._broken("an extent", size)
-        return value
+        if kind == "as_expr" and isinstance(value, Mapping):
+            kind, value = self._choice(value.get("hint") or {"as_none": True})
+        return value if kind == "as_int" and type(value) is int else None
 
     def _argument(self, node: Node, role: str, entry: Any) -> Any:
         if not isinstance(entry, Mapping):
