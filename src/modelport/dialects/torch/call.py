@@ -174,7 +174,8 @@ def lowering_of(domain: str, op_type: str, overload: str) -> Lower | None:
     known = lowerings()
     prefix = "" if domain == "aten" else f"{domain}::"
     shorter = in_place(op_type) or op_type in RESHAPING
-    names = [op_type, op_type[:-1]] if shorter else [op_type]
+    # A copy of a view has the elements of the view.
+    names = [op_type, op_type[:-1] if shorter else op_type.removesuffix("_copy")]
     for name in names:
         found = known.get(f"{prefix}{name}.{overload}") or known.get(f"{prefix}{name}")
         if found is not None:
