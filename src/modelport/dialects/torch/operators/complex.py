@@ -27,7 +27,7 @@ from modelport.model.dtype import FLOAT32, FLOAT64, DType
 _PARTWISE = (
     "alias as_strided cat chunk clone concat contiguous cumsum detach diag diag_embed"
     " diagonal expand flatten flip fliplr flipud hstack index index_select gather lift_fresh"
-    " lift_fresh_copy mT matrix_T mean movedim moveaxis narrow neg negative nansum numpy_T"
+    " mT matrix_T mean movedim moveaxis narrow neg negative nansum numpy_T"
     " permute positive ravel repeat repeat_interleave reshape roll rot90 select slice split"
     " split_with_sizes squeeze stack sum swapaxes swapdims t take tensor_split tile trace"
     " transpose tril triu unbind unflatten unfold unsqueeze view vstack _unsafe_view"
@@ -89,7 +89,7 @@ for _name in _PARTWISE:
 # Into pairs and out of them
 
 
-@aten("view_as_complex", "view_as_complex_copy")
+@aten("view_as_complex")
 def view_as_complex(call: Call, x: Any) -> Complex:
     """The complex tensor whose parts stand in the last axis."""
     return from_last_axis(call, call.tensor(x))
@@ -101,7 +101,7 @@ def from_last_axis(call: Call, x: Edge) -> Complex:
     return Complex(*parts)
 
 
-@aten("complex::view_as_real", "complex::view_as_real_copy")
+@aten("complex::view_as_real")
 def view_as_real(call: Call, x: Any) -> Edge:
     """The parts in a new last axis."""
     pair = parts_of(call, x)
@@ -166,7 +166,7 @@ def resolved(call: Call, x: Any) -> Complex:
     return parts_of(call, x)
 
 
-@aten(*(f"complex::{name}" for name in ("mH", "matrix_H", "adjoint", "adjoint_copy")))
+@aten(*(f"complex::{name}" for name in ("mH", "matrix_H", "adjoint")))
 def adjoint(call: Call, x: Any) -> Complex:
     """The last two axes exchanged, conjugated."""
     pair = parts_of(call, x)

@@ -63,7 +63,7 @@ def linalg_diagonal(
     return diagonal(call, A, offset, dim1, dim2)
 
 
-@aten("diagonal", "diagonal_copy")
+@aten("diagonal")
 def diagonal(call: Call, x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Edge:
     """The elements whose indices along two axes differ by an offset, as a new last axis."""
     b, edge = call.b, call.tensor(x)
@@ -99,7 +99,7 @@ def _length(call: Call, x: Edge, offset: int) -> ops.Extent:
 diagonal_of = diagonal
 
 
-@aten("diag_embed", "diag_embed_copy")
+@aten("diag_embed")
 def diag_embed(call: Call, x: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Edge:
     """The last axis as a diagonal of matrices of zeros."""
     b, edge = call.b, call.tensor(x)

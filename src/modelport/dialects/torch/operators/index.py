@@ -24,7 +24,7 @@ def places_of(call: Call, index: Any) -> Edge:
     return edge if edge.dtype in (INT32, INT64) else ops.cast(call.b, edge, INT64)
 
 
-@aten("index_select", "index_select_copy")
+@aten("index_select")
 def index_select(call: Call, x: Any, dim: int, index: Any) -> Edge:
     """Entries along an axis by index."""
     edge, places = call.tensor(x), places_of(call, index)
@@ -255,7 +255,7 @@ def one_hot(call: Call, x: Any, num_classes: int = -1) -> Edge:
     return ops.cast(b, same, INT64)
 
 
-@aten("as_strided", "as_strided_copy")
+@aten("as_strided")
 def as_strided(call: Call, x: Any, size: Any, stride: Any, storage_offset: Any = None) -> Edge:
     """Elements by the steps between them, of a tensor that lies in C order."""
     sizes = [call.fixed(item, "an extent") for item in size]

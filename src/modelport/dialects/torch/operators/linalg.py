@@ -32,6 +32,14 @@ def log_determinant(call: Call, x: Any) -> Edge:
     return ops.unary(call.b, "Log", determinant(call, x))
 
 
+@aten("slogdet", "linalg_slogdet", "_linalg_slogdet")
+def sign_and_log_determinant(call: Call, A: Any) -> list[Edge]:  # noqa: N803
+    """The sign of the determinant, and the logarithm of its size."""
+    made = determinant(call, A)
+    size = ops.unary(call.b, "Log", ops.unary(call.b, "Abs", made))
+    return [ops.unary(call.b, "Sign", made), size]
+
+
 def _cross(call: Call, x: Any, other: Any, dim: int) -> Edge:
     b = call.b
     left, right = together(call, x, other)

@@ -60,7 +60,7 @@ def split_in(call: Call, x: Any, split_size: Any, dim: int = 0) -> list[Edge]:
     return split_with_sizes(call, x, split_size, dim)
 
 
-@aten("split_with_sizes", "split_with_sizes_copy", "unsafe_split_with_sizes")
+@aten("split_with_sizes", "unsafe_split_with_sizes")
 def split_with_sizes(call: Call, x: Any, split_sizes: Any, dim: int = 0) -> list[Edge]:
     """Parts of given extents."""
     return parts_of(call, x, call.extents(split_sizes), dim)
@@ -135,7 +135,7 @@ for _name, _axis in {"hsplit": 1, "vsplit": 0, "dsplit": 2}.items():
     aten(f"{_name}.array")(_at_places)
 
 
-@aten("unbind", "unbind.int", "unbind_copy.int")
+@aten("unbind", "unbind.int")
 def unbind(call: Call, x: Any, dim: int = 0) -> list[Edge]:
     """All entries along an axis."""
     edge = call.tensor(x)
