@@ -142,7 +142,11 @@ LINEAR: Functions = {
         torch.linalg.solve_triangular(a + torch.eye(4), b, upper=True),
         torch.linalg.solve_triangular(a, b, upper=False, unitriangular=True),
     ),
-    "determinant": lambda a, b: (torch.linalg.det(a), torch.logdet(a @ a.mT)),
+    "determinant": lambda a, b: (
+        torch.linalg.det(a),
+        torch.logdet(a @ a.mT),
+        *torch.linalg.slogdet(a),
+    ),
 }
 
 ROWS_OF: dict[str, tuple[Any, ...]] = {

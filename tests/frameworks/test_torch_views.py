@@ -92,6 +92,24 @@ def test_a_view_that_cannot_be_written_back_is_refused(view: Change, tmp_path: P
         torch_live.check(Changed(_after(view)), (randn(3, 4),), tmp_path)
 
 
+class Written(nn.Module):
+    """Lets operators write into tensors that are there, and gives these a size first."""
+
+    def forward(self, x: Any) -> Any:
+        total, powers = x.new_zeros(3), torch.empty(0)
+        powers.resize_as_(x)
+        torch.pow(x, 2, out=powers)
+        torch.mul(powers[:, 0], 2.0, out=total)
+        torch.add(x[0], 1, out=powers[1])
+        return total, powers, x.clone().resize_(3, 4)
+
+
+@pytest.mark.parametrize("network", [Written(), nn.CrossMapLRN2d(3, 0.1, 0.7, 2.0)])
+def test_results_are_written_into_tensors(network: nn.Module, tmp_path: Path) -> None:
+    x = randn(3, 4) if isinstance(network, Written) else randn(2, 6, 5, 4)
+    torch_live.check(network, (x,), tmp_path)
+
+
 class Shortened(nn.Module):
     """Shortens the rows it looks up; no other change stays from one run to the next."""
 

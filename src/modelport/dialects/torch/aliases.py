@@ -57,6 +57,9 @@ class Aliases:
             kept = values[base].dtype == values[node.outputs[0]].dtype
             if kept:
                 self._bases[node.outputs[0]] = (base, None)
+        elif name in ("resize", "resize_as") and base in values:
+            if values[base].shape == values[node.outputs[0]].shape:
+                self._bases[node.outputs[0]] = (base, None)
         elif name in _SAME | _MOVED | _PERMUTED | _PARTS:
             for output in node.outputs:
                 self._bases[output] = (base, node)
@@ -66,9 +69,10 @@ class Aliases:
         self._bases[output] = (name, None)
 
     def changed(self, node: Node) -> str | None:
-        """The name of a node's first argument."""
+        """The name of a node's first argument, or of the one that takes its result."""
         written = node.attributes["call"]
         first = written["args"][0] if written["args"] else written["kwargs"].get("self")
+        first = written["kwargs"].get("out", first)
         if isinstance(first, Mapping) and "tensor" in first:
             return node.inputs[first["tensor"]]
         if isinstance(first, Mapping) and "parameter" in first:
@@ -112,12 +116,17 @@ class Aliases:
         return name
 
 
+def changes(node: Node) -> bool:
+    """Whether a node gives a tensor that is there new elements."""
+    return in_place(node.op_type) or "out" in node.attributes["call"]["kwargs"]
+
+
 def live_nodes(graph: Graph) -> list[Node]:
     """The nodes that something depends on, and those that change a tensor; not mere assertions."""
     needed = {value.name for value in graph.outputs}
     live = []
     for node in reversed(graph.nodes):
-        if in_place(node.op_type) or any(output in needed for output in node.outputs):
+        if changes(node) or any(output in needed for output in node.outputs):
             live.append(node)
             needed.update(node.inputs)
     return live[::-1]
@@ -126,7 +135,7 @@ def live_nodes(graph: Graph) -> list[Node]:
 def needed_later(graph: Graph, nodes: Sequence[Node]) -> list[set[str]]:
     """For every node, the values that are used after it."""
     needed = {value.name for value in graph.outputs}
-    if not any(in_place(node.op_type) for node in nodes):
+    if not any(changes(node) for node in nodes):
         return [needed] * len(nodes)
     found = []
     for node in reversed(nodes):

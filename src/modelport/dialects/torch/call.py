@@ -79,7 +79,9 @@ FAMILIES = (
 
 _IN_PLACE = re.compile(r"[a-z].*[^_]_|__i[a-z]+__")
 
-RESHAPING = frozenset("squeeze_ swapaxes_ swapdims_ t_ transpose_ unsqueeze_".split())
+RESHAPING = frozenset(
+    "resize_ resize_as_ squeeze_ swapaxes_ swapdims_ t_ transpose_ unsqueeze_".split()
+)
 """Operators that give a tensor another shape in place: a view, for whoever uses it from then on."""
 
 BROKEN = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -172,6 +174,8 @@ def lowerings() -> Mapping[str, Lower]:
 def lowering_of(domain: str, op_type: str, overload: str) -> Lower | None:
     """The lowering of an operator; one that works in place computes as its other form does."""
     known = lowerings()
+    # A form that writes its result into a given tensor computes as the other does.
+    overload = "" if overload == "out" else overload.removesuffix("_out")
     prefix = "" if domain == "aten" else f"{domain}::"
     shorter = in_place(op_type) or op_type in RESHAPING
     # A copy of a view has the elements of the view.

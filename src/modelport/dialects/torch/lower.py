@@ -8,8 +8,8 @@ from typing import Any
 
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
-from modelport.dialects.torch.aliases import Aliases, live_nodes, needed_later
-from modelport.dialects.torch.call import Call, Parameter, in_place, lowering_of, plain, run
+from modelport.dialects.torch.aliases import Aliases, changes, live_nodes, needed_later
+from modelport.dialects.torch.call import Call, Parameter, lowering_of, plain, run
 from modelport.errors import ConversionError
 from modelport.model.component import Component
 from modelport.model.dtype import FLOAT32
@@ -79,7 +79,7 @@ class _Walk:
     def node(self, node: Node, later: set[str]) -> None:
         """Lower one node and give its outputs their values."""
         results = self.compute(node)
-        if in_place(node.op_type):
+        if changes(node):
             self._change(node, results, later)
         else:
             self.values.update(zip(node.outputs, results, strict=False))
@@ -100,7 +100,9 @@ class _Walk:
             raise ConversionError(call.where, f"its input {missing[0]!r} is never computed")
         written = node.attributes["call"]
         args = [self._filled(item, node) for item in written["args"]]
-        kwargs = {key: self._filled(item, node) for key, item in written["kwargs"].items()}
+        kwargs = {
+            key: self._filled(item, node) for key, item in written["kwargs"].items() if key != "out"
+        }
         results = run(call, function, args, kwargs)
         for edge, stated in zip(results, types, strict=False):
             _complete(edge, stated)

@@ -9,6 +9,7 @@ from typing import Any
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.call import Call, aten, dim_of
+from modelport.dialects.torch.operators.create import full_of
 from modelport.dialects.torch.permutation import order_of
 from modelport.model.dtype import INT64
 from modelport.model.graph import Dim
@@ -92,6 +93,25 @@ def reshape(call: Call, x: Any, shape: Any) -> Edge:
 def reshape_alias(call: Call, x: Any, size: Any, stride: Any = None) -> Edge:
     """The elements under another shape."""
     return reshape(call, x, size)
+
+
+@aten("resize")
+def resized(call: Call, x: Any, size: Any, memory_format: Any = None) -> Edge:
+    """In another shape; of a tensor without elements, one that is to be filled."""
+    edge, sizes = call.tensor(x), call.extents(size)
+    if edge.shape == tuple(sizes):
+        return edge
+    if 0 not in edge.shape:
+        raise ValueError("it gives a tensor another number of elements")
+    return full_of(call, sizes, 0, edge.dtype)
+
+
+@aten("resize_as")
+def resized_as(call: Call, x: Any, the_template: Any, memory_format: Any = None) -> Edge:
+    """In the shape of another tensor."""
+    like = call.tensor(the_template)
+    made = resized(call, x, [ops.extent(call.b, like, axis) for axis in range(like.rank)])
+    return Edge(call.b.name(made), made.dtype, like.shape)
 
 
 @aten("view.dtype")
