@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from modelport.dialects.onnx import layout, ops
 from modelport.dialects.onnx.edge import Edge
-from modelport.dialects.torch.call import Call, in_place, lowering_of, run
+from modelport.dialects.torch.call import Call, in_place, lowering_of, plain, run
 from modelport.dialects.torch.permutation import order_of
 from modelport.errors import ConversionError
 from modelport.model.graph import Graph, Node
@@ -20,15 +20,19 @@ from modelport.model.graph import Graph, Node
 _SAME = frozenset(
     "alias contiguous detach dropout alpha_dropout feature_dropout lift_fresh positive".split()
 )
+_CASTS = frozenset("to type_as float double half bfloat16 int long short char byte bool".split())
 _MOVED = frozenset(
-    "expand expand_as flatten reshape squeeze unflatten unsqueeze view view_as".split()
+    "atleast_1d atleast_2d atleast_3d expand expand_as flatten ravel reshape reshape_as squeeze"
+    " unflatten unsqueeze view view_as".split()
 )
 _PERMUTED = frozenset(
-    "adjoint mH mT moveaxis movedim numpy_T permute swapaxes swapdims t transpose".split()
+    "adjoint mH mT matrix_H moveaxis movedim numpy_T permute swapaxes swapdims t transpose".split()
 )
 _PARTS = frozenset(
-    "select slice narrow diagonal split split_with_sizes chunk tensor_split unbind".split()
+    "select slice narrow diagonal linalg_diagonal split split_with_sizes chunk tensor_split hsplit"
+    " vsplit dsplit unbind unfold as_strided real imag view_as_real view_as_complex".split()
 )
+_CUT = frozenset("split split_with_sizes chunk tensor_split".split())
 
 
 class Aliases:
@@ -44,21 +48,31 @@ class Aliases:
         """The name under which the changed value of a weight is held."""
         return f"{cls.STATE}{name}"
 
-    def see(self, node: Node) -> None:
+    def see(self, node: Node, values: Mapping[str, Any]) -> None:
         """Remember a node that gives a view."""
-        if node.op_type in _SAME | _MOVED | _PERMUTED | _PARTS and node.domain == "aten":
-            base = self.changed(node)
-            for output in node.outputs if base is not None else ():
-                self._bases[output] = (str(base), node)
+        name, base = plain(node.op_type), self.changed(node)
+        if node.domain != "aten" or base is None or node.attributes.get("copies"):
+            return
+        if name in _CASTS and base in values and not _copied(node):
+            kept = values[base].dtype == values[node.outputs[0]].dtype
+            if kept:
+                self._bases[node.outputs[0]] = (base, None)
+        elif name in ("resize", "resize_as") and base in values:
+            if values[base].shape == values[node.outputs[0]].shape:
+                self._bases[node.outputs[0]] = (base, None)
+        elif name in _SAME | _MOVED | _PERMUTED | _PARTS:
+            for output in node.outputs:
+                self._bases[output] = (base, node)
 
     def join(self, output: str, name: str) -> None:
         """Another name for a value."""
         self._bases[output] = (name, None)
 
     def changed(self, node: Node) -> str | None:
-        """The name of a node's first argument."""
+        """The name of a node's first argument, or of the one that takes its result."""
         written = node.attributes["call"]
         first = written["args"][0] if written["args"] else written["kwargs"].get("self")
+        first = written["kwargs"].get("out", first)
         if isinstance(first, Mapping) and "tensor" in first:
             return node.inputs[first["tensor"]]
         if isinstance(first, Mapping) and "parameter" in first:
@@ -81,9 +95,9 @@ class Aliases:
         while root in self._bases:
             base, node = self._bases[root]
             old = call.tensor(values[base])
-            new = new if node is None else _written_back(call, node, root, old, new)
+            new = new if node is None else _written_back(call, node, root, old, new, values)
             values[base], root = new, base
-        stale = [view for view in self._bases if view != name and self._root(view) == root]
+        stale = [view for view in self._bases if view != name and self.root(view) == root]
         wanted: set[str] = set()
         for view in reversed(stale):
             if view in later or view in wanted:
@@ -95,10 +109,16 @@ class Aliases:
             elif view in wanted and node is not None:
                 values.update(zip(node.outputs, compute(node), strict=False))
 
-    def _root(self, name: str) -> str:
+    def root(self, name: str) -> str:
+        """The tensor that owns the elements."""
         while name in self._bases:
             name = self._bases[name][0]
         return name
+
+
+def changes(node: Node) -> bool:
+    """Whether a node gives a tensor that is there new elements."""
+    return in_place(node.op_type) or "out" in node.attributes["call"]["kwargs"]
 
 
 def live_nodes(graph: Graph) -> list[Node]:
@@ -106,7 +126,7 @@ def live_nodes(graph: Graph) -> list[Node]:
     needed = {value.name for value in graph.outputs}
     live = []
     for node in reversed(graph.nodes):
-        if in_place(node.op_type) or any(output in needed for output in node.outputs):
+        if changes(node) or any(output in needed for output in node.outputs):
             live.append(node)
             needed.update(node.inputs)
     return live[::-1]
@@ -115,7 +135,7 @@ def live_nodes(graph: Graph) -> list[Node]:
 def needed_later(graph: Graph, nodes: Sequence[Node]) -> list[set[str]]:
     """For every node, the values that are used after it."""
     needed = {value.name for value in graph.outputs}
-    if not any(in_place(node.op_type) for node in nodes):
+    if not any(changes(node) for node in nodes):
         return [needed] * len(nodes)
     found = []
     for node in reversed(nodes):
@@ -123,6 +143,12 @@ def needed_later(graph: Graph, nodes: Sequence[Node]) -> list[set[str]]:
         needed.update(node.inputs)
         needed.update(Aliases.state(name) for name in node.parameters.values())
     return found[::-1]
+
+
+def _copied(node: Node) -> bool:
+    """Whether a cast is told to copy even what has the dtype already."""
+    written = node.attributes["call"]
+    return written["kwargs"].get("copy") is True or True in written["args"][2:]
 
 
 def _like(call: Call, new: Edge, old: Edge) -> Edge:
@@ -134,32 +160,52 @@ def _like(call: Call, new: Edge, old: Edge) -> Edge:
     return Edge(made.name, old.dtype, old.shape)
 
 
-def _written_back(call: Call, node: Node, view: str, base: Edge, new: Edge) -> Edge:
+def _written_back(
+    call: Call, node: Node, view: str, base: Edge, new: Edge, values: Mapping[str, Any]
+) -> Edge:
     """The base with a view's new elements in their places."""
-    written = node.attributes["call"]
+    written, name = node.attributes["call"], plain(node.op_type)
     args, kwargs = list(written["args"][1:]), dict(written["kwargs"])
     kwargs.pop("self", None)
-    if node.op_type in _SAME:
+    if name in _SAME:
         return new
-    if node.op_type in ("expand", "expand_as"):
+    if name in ("expand", "expand_as"):
         raise ConversionError(call.where, "it changes a tensor whose elements are repeated")
-    if node.op_type in _MOVED | _PERMUTED:
+    if name in _MOVED | _PERMUTED:
         return _moved_back(call, node, base, new)
-    if node.op_type in ("select", "slice", "diagonal", "narrow"):
-        if any(isinstance(item, Mapping) for item in (*args, *kwargs.values())):
-            raise ConversionError(call.where, "it changes a view whose place is computed")
-        scatter = lowering_of("aten", f"{node.op_type}_scatter", "")
-        if scatter is not None:
-            (made,) = run(call, scatter, [base, new, *args], kwargs)
-            return call.tensor(made)
-    raise ConversionError(call.where, f"it changes a part that {node.op_type} gave")
+    if any(isinstance(item, Mapping) for item in (*args, *kwargs.values())):
+        raise ConversionError(call.where, "it changes a view whose place is computed")
+    if name in _CUT or name == "unbind":
+        place, axis = _cut_at(node, view, base, values)
+        name = "select" if name == "unbind" else "slice"
+        args, kwargs = [axis, *place], {}
+    scatter = lowering_of("aten", f"{name}_scatter", "")
+    if name in ("select", "slice", "diagonal", "narrow") and scatter is not None:
+        (made,) = run(call, scatter, [base, new, *args], kwargs)
+        return call.tensor(made)
+    raise ConversionError(call.where, f"it changes a part that {name} gave")
+
+
+def _cut_at(node: Node, view: str, base: Edge, values: Mapping[str, Any]) -> tuple[list[int], int]:
+    """Where one of several parts of a tensor begins and ends (or its number), and the axis."""
+    written, at = node.attributes["call"], node.outputs.index(view)
+    args = written["args"][1 if node.op_type == "unbind" else 2 :]
+    axis = written["kwargs"].get("dim", args[0] if args else 0) % base.rank
+    if node.op_type == "unbind":
+        return [at], axis
+    extents = [values[output].shape[axis] for output in node.outputs[: at + 1]]
+    known = [extent for extent in extents if isinstance(extent, int)]
+    if len(known) < len(extents):
+        raise ConversionError(f"node {node.name!r}", "parts of unknown extents are changed")
+    return [sum(known[:-1]), sum(known)], axis
 
 
 def _moved_back(call: Call, node: Node, base: Edge, new: Edge) -> Edge:
-    if node.op_type in _PERMUTED:
+    name = plain(node.op_type)
+    if name in _PERMUTED:
         written = node.attributes["call"]
         given = [*written["args"][1:], *(v for k, v in written["kwargs"].items() if k != "self")]
-        order = order_of(node.op_type, base.rank, given)
+        order = order_of(name, base.rank, given)
         return ops.transpose(call.b, new, layout.inverse(order))
     made = call.b.emit("Reshape", [new, ops.shape_of(call.b, base)], base.dtype, base.shape)
     return Edge(made.name, base.dtype, base.shape)

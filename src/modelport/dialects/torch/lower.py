@@ -8,16 +8,20 @@ from typing import Any
 
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
-from modelport.dialects.torch.aliases import Aliases, live_nodes, needed_later
-from modelport.dialects.torch.call import Call, Parameter, in_place, lowering_of, run
+from modelport.dialects.torch.aliases import Aliases, changes, live_nodes, needed_later
+from modelport.dialects.torch.call import Call, Parameter, lowering_of, plain, run
 from modelport.errors import ConversionError
+from modelport.model.component import Component
 from modelport.model.dtype import FLOAT32
 from modelport.model.graph import Graph, Node, TensorType, Value
+from modelport.model.report import Kind, Report
 from modelport.model.tensor import Tensor
 
 
-def lower(graph: Graph, name: str = "model") -> Graph:
+def lower(graph: Graph, name: str = "model", report: Report | None = None) -> Graph:
     """The ONNX graph of a native torch graph; weights are rearrangements of its tensors.
+
+    What ONNX expresses otherwise is added to ``report``.
 
     Raises:
         ConversionError: an operator that ONNX cannot hold, by node and reason.
@@ -28,7 +32,11 @@ def lower(graph: Graph, name: str = "model") -> Graph:
         graph.outputs, lower_graph(b, graph, values, graph.tensors), strict=True
     ):
         b.output(value.name, Call(b, "output", "", value.name).tensor(edge))
-    return b.finish()
+    made = b.finish()
+    if report is not None:
+        for where, why in b.notes:
+            report.add(Kind.APPROXIMATED, Component.ARCHITECTURE, where, why)
+    return made
 
 
 def lower_graph(
@@ -52,6 +60,10 @@ def lower_graph(
     return [(walk.values | weights)[value.name] for value in graph.outputs]
 
 
+_AGAIN_THE_SAME = frozenset({"embedding_renorm_"})
+"""What changes a weight so that a second time nothing changes: no need to keep it."""
+
+
 class _Walk:
     """One way through the nodes of a graph."""
 
@@ -67,18 +79,20 @@ class _Walk:
     def node(self, node: Node, later: set[str]) -> None:
         """Lower one node and give its outputs their values."""
         results = self.compute(node)
-        if in_place(node.op_type):
+        if changes(node):
             self._change(node, results, later)
         else:
             self.values.update(zip(node.outputs, results, strict=False))
-            self.aliases.see(node)
+            self.aliases.see(node, self.values)
 
     def compute(self, node: Node) -> list[Any]:
         """The results of one call."""
         function = lowering_of(node.domain, node.op_type, node.overload)
+        if function is None and node.domain == "aten":
+            function = lowering_of("complex", node.op_type, node.overload)
         types = [self._type(name) for name in node.outputs]
         options = (node.domain, types, self._lower_inner)
-        call = Call(self.b, node.op_type, node.overload, node.name, *options)
+        call = Call(self.b, plain(node.op_type), node.overload, node.name, *options)
         if function is None:
             raise ConversionError(call.where, "ONNX has no form of it that modelport knows")
         missing = [name for name in node.inputs if name not in self.values]
@@ -86,7 +100,9 @@ class _Walk:
             raise ConversionError(call.where, f"its input {missing[0]!r} is never computed")
         written = node.attributes["call"]
         args = [self._filled(item, node) for item in written["args"]]
-        kwargs = {key: self._filled(item, node) for key, item in written["kwargs"].items()}
+        kwargs = {
+            key: self._filled(item, node) for key, item in written["kwargs"].items() if key != "out"
+        }
         results = run(call, function, args, kwargs)
         for edge, stated in zip(results, types, strict=False):
             _complete(edge, stated)
@@ -119,11 +135,14 @@ class _Walk:
         name = self.aliases.changed(node)
         if name is None:
             raise ConversionError(f"node {node.name!r}", "it changes what is no tensor")
-        if name.startswith(Aliases.STATE):
-            held = name.removeprefix(Aliases.STATE)
+        call = Call(self.b, node.op_type, node.overload, node.name)
+        root = self.aliases.root(name)
+        held = root.removeprefix(Aliases.STATE)
+        if held != root and node.op_type not in _AGAIN_THE_SAME:
             why = f"it changes the weight {held!r} for the next run, which ONNX cannot keep"
             raise ConversionError(f"node {node.name!r}", why)
-        call = Call(self.b, node.op_type, node.overload, node.name)
+        if held != root:
+            self.values.setdefault(root, call.tensor(Parameter(self.tensors[held], held)))
         self.aliases.change(call, self.values, name, results[0], later, self.compute)
         for output in node.outputs:
             self.values[output] = self.values[name]
@@ -144,4 +163,7 @@ def _complete(edge: Any, stated: TensorType | None) -> None:
 def _input(b: Builder, value: Value) -> Edge:
     if value.shape is None:
         raise ConversionError(f"input {value.name!r}", "the file states no shape of it")
+    if value.dtype is not None and value.dtype.kind == "complex":
+        why = "it is complex, which ONNX models are not given; give its parts (view_as_real)"
+        raise ConversionError(f"input {value.name!r}", why)
     return b.input(value.name, value.dtype or FLOAT32, value.shape)
