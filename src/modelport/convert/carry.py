@@ -50,7 +50,7 @@ def carry(model: Model, target: Format, report: Report) -> Model:
     elif model.dialect == "keras" and target.dialect == "ai.onnx":
         carried = _keras_to_onnx(model, report)
     elif model.dialect == "torch" and target.dialect == "ai.onnx":
-        carried = _torch_to_onnx(model)
+        carried = _torch_to_onnx(model, report)
     else:
         why = f"modelport has no way yet from {model.format} to {target.name}"
         raise ConversionError(model.path, why, report.changes)
@@ -125,9 +125,11 @@ def _keras_to_onnx(model: Model, report: Report) -> Model:
     return _as_onnx(upgraded, graph)
 
 
-def _torch_to_onnx(model: Model) -> Model:
+def _torch_to_onnx(model: Model, report: Report) -> Model:
     from modelport.dialects.torch.lower import lower
 
+    if model.kind == "modules":
+        raise ConversionError(model.path, model.evidence[Component.ARCHITECTURE], report.changes)
     return _as_onnx(model, lower(model.graph, model.graph.name or "model"))
 
 

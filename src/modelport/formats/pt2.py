@@ -20,7 +20,7 @@ from modelport.formats.shared.torch.program import Program, dtype_of
 from modelport.formats.shared.torch.storage import Storage, view
 from modelport.formats.shared.torch.tensors import Array
 from modelport.model.component import Component, Holds
-from modelport.model.model import Finding, Level, Model
+from modelport.model.model import RANGES, Finding, Level, Model
 from modelport.model.signature import Signature
 from modelport.model.tensor import Tensor, TensorData
 from modelport.wire.json import parse
@@ -64,6 +64,7 @@ def read(candidate: Candidate) -> Model:
     _check_weights(model, archive)
     model.dialect, model.kind = "torch", "graph"
     model.signature = Signature(model.graph.inputs, model.graph.outputs)
+    model.extras[RANGES] = program.ranges()
     model.opsets = {
         key: version
         for key, version in (written.get("opset_version") or {}).items()

@@ -14,6 +14,9 @@ from modelport.model.signature import Signature
 from modelport.model.tensor import Tensor
 from modelport.model.training import OptimizerState, TrainingConfig
 
+RANGES = "ranges"
+"""The key of ``Model.extras`` with the least and the largest extent (or None) of named ones."""
+
 
 class Level(StrEnum):
     """What a file can do to the one who loads it with its framework."""

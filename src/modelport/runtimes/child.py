@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     module = importlib.import_module(f"modelport.runtimes.{name}_runtime")
     try:
         named = list(zip(asked["names"], inputs, strict=True))
-        outputs, layers = module.run(Path(model), named, asked["layers"])
+        outputs, layers = module.run(Path(model), named, asked["layers"], **asked["options"])
         told = {"names": [name for name, _ in outputs], "layers": [name for name, _ in layers]}
         pack(Path(answer), told, [np.asarray(value) for _, value in [*outputs, *layers]])
     # The frameworks raise anything; it becomes one RuntimeFailure in the parent.

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from modelport.convert.carry import carry
 from modelport.errors import ConversionError, MissingRuntime, ModelportError, RuntimeFailure
+from modelport.formats.table import by_name
 from modelport.model.graph import Graph
 from modelport.model.model import Level, Model
 from modelport.model.report import Report
 from modelport.runtimes.memory import available
 from modelport.runtimes.runtime import Budget, Run, Runtime, run
+from modelport.runtimes.table import loads_the_file
 from modelport.verify.agreement import Agreement, Status, best_status, compare_outputs
 from modelport.verify.inputs import EXTENTS, SAMPLES, random_inputs
 from modelport.verify.signature import Inputs, differing_inputs, fitted
@@ -39,8 +42,8 @@ def run_both(
 ) -> Agreement:
     """Run both sides and compare; a side that cannot run is a reason, never an exception.
 
-    Only ``inert`` files are run. Inputs are random where none are given. The tolerance follows
-    the coarsest dtype that either side computes in, where none is given.
+    Only ``inert`` files are given to a framework. Inputs are random where none are given. The
+    tolerance follows the coarsest dtype that either side computes in, where none is given.
     """
     agreement = Agreement(Status.NOT_RUN, samples=samples, seed=seed)
     agreement.tolerance = tolerance or tolerance_for(a.model, b.model)
@@ -48,7 +51,7 @@ def run_both(
         if side.model.dialect is None:
             agreement.reason = f"{side.path.name} holds weights alone, which cannot be run"
             return agreement
-        if side.model.level is not Level.INERT:
+        if side.model.level is not Level.INERT and loads_the_file(side.model):
             agreement.reason = f"{side.path.name} is {side.model.level}, so it was not run"
             return agreement
     apart = differing_inputs(a.model, b.model)
@@ -181,12 +184,7 @@ def as_onnx(model: Model) -> Graph | None:
     """The model's graph as ONNX, or None where there is no such form."""
     if model.dialect == "ai.onnx":
         return model.graph
-    if model.dialect != "keras":
-        return None
-    from modelport.convert.carry import canonical
-    from modelport.dialects.keras.lower import lower
-
     try:
-        return lower(canonical(model, Report()).graph)
+        return carry(model, by_name("onnx"), Report()).graph if model.dialect else None
     except ConversionError:
         return None
