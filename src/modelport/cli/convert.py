@@ -21,6 +21,7 @@ SHOWN = 6
 @click.argument("src", type=click.Path(readable=False))
 @click.argument("dst", type=click.Path(readable=False))
 @click.option("--to", metavar="FORMAT", help="The target's format (see: modelport formats).")
+@click.option("--state", metavar="CHECKPOINT", help="Take the weights for SRC's graph from here.")
 @click.option("--no-verify", is_flag=True, help="Do not run both sides.")
 @click.option("--keep", is_flag=True, help="Keep the target even where the sides disagree.")
 @click.option("--overwrite", is_flag=True, help="Replace DST if it is there.")
@@ -31,6 +32,7 @@ def command(
     src: str,
     dst: str,
     to: str | None,
+    state: str | None,
     no_verify: bool,
     keep: bool,
     overwrite: bool,
@@ -44,6 +46,7 @@ def command(
             src,
             dst,
             to=to,
+            state=state,
             verify=not no_verify,
             overwrite=overwrite,
             keep=keep,

@@ -11,6 +11,7 @@ from modelport.commands.loading import loading
 from modelport.commands.open import open_model
 from modelport.convert.account import sum_up
 from modelport.convert.carry import carry
+from modelport.convert.join import join
 from modelport.errors import ConversionError, UnreadableFile, WrongUsage
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
@@ -37,6 +38,7 @@ def convert(
     dst: str | os.PathLike[str],
     *,
     to: str | None = None,
+    state: str | os.PathLike[str] | None = None,
     verify: bool = True,
     overwrite: bool = False,
     keep: bool = False,
@@ -46,13 +48,14 @@ def convert(
 ) -> Report:
     """Convert a model file; the target appears complete, verified, or not at all.
 
-    ``to`` is the name of the target's format; by default the ending of ``dst`` tells. With
+    ``to`` is the name of the target's format; by default the ending of ``dst`` tells. ``state`` is
+    a file with other weights for the graph of ``src``, and with what is known of training. With
     ``keep`` the target appears even where the two sides disagree. ``external_data`` puts the
     weights of ONNX into a file beside it. ``side_files`` is one more folder that files may lie in
     that ``src`` leads to.
 
     Raises:
-        ConversionError: the target cannot hold the model.
+        ConversionError: the target cannot hold the model, or ``state`` does not fit the graph.
         WrongUsage: no format is called ``to`` or has the ending of ``dst``, or both are one file.
         OutputExists: ``dst`` is there and ``overwrite`` is false.
         UnreadableFile: the source changed while it was read.
@@ -60,12 +63,15 @@ def convert(
     """
     tell = progress or _silent
     tell("reading", None, 0)
-    before = _stamp(Path(src))
+    read_from = [Path(path) for path in (src, state) if path is not None]
+    before = [_stamp(path) for path in read_from]
     model = open_model(src, side_files=side_files)
     target = target_format(Path(dst), to, model)
     report = Report(source=str(src), target=str(dst))
+    if state is not None:
+        model = join(model, open_model(state, side_files=side_files), report)
     report.source_format, report.target_format = model.format, target.name
-    if _are_same(Path(src), Path(dst)):
+    if any(_are_same(path, Path(dst)) for path in read_from):
         raise WrongUsage(str(dst), "source and target are the same file; give DST another name")
     carried = carry(model, target, report)
     write = target.write_external if external_data else target.write
@@ -80,8 +86,9 @@ def convert(
         agreement = Agreement(Status.NOT_RUN, "verification was switched off")
         if verify:
             tell("running both sides", None, 0)
-            agreement = _verified(model, carried, Path(src), output, report)
-        if _stamp(Path(src)) != before:
+            source = Side(model, Path(src), joined=state is not None)
+            agreement = _verified(source, carried, output, report)
+        if [_stamp(path) for path in read_from] != before:
             raise UnreadableFile(str(src), "it changed while it was read; convert it again")
         report.verification = describe(agreement)
         if agreement.status is not Status.DISAGREED or keep:
@@ -102,12 +109,12 @@ def _are_same(src: Path, dst: Path) -> bool:
     return a is not None and b is not None and os.path.samestat(a, b)
 
 
-def _verified(model: Model, carried: Model, src: Path, output: Output, report: Report) -> Agreement:
+def _verified(source: Side, carried: Model, output: Output, report: Report) -> Agreement:
     written = read(Candidate(output.path))
-    proof = prove(model, carried, written, report)
+    proof = prove(source.model, carried, written, report)
     # The source alone says how exact its results are; a target may not loosen that.
-    tolerance = tolerance_for(model)
-    agreement = run_both(Side(model, src), Side(written, output.path), tolerance=tolerance)
+    tolerance = tolerance_for(source.model)
+    agreement = run_both(source, Side(written, output.path), tolerance=tolerance)
     agreement.weights_exact = proof.exact
     agreement.unused_source_tensors = proof.unused
     if agreement.status is Status.NOT_RUN:

@@ -52,7 +52,15 @@ def unused(source: Model, carried: Model) -> list[str]:
         used.add(id(tensor))
         if isinstance(tensor.data, Expression):
             used.update(id(part) for part in sources(tensor.data))
-    return [name for name, tensor in source.tensors.items() if id(tensor) not in used]
+    return [name for name, tensor in source.tensors.items() if not _is_used(tensor, used)]
+
+
+def _is_used(tensor: Tensor, used: set[int]) -> bool:
+    """Whether a tensor is among those used, or is derived from tensors that are."""
+    if id(tensor) in used or not isinstance(tensor.data, Expression):
+        return id(tensor) in used
+    own = sources(tensor.data)
+    return bool(own) and all(id(part) in used for part in own)
 
 
 def _account_for_tensor(tensor: Tensor, report: Report) -> None:

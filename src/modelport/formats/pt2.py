@@ -20,7 +20,7 @@ from modelport.formats.shared.torch.program import Program, dtype_of
 from modelport.formats.shared.torch.storage import Storage, view
 from modelport.formats.shared.torch.tensors import Array
 from modelport.model.component import Component, Holds
-from modelport.model.model import RANGES, Finding, Level, Model
+from modelport.model.model import CONSTANTS, RANGES, Finding, Level, Model
 from modelport.model.signature import Signature
 from modelport.model.tensor import Tensor, TensorData
 from modelport.wire.json import parse
@@ -61,6 +61,7 @@ def read(candidate: Candidate) -> Model:
     model.graph = program.read()
     tensors = _old_weights(archive, model) if old else _weights(archive, folder, model)
     model.graph.tensors.update((name, Tensor(name, data)) for name, data in tensors)
+    model.extras[CONSTANTS] = program.constants()
     _check_weights(model, archive)
     model.dialect, model.kind = "torch", "graph"
     model.signature = Signature(model.graph.inputs, model.graph.outputs)

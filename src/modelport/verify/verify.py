@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from modelport.convert.carry import carry
 from modelport.errors import ConversionError, MissingRuntime, ModelportError, RuntimeFailure
@@ -21,14 +23,19 @@ from modelport.verify.signature import Inputs, differing_inputs, fitted
 from modelport.verify.stand_in import form_for, standing_in
 from modelport.verify.tolerance import Tolerance, tolerance_for
 from modelport.verify.witness import witnesses
+from modelport.wire.output import Output
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two models: what was read, and the file to run."""
+    """One of the two models: what was read, and the file to run.
+
+    ``joined`` says that the weights of the model are not those of the file.
+    """
 
     model: Model
     path: Path
+    joined: bool = False
 
 
 def run_both(
@@ -115,11 +122,13 @@ def _all_known(model: Model) -> bool:
 def _run_beside(side: Side, other: Side, inputs: Inputs, budget: Budget) -> Run:
     """Run a side itself, or, where its frameworks are missing or refuse it, a stand-in."""
     try:
+        if side.joined and side.model.dialect != "torch":
+            raise ConversionError("", "the file has other weights than the model")
         return run_first(side, inputs, budget=budget)
     except (ConversionError, MissingRuntime, RuntimeFailure) as error:
         form = form_for(side.model, other.model)
         limited = isinstance(error, RuntimeFailure) and error.limit
-        if form is None or side.model.format == form or limited:
+        if form is None or (side.model.format == form and not side.joined) or limited:
             raise
         try:
             with standing_in(side.model, form) as (model, path):
@@ -155,13 +164,31 @@ def run_first(
             continue
         try:
             _check_memory(runtime, side)
-            return run(runtime, side.path, fitted(side.model, inputs), layers=layers, budget=budget)
+            fed = fitted(side.model, inputs)
+            with _own_weights(side) as options:
+                return run(runtime, side.path, fed, layers=layers, budget=budget, options=options)
         except RuntimeFailure as error:
             # What the first runtime said is told; the reference often says less.
             failure = failure if isinstance(failure, RuntimeFailure) else error
             if error.limit:
                 raise
     raise failure
+
+
+@contextmanager
+def _own_weights(side: Side) -> Iterator[dict[str, str]]:
+    """What to tell a runtime about the weights of a joined model: a file of them, for a while."""
+    writer = by_name("pytorch").write
+    if not side.joined or writer is None:
+        yield {}
+        return
+    with TemporaryDirectory(prefix="modelport-") as folder:
+        path = Path(folder) / "weights.pt"
+        alone = Model("pytorch", str(path), graph=Graph(tensors=dict(side.model.tensors)))
+        with Output(path) as output:
+            writer(alone, output, Report())
+            output.publish()
+        yield {"weights": str(path)}
 
 
 def _check_memory(runtime: Runtime, side: Side) -> None:
