@@ -11,6 +11,9 @@ import click
 from modelport.cli import text
 from modelport.formats.table import by_name
 
+CHECKPOINTS = ("pytorch", "pytorch-legacy", "pytorch-tar", "safetensors")
+"""Formats whose files are mostly weights for a module that somebody has code for."""
+
 
 def next_steps(described: dict[str, Any]) -> list[str]:
     """The lines that end an inspection: each command with what it is good for."""
@@ -20,6 +23,7 @@ def next_steps(described: dict[str, Any]) -> list[str]:
         lines.append(
             f"  {described['verdict']['level']}: modelport shows such parts and never runs them"
         )
+    lines += _ways_out(described)
     for words, why in [
         *_conversions(described),
         (["ready", path], "what is missing to use it, train, archive"),
@@ -30,6 +34,18 @@ def next_steps(described: dict[str, Any]) -> list[str]:
         else:
             lines += [f"  {text.clean(command)}", f"      {why}"]
     return lines
+
+
+def _ways_out(described: dict[str, Any]) -> list[str]:
+    """Where weights that have no architecture may get one from."""
+    present, name = described["components"], described["format"]["name"]
+    if present["architecture"] or not present["weights"] or name not in CHECKPOINTS:
+        return []
+    return [
+        "  no architecture here; a model needs the graph of another file",
+        "    (convert GRAPH DST --state FILE) or your own code that builds it",
+        "    (convert FILE DST --model package.module:factory --run-code)",
+    ]
 
 
 def _word(word: str) -> str:

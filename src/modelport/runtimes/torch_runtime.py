@@ -1,4 +1,4 @@
-"""torch: runs graphs of its operators, and TorchScript archives."""
+"""torch: runs graphs of its operators, modules of torch.nn, and TorchScript archives."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from modelport.formats.candidate import Candidate
 from modelport.formats.table import read
 from modelport.model.model import Model
 from modelport.runtimes.keras_runtime import Named
+from modelport.runtimes.torch_modules import built
 from modelport.runtimes.torch_program import Program
 from modelport.runtimes.torch_values import flat, to_numpy, to_torch
 
@@ -44,6 +45,8 @@ def run(
 def _graph(model: Model, given: Model | None, arrays: list[Any]) -> list[Any]:
     if given is not None:
         model.graph.tensors.update(given.tensors)
+    if model.kind == "modules":
+        return flat(built(model.graph)(*arrays))
     return Program(model.graph).run(model.graph, arrays)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from modelport.convert.carry import carry
 from modelport.errors import ConversionError, MissingRuntime, ModelportError, RuntimeFailure
@@ -30,12 +31,17 @@ from modelport.wire.output import Output
 class Side:
     """One of the two models: what was read, and the file to run.
 
-    ``joined`` says that the weights of the model are not those of the file.
+    ``joined`` says that the weights of the model are not those of the file. ``runtime`` is the one
+    to run it in, with ``options``, where that does not follow from the format; ``examples`` are
+    inputs that it takes, where random ones may not do.
     """
 
     model: Model
     path: Path
     joined: bool = False
+    runtime: Runtime | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    examples: Inputs | None = None
 
 
 def run_both(
@@ -66,7 +72,7 @@ def run_both(
         agreement.status, agreement.reason = Status.DISAGREED, apart
         return agreement
     try:
-        runs = _runs(a, b, inputs, samples, seed)
+        runs = _runs(a, b, inputs or a.examples, samples, seed)
     except (MissingRuntime, RuntimeFailure, ConversionError) as error:
         agreement.reason = str(error)
         if isinstance(error, MissingRuntime):
@@ -154,7 +160,7 @@ def run_first(
         RuntimeFailure: those that are cannot run the file, or took too much time or memory.
         ConversionError: no runtime is known for the format, or none means the same by it.
     """
-    able, why_not = witnesses(side.model)
+    able, why_not = ([side.runtime], "") if side.runtime else witnesses(side.model)
     if not able:
         why = why_not or f"no runtime runs a {side.model.format} file"
         raise ConversionError(side.model.path, why)
@@ -176,11 +182,11 @@ def run_first(
 
 
 @contextmanager
-def _own_weights(side: Side) -> Iterator[dict[str, str]]:
+def _own_weights(side: Side) -> Iterator[dict[str, Any]]:
     """What to tell a runtime about the weights of a joined model: a file of them, for a while."""
     writer = by_name("pytorch").write
     if not side.joined or writer is None:
-        yield {}
+        yield dict(side.options)
         return
     with TemporaryDirectory(prefix="modelport-") as folder:
         path = Path(folder) / "weights.pt"
@@ -188,7 +194,7 @@ def _own_weights(side: Side) -> Iterator[dict[str, str]]:
         with Output(path) as output:
             writer(alone, output, Report())
             output.publish()
-        yield {"weights": str(path)}
+        yield {**side.options, "weights": str(path)}
 
 
 def _check_memory(runtime: Runtime, side: Side) -> None:

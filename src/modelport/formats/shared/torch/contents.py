@@ -144,7 +144,9 @@ class Contents:
             evidence[Component.WEIGHTS] = (
                 "the parameters and buffers of the modules"
                 if model.dialect
-                else "a state_dict: names of layers, but no architecture"
+                else "a state_dict: names of layers, but no architecture; for a model: "
+                "convert GRAPH DST --state FILE, or with your own code "
+                "convert FILE DST --model package.module:factory --run-code"
             )
         if model.hyperparameters:
             evidence[Component.HYPERPARAMETERS] = "numbers and settings under the user's own keys"
