@@ -200,3 +200,41 @@ def test_weights_without_a_graph_are_refused(graph: Path, tmp_path: Path) -> Non
     torch.save(Net(1).state_dict(), tmp_path / "s.pt")
     with pytest.raises(ConversionError, match="no architecture"):
         modelport.convert(tmp_path / "s.pt", tmp_path / "a.onnx", state=graph)
+
+
+def test_tied_weights_and_what_trainers_keep_beside_them(tmp_path: Path) -> None:
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table, self.head = nn.Embedding(7, 4), nn.Linear(4, 7, bias=False)
+            self.head.weight = self.table.weight
+
+        def forward(self, x: Any) -> Any:
+            return self.head(self.table(x))
+
+    words = torch.randint(0, 7, (2, 3))
+    export(Tied(), (words,), tmp_path / "a.pt2")
+    module = Tied()
+    optimizer = torch.optim.Adam(module.parameters())
+    module(words).sum().backward()
+    optimizer.step()
+    torch.save(
+        {
+            "state_dict": renamed(module.state_dict(), "model."),
+            "optimizer_states": [optimizer.state_dict()],
+            "rng_state": torch.get_rng_state(),
+            "epoch": 2,
+        },
+        tmp_path / "last.ckpt",
+    )
+    state = modelport.open(tmp_path / "last.ckpt")
+    assert state.training.optimizer.name == "Adam"
+    assert state.optimizer_state.step == 1
+    target = tmp_path / "a.onnx"
+    report = modelport.convert(tmp_path / "a.pt2", target, state=tmp_path / "last.ckpt")
+    compare(module, (words,), onnxruntime.InferenceSession(target))
+    assert report.verification["status"] == "agreed"
+    assert report.verification["weights_exact"] is True
+    lost = told(report, Kind.DROPPED)
+    assert "rng_state: it stands beside" in lost
+    assert "table.weight" not in lost

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from modelport.convert.layouts import Layouts
-from modelport.convert.matching import COUNTER, Match, by_name, by_order, shown
+from modelport.convert.matching import COUNTER, Match, by_name, by_order, is_made_up, shown
 from modelport.errors import ConversionError
 from modelport.model.component import Component
 from modelport.model.expression import Cast, Expression, Source
 from modelport.model.graph import Graph
-from modelport.model.model import CONSTANTS, Model
+from modelport.model.model import BESIDE, CONSTANTS, Model
 from modelport.model.report import Kind, Report
 from modelport.model.tensor import Tensor
 
@@ -122,7 +122,8 @@ def _by_stated_names(state: Model) -> dict[str, Tensor]:
     """The weights of a file; where Keras calls groups by class, by the names that layers state."""
     stated = state.extras.get("names") or {}
     found = {}
-    for name, tensor in state.tensors.items():
+    own = {name: tensor for name, tensor in state.tensors.items() if name not in _no_weights(state)}
+    for name, tensor in own.items():
         steps = name.split("/")
         told = [
             stated.get("/".join(steps[: at + 1]), step)
@@ -131,7 +132,12 @@ def _by_stated_names(state: Model) -> dict[str, Tensor]:
             for at, step in enumerate(steps)
         ]
         found["/".join(told)] = tensor
-    return found if len(found) == len(state.tensors) else dict(state.tensors)
+    return found if len(found) == len(own) else own
+
+
+def _no_weights(state: Model) -> frozenset[str]:
+    """The names of tensors in a checkpoint that are none of its model's weights."""
+    return constants_of(state) | frozenset(state.extras.get(BESIDE, ()))
 
 
 def _matched(
@@ -152,6 +158,11 @@ def _matched(
             if names
         ]
         why = f"it does not fit the graph of {model.path}; weights {'; '.join(told)}"
+        if any(is_made_up(name) for name in missing):
+            why += (
+                ". An exporter made up some names, for weights that it computed from several; "
+                "export the graph without folding, or as .pt2"
+            )
         raise ConversionError(state.path, why)
     return match
 
@@ -212,6 +223,8 @@ def _carry_training(model: Model, state: Model, report: Report) -> None:
         left |= {Component.OPTIMIZER, Component.OPTIMIZER_STATE, Component.LOSS}
     for component in sorted(left & state.components):
         report.add(Kind.DROPPED, component, state.path, "only what the weights need is joined")
+    for name in state.extras.get(BESIDE, ()):
+        report.add(Kind.DROPPED, Component.WEIGHTS, name, "it stands beside the weights")
     for key in _READ_FROM:
         model.extras.pop(key, None)
 

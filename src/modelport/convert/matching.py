@@ -16,7 +16,6 @@ COUNTER = "num_batches_tracked"
 _COUNTED = re.compile(
     r"(onnx::\w+?_|_?val_|_?tensor_|_?const_|initializer_|lifted_tensor_)?\d+|const/.*|.*Constant.*"
 )
-"""Names that an exporter made up, for what has none in its source."""
 
 _DEEPEST = 4
 """Wrappers around wrappers, as in ``module._orig_mod.``."""
@@ -48,7 +47,7 @@ class Match:
             for name, tensor in state.items()
             if name not in used and not name.endswith(COUNTER)
         }
-        left = {name: tensor for name, tensor in left.items() if _COUNTED.fullmatch(name)}
+        left = {name: tensor for name, tensor in left.items() if is_made_up(name)}
         if not free:
             self.kept.extend(left)
         elif left:
@@ -99,6 +98,11 @@ def by_order(needed: Mapping[str, Tensor], state: Mapping[str, Tensor], path: st
             f"the graph's weights are {shown(needed)}, the checkpoint's {shown(free)}"
         )
     raise ConversionError(path, why)
+
+
+def is_made_up(name: str) -> bool:
+    """Whether an exporter made up a name, for what has none in its source."""
+    return _COUNTED.fullmatch(name) is not None
 
 
 def shown(names: Iterable[str], most: int = 5) -> str:
