@@ -86,7 +86,8 @@ def relu(
         positive = layout.unary(b, "ThresholdedRelu", x, alpha=float(threshold))
         if max_value is not None:
             positive = ops.clip(b, positive, 0.0, max_value)
-    elif max_value is not None:
+    elif max_value is not None or x.dtype.kind != "float":
+        # onnxruntime has Clip for every whole number, Relu not.
         positive = ops.clip(b, x, 0.0, max_value)
     else:
         positive = layout.unary(b, "Relu", x)
