@@ -11,6 +11,7 @@ import onnxruntime
 import pytest
 import torch
 from safetensors.torch import save_file
+from tests.corpus import SHARED, needs_shared
 from tests.frameworks.torch_live import compare, export
 from torch import nn
 
@@ -238,3 +239,28 @@ def test_tied_weights_and_what_trainers_keep_beside_them(tmp_path: Path) -> None
     lost = told(report, Kind.DROPPED)
     assert "rng_state: it stands beside" in lost
     assert "table.weight" not in lost
+
+
+@needs_shared
+@pytest.mark.parametrize("name", ["mlp", "embed"])
+@pytest.mark.parametrize(
+    "state",
+    ["state_dict.pt", "state_dict_legacy.pth", "checkpoint.tar", "model.safetensors", "module.pt"],
+)
+def test_recorded_models_give_the_recorded_outputs(name: str, state: str, tmp_path: Path) -> None:
+    folder, target = SHARED / "truth" / "torch" / name, tmp_path / "a.onnx"
+    modelport.convert(folder / "model_ts.onnx", target, state=folder / state, verify=False)
+    session = onnxruntime.InferenceSession(target)
+    with np.load(folder / "io.npz") as truth:
+        (found,) = session.run(None, {session.get_inputs()[0].name: truth["x0"]})
+        np.testing.assert_allclose(found, truth["y0"], atol=1e-5)
+
+
+@needs_shared
+@pytest.mark.parametrize("name", ["cnn_bn", "lstm", "resblock"])
+def test_weights_that_an_exporter_folded_are_refused(name: str, tmp_path: Path) -> None:
+    folder = SHARED / "truth" / "torch" / name
+    with pytest.raises(ConversionError, match="export the graph without folding"):
+        modelport.convert(
+            folder / "model_ts.onnx", tmp_path / "a.onnx", state=folder / "state_dict.pt"
+        )

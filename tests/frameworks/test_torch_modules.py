@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import torch
+from tests.corpus import SHARED, needs_shared
 from tests.frameworks.torch_live import compare, same
 from torch import nn
 
@@ -241,3 +243,15 @@ def test_inspect_says_whose_forward_is_not_in_the_file(tmp_path: Path) -> None:
 class Own(nn.Module):
     def forward(self, x: Any) -> Any:
         return x * 2
+
+
+@needs_shared
+@pytest.mark.parametrize("name", ["mlp", "cnn_bn"])
+def test_recorded_modules_give_the_recorded_outputs(name: str, tmp_path: Path) -> None:
+    folder, target = SHARED / "truth" / "torch" / name, tmp_path / "a.onnx"
+    report = modelport.convert(folder / "module.pt", target)
+    assert report.verification["status"] == "agreed", report.verification["reason"]
+    session = onnxruntime.InferenceSession(target)
+    with np.load(folder / "io.npz") as truth:
+        (found,) = session.run(None, {"input": truth["x0"]})
+        np.testing.assert_allclose(found, truth["y0"], atol=1e-5)
