@@ -168,6 +168,31 @@ def test_a_module_computes_what_torch_computes(name: str, tmp_path: Path) -> Non
         same(ours, theirs)
 
 
+def test_pooling_to_a_size_takes_the_usual_extents(tmp_path: Path) -> None:
+    head = (nn.AdaptiveAvgPool2d((7, 7)), nn.Flatten(), nn.Linear(98, 3))
+    module = nn.Sequential(nn.Conv2d(3, 2, 3, 4), nn.ReLU(), nn.MaxPool2d(2), *head)
+    torch.save(module.eval(), tmp_path / "a.pt")
+    report = modelport.convert(tmp_path / "a.pt", tmp_path / "a.onnx", verify=False)
+    assert "[batch, 3, 224, 224]" in told(report, Kind.INVENTED)
+    session = onnxruntime.InferenceSession(tmp_path / "a.onnx")
+    compare(module, (torch.randn(2, 3, 224, 224),), session)
+
+
+def test_a_module_takes_other_weights_and_is_verified_by_command(tmp_path: Path) -> None:
+    torch.manual_seed(8)
+    module, other = network(), network()
+    torch.save(module, tmp_path / "a.pt")
+    torch.save(other.state_dict(), tmp_path / "s.pt")
+    target = tmp_path / "a.onnx"
+    report = modelport.convert(tmp_path / "a.pt", target, state=tmp_path / "s.pt")
+    assert report.verification["status"] == "agreed", report.verification["reason"]
+    x = torch.randn(4, 1, 28, 28)
+    compare(other.eval(), (x,), onnxruntime.InferenceSession(target))
+    torch.save(other, tmp_path / "b.pt")
+    assert modelport.verify(tmp_path / "b.pt", target).agree
+    assert not modelport.verify(tmp_path / "a.pt", target).agree
+
+
 def told(report: Any, kind: Kind) -> str:
     return "\n".join(f"{change.where}: {change.why}" for change in report if change.kind is kind)
 

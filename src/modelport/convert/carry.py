@@ -11,7 +11,7 @@ from modelport.formats.format import Format
 from modelport.formats.table import by_name
 from modelport.model.component import Component, Holds
 from modelport.model.graph import Graph
-from modelport.model.model import RANGES, Model, Producer
+from modelport.model.model import Model, Producer
 from modelport.model.report import Report
 from modelport.model.signature import Signature
 from modelport.model.tensor import Tensor
@@ -135,7 +135,6 @@ def _torch_to_onnx(model: Model, report: Report) -> Model:
         from modelport.dialects.torch.modules.chain import Chain
 
         chain = Chain(model.graph, report)
-        model.extras[RANGES] = chain.ranges
         return _as_onnx(model, lower(chain.graph, chain.graph.name))
     return _as_onnx(model, lower(model.graph, model.graph.name or "model"))
 

@@ -14,6 +14,7 @@ from modelport.errors import ConversionError
 from modelport.model.dtype import FLOAT32, DType
 from modelport.model.graph import Graph, Node, Shape, Value
 from modelport.model.model import RANGES, Model
+from modelport.model.report import Report
 
 SAMPLES = 3
 """How many rows a dynamic batch gets."""
@@ -115,7 +116,7 @@ def _allowed(
     """The extents, each as far as the ranges allow that models state for their names."""
     found = list(shape)
     for model, dims in stated:
-        ranges = model.extras.get(RANGES, {}) if model is not None else {}
+        ranges = _ranges(model) if model is not None else {}
         for axis, dim in enumerate(dims or ()):
             if isinstance(dim, str) and dim in ranges:
                 least, most = ranges[dim]
@@ -123,6 +124,16 @@ def _allowed(
                     least or 0, min(found[axis], found[axis] if most is None else most)
                 )
     return tuple(found)
+
+
+def _ranges(model: Model) -> Mapping[str, tuple[int | None, int | None]]:
+    """The ranges that a model states for named extents, or that follow from its modules."""
+    if model.kind != "modules" or model.format == "torchscript":
+        stated: Mapping[str, tuple[int | None, int | None]] = model.extras.get(RANGES, {})
+        return stated
+    from modelport.dialects.torch.modules.chain import Chain
+
+    return Chain(model.graph, Report()).ranges
 
 
 def _values(

@@ -21,7 +21,7 @@ TRAINING = "training"
 """The attribute of a graph whose module was saved as it stands in training."""
 
 _SPACE = {3: ("steps",), 4: ("height", "width"), 5: ("depth", "height", "width")}
-_LARGEST = 4096
+_LARGEST, _USUAL = 4096, 224
 _CHANGES_IN_TRAINING = ("BatchNorm", "Dropout", "InstanceNorm", "RReLU", "Transformer")
 
 
@@ -43,8 +43,12 @@ class Chain:
         self.dtype = _dtype(self.calls, tree)
         shape = _shape(taken)
         self._dense: tuple[str, int] | None = None
-        self.graph = self._built(shape, INT64 if taken.index else self.dtype)
+        dtype = INT64 if taken.index else self.dtype
+        self.graph = self._built(shape, dtype)
         self._fit(shape)
+        if any(_is_fixed_pooling(tree) for tree in self.calls):
+            shape = self._fixed(shape)
+            self.graph = self._built(shape, dtype)
         self._tell(shape, report)
 
     def _built(self, shape: tuple[Dim, ...], dtype: DType) -> Graph:
@@ -83,6 +87,14 @@ class Chain:
             if not (free and far):  # adaptive pooling fits any
                 self.ranges = dict.fromkeys(names, (least, least))
 
+    def _fixed(self, shape: tuple[Dim, ...]) -> tuple[Dim, ...]:
+        """The shape with numbers for the extents that pooling to a size needs to know."""
+        usual = 32 if len(shape) == 5 else _USUAL
+        names = _SPACE.get(len(shape), ())
+        found = {name: self.ranges.get(name, (usual, usual))[0] for name in names}
+        self.ranges = {}
+        return tuple(found.get(dim, dim) if isinstance(dim, str) else dim for dim in shape)
+
     def _features(self, shape: tuple[Dim, ...], value: str, extent: int) -> int:
         """How many features there are at a value for an input of that extent; 0 for too small."""
         names = _SPACE[len(shape)]
@@ -101,6 +113,8 @@ class Chain:
     def _tell(self, shape: tuple[Dim, ...], report: Report) -> None:
         extents = ", ".join(str(dim) for dim in shape)
         why = f"the file states no shape; [{extents}] follows from the modules"
+        if any(_is_fixed_pooling(tree) for tree in self.calls):
+            why += "; ONNX pools to a size from fixed extents only, so the usual ones are taken"
         if self.ranges:
             least = next(iter(self.ranges.values()))[0]
             why += f", and {' × '.join([str(least)] * len(self.ranges))} fits"  # noqa: RUF001
@@ -109,6 +123,14 @@ class Chain:
         if self.tree.attributes.get(TRAINING) and changing:
             why = "it was saved as in training; the target computes as in evaluation"
             report.add(Kind.INVENTED, Component.ARCHITECTURE, changing[0].node.name, why)
+
+
+def _is_fixed_pooling(tree: Tree) -> bool:
+    """Whether a module pools to several windows, which ONNX does for known extents only."""
+    size = tree.node.attributes.get("output_size")
+    sizes = size if isinstance(size, list) else [size]
+    several = any(extent not in (1, None) for extent in sizes)
+    return tree.name.startswith("Adaptive") and several
 
 
 def _scope(tree: Tree) -> tuple[Scope, ...]:

@@ -63,7 +63,7 @@ class Tree:
             node = tree.node
             hooks = node.attributes.get(HOOKS)
             if hooks:
-                why = f"it calls {', '.join(hooks)} around its forward, whose code is unknown"
+                why = f"it calls {', '.join(hooks)} around its forward, which is not followed"
                 raise ConversionError(f"module {node.name!r}", why)
             if (node.domain == "torch.nn" and node.op_type in CHAINS) or node.op_type in WRAPPERS:
                 waiting.extend(reversed(tree.children.values()))
