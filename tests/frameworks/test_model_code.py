@@ -45,6 +45,13 @@ def alone():
 def named():
     return Net(), {"words": torch.randint(0, 11, (2, 4)), "twice": True}
 
+class Single(nn.Linear):
+    def forward(self, x):
+        return super().forward(x).view(1, 2)
+
+def single():
+    return Single(3, 2), torch.zeros(1, 3)
+
 def nothing():
     return 3
 
@@ -116,6 +123,15 @@ def test_inputs_may_have_names_or_none_and_be_no_tensors(place: Path) -> None:
     (only,) = exported(place, "named")
     assert only.shape == (2, 4)
     assert modelport.open("a.pt2").signature.inputs[0].name == "words"
+
+
+def test_an_extent_that_cannot_be_free_is_told(place: Path) -> None:
+    torch.save({"weight": torch.ones(2, 3), "bias": torch.ones(2)}, "single.pt")
+    report = modelport.convert(
+        "single.pt", "a.onnx", model="mine.nets:single", run_code=True, verify=False
+    )
+    assert any("a first extent of 1 only" in change.why for change in report)
+    assert modelport.open("a.onnx").signature.inputs[0].shape == (1, 3)
 
 
 def test_nothing_runs_unless_it_is_allowed(place: Path) -> None:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from modelport.commands.open import open_model
 from modelport.convert.join import join
 from modelport.errors import WrongUsage
-from modelport.model.report import Report
+from modelport.model.component import Component
+from modelport.model.report import Kind, Report
 from modelport.runtimes.code import RUNTIME, Code, export, located
 from modelport.verify.signature import Inputs
 from modelport.verify.verify import Side
@@ -78,6 +79,10 @@ def opened(
         joined = join(graph, model, report)
         joined.graph.name = code.factory.rpartition(":")[2]
         stated = joined.signature.inputs if joined.signature else []
+        for value in stated:
+            if value.shape and isinstance(value.shape[0], int):
+                why = f"torch exports the module for a first extent of {value.shape[0]} only"
+                report.add(Kind.INVENTED, Component.SIGNATURE, value.name, why)
         fed = _lively(examples, stated)
         side = Side(joined, Path(code.file), True, RUNTIME, code.options, fed)
         yield Source(side, model.format)
