@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from modelport.dialects.torch.modules.tree import CHAINS, WRAPPERS, Tree, tree_of
+from modelport.dialects.torch.modules.tree import CHAINS, HOOKS, WRAPPERS, Tree, tree_of
 from modelport.model.graph import Graph
 from modelport.model.tensor import Tensor
 from modelport.runtimes.torch_values import to_torch
@@ -43,7 +43,7 @@ def _built(tree: Tree, tensors: Mapping[str, Tensor], known: dict[int, Any]) -> 
         for name, child in tree.children.items():
             made.add_module(name, _built(child, tensors, known))
     else:
-        made = _made(tree)
+        made = _hooked(tree, _made(tree))
         _fill(tree, made, tensors)
     known[id(tree)] = made
     return made
@@ -73,6 +73,20 @@ def _made(tree: Tree) -> Any:
     if "elementwise_affine" in takes:
         given["elementwise_affine"] = "weight" in tree.node.parameters
     return kind(**given)
+
+
+def _hooked(tree: Tree, made: Any) -> Any:
+    """The module with the hooks of torch that compute its weights."""
+    import torch
+
+    for hook in tree.node.attributes.get(HOOKS, ()):
+        word = hook["class"].rsplit(".", 1)[-1]
+        hang = {
+            "WeightNorm": torch.nn.utils.weight_norm,
+            "SpectralNorm": torch.nn.utils.spectral_norm,
+        }
+        hang[word](made, name=hook["name"], dim=hook["dim"])
+    return made
 
 
 def _class(name: str) -> Any:

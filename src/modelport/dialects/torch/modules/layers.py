@@ -26,6 +26,16 @@ def embedding(step: Step, x: Ref) -> Ref:
     return step.call("embedding", step.weight("weight"), x, step.get("padding_idx", -1))
 
 
+@module("EmbeddingBag", takes=Input(2, index=True))
+def bag(step: Step, x: Ref) -> Ref:
+    """The rows of each bag, added up; a bag is a row of the input."""
+    if step.get("max_norm") is not None or step.get("padding_idx") is not None:
+        raise step.broken("it leaves rows out or shortens them (padding_idx, max_norm)")
+    rows = step.call("embedding", step.weight("weight"), x)
+    name = {"sum": "sum.dim_IntList", "mean": "mean.dim", "max": "amax"}[step.get("mode", "mean")]
+    return step.call(name, rows, [1])
+
+
 @module("Flatten")
 def flatten(step: Step, x: Ref) -> Ref:
     """Several axes as one."""

@@ -8,7 +8,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple, TypeAlias
 
-from modelport.dialects.torch.modules.tree import Tree
+from modelport.dialects.torch.modules.tree import HOOKS, Tree
 from modelport.errors import ConversionError
 from modelport.model.graph import Dim, Graph, Node, Scope
 
@@ -83,10 +83,34 @@ class Step:
         found = self.tree.node.attributes.get(key, default)
         return default if found is None else found
 
-    def weight(self, role: str) -> Weight | None:
-        """A parameter or buffer, None where the module has none of that name."""
+    def weight(self, role: str) -> Weight | Ref | None:
+        """A parameter or buffer, None where the module has none of that name.
+
+        Where a hook of torch computes it from others, its value.
+        """
+        for hook in self.tree.node.attributes.get(HOOKS, ()):
+            if hook.get("name") == role:
+                return self._computed(role, hook)
         name = self.tree.node.parameters.get(role)
         return None if name is None else Weight(role, name)
+
+    def _computed(self, role: str, hook: Mapping[str, Any]) -> Ref:
+        """A weight that is normalised before each call: by its length, or its largest scale.
+
+        Source of the formulas: ``torch/nn/utils/weight_norm.py`` and ``spectral_norm.py``.
+        """
+        dim = int(hook.get("dim", 0))
+        if hook["class"].endswith("WeightNorm"):
+            length, direction = self.weight(f"{role}_g"), self.weight(f"{role}_v")
+            return self.call("_weight_norm", direction, length, dim)
+        own, u, v = (self.weight(f"{role}_{part}") for part in ("orig", "u", "v"))
+        # The rows of the matrix are those of one axis, which comes first.
+        rows = own if dim == 0 else self.call("transpose.int", own, 0, dim)
+        if dim > 1:
+            raise self.broken(f"its weight is normalised along axis {dim}")
+        matrix = self.call("flatten.using_ints", rows, 1, -1)
+        scale = self.call("dot", u, self.call("mv", matrix, v))
+        return self.call("div.Tensor", own, scale)
 
     def several(self, key: str, count: int, default: Any = None) -> list[Any]:
         """A setting for each axis, where it may be one for all."""

@@ -18,7 +18,13 @@ SAME = "same as"
 """The attribute of a module that stands in two places: where it stood first."""
 
 HOOKS = "hooks"
-"""The attribute with the classes of what a module calls before or after its forward."""
+"""The attribute with what a module calls around its forward: class and settings of each."""
+
+COMPUTED = (
+    "torch.nn.utils.weight_norm.WeightNorm",
+    "torch.nn.utils.spectral_norm.SpectralNorm",
+)
+"""Hooks of torch that compute a weight from others before each forward."""
 
 CHAINS = ("Sequential",)
 """Classes of torch.nn that call what is in them one after the other."""
@@ -61,9 +67,13 @@ class Tree:
             if count > _MOST_CALLS:
                 raise ConversionError(self.node.name, f"it calls more than {_MOST_CALLS:,} modules")
             node = tree.node
-            hooks = node.attributes.get(HOOKS)
-            if hooks:
-                why = f"it calls {', '.join(hooks)} around its forward, which is not followed"
+            others = [
+                str(hook["class"])
+                for hook in node.attributes.get(HOOKS, ())
+                if hook["class"] not in COMPUTED
+            ]
+            if others:
+                why = f"it calls {', '.join(others)} around its forward, which is not followed"
                 raise ConversionError(f"module {node.name!r}", why)
             if (node.domain == "torch.nn" and node.op_type in CHAINS) or node.op_type in WRAPPERS:
                 waiting.extend(reversed(tree.children.values()))

@@ -7,6 +7,7 @@ and the arguments its class was made with. What ``forward`` does is nowhere in i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from modelport.formats.shared.pickle.objects import Objects, attributes, class_name
@@ -123,9 +124,9 @@ def _node(
         if isinstance(key, str) and key not in _OWN_WORDS and not key.startswith("_")
     }
     hooks = [
-        class_name(hook) if isinstance(hook, Stub) else str(plain(hook, objects))
+        told if isinstance(told, Mapping) and "class" in told else {"class": _word(told)}
         for kind in _HOOKS
-        for hook in _values(objects.build(found.get(kind)), objects)
+        for told in map(partial(plain, objects=objects), _values(found.get(kind), objects))
     ]
     if hooks:
         settings["hooks"] = hooks
@@ -142,8 +143,13 @@ def _node(
 
 
 def _values(mapping: Any, objects: Objects) -> list[Any]:
-    found = mapping.values() if isinstance(mapping, Mapping) else ()
-    return [objects.build(value) for value in found]
+    built = objects.build(mapping)
+    return list(built.values()) if isinstance(built, Mapping) else []
+
+
+def _word(told: Any) -> str:
+    """The name of a function, as far as it is told."""
+    return str(told.get("name", "?")) if isinstance(told, Mapping) else "?"
 
 
 def is_class(persistent: PersistentId) -> bool:
