@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from modelport.convert.carry import carry
 from modelport.errors import ModelportError
 from modelport.formats.table import by_name
-from modelport.model.graph import Graph, Value
+from modelport.model.graph import Graph, UnknownType, Value
 from modelport.model.report import Report
 from modelport.runtimes.runtime import Budget, Run, run
 from modelport.runtimes.table import RUNTIMES
@@ -71,7 +71,8 @@ def _watch(side: Side, inputs: Inputs, budget: Budget) -> Mapping[str, NDArray[A
     with tempfile.TemporaryDirectory(prefix="modelport-") as folder:
         path = Path(folder) / "watched.onnx"
         graph = replace(model.graph)
-        graph.outputs = [Value(name) for name in values.values()]
+        # The runtime infers the types of inner values; nobody here knows them all.
+        graph.outputs = [Value(name, UnknownType(b"")) for name in values.values()]
         watched = replace(model, graph=graph)
         writer = by_name("onnx").write
         if writer is None:
