@@ -12,6 +12,7 @@ import onnx
 import onnxruntime
 import torch
 
+import modelport
 from modelport import convert
 from modelport.errors import ModelportError
 
@@ -55,6 +56,7 @@ def check(
     torch.manual_seed(1)
     source, target = folder / "source.pt2", folder / "target.onnx"
     export(model, [_copy(item) for item in inputs], source, dynamic, core)
+    assert modelport.open(source).level == "inert"
     convert(source, target, verify=False, overwrite=True)
     proto = onnx.load(target)
     onnx.checker.check_model(proto, full_check=True)

@@ -11,6 +11,9 @@ import click
 from modelport.cli import text
 from modelport.formats.table import by_name
 
+CHECKPOINTS = ("pytorch", "pytorch-legacy", "pytorch-tar", "safetensors")
+"""Formats whose files are mostly weights for a module that somebody has code for."""
+
 SIDE_FILES = "--side-files DIR"
 
 
@@ -26,6 +29,7 @@ def next_steps(described: dict[str, Any]) -> list[str]:
         malformed = level == "malformed"
         rest = "shows what can be read" if malformed else "shows such parts and never runs them"
         lines.append(f"  {level}: modelport {rest}")
+    lines += [] if outside or level == "malformed" else _ways_out(described)
     for words, why in [
         *([] if outside or level == "malformed" else _conversions(described)),
         (["ready", path], "what is missing to use it, train, archive"),
@@ -36,6 +40,18 @@ def next_steps(described: dict[str, Any]) -> list[str]:
         else:
             lines += [f"  {text.clean(command)}", f"      {why}"]
     return lines
+
+
+def _ways_out(described: dict[str, Any]) -> list[str]:
+    """Where weights that have no architecture may get one from."""
+    present, name = described["components"], described["format"]["name"]
+    if present["architecture"] or not present["weights"] or name not in CHECKPOINTS:
+        return []
+    return [
+        "  no architecture here; a model needs the graph of another file",
+        "    (convert GRAPH DST --state FILE) or your own code that builds it",
+        "    (convert FILE DST --model package.module:factory --run-code)",
+    ]
 
 
 def _word(word: str) -> str:

@@ -18,9 +18,10 @@ from modelport.model.tensor import Tensor
 from modelport.version import VERSION
 
 NO_ARCHITECTURE = (
-    "the file holds weights but no architecture, so no model can be made of it; "
-    "convert it to a format of weights alone (safetensors, npz, keras-weights-h5), "
-    "or convert the file that holds the whole model"
+    "the file holds weights but no architecture, so no model can be made of it alone; "
+    "join it with a file that has the graph (convert GRAPH DST --state FILE), or build the module "
+    "with your own code (convert FILE DST --model package.module:factory --run-code), "
+    "or convert it to a format of weights alone (safetensors, npz, keras-weights-h5)"
 )
 
 
@@ -128,6 +129,13 @@ def _keras_to_onnx(model: Model, report: Report) -> Model:
 def _torch_to_onnx(model: Model, report: Report) -> Model:
     from modelport.dialects.torch.lower import lower
 
+    if model.kind == "modules" and model.format == "torchscript":
+        raise ConversionError(model.path, model.evidence[Component.ARCHITECTURE], report.changes)
+    if model.kind == "modules":
+        from modelport.dialects.torch.modules.chain import Chain
+
+        chain = Chain(model.graph, report)
+        return _as_onnx(model, lower(chain.graph, chain.graph.name, report))
     return _as_onnx(model, lower(model.graph, model.graph.name or "model", report))
 
 

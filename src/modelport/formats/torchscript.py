@@ -8,6 +8,8 @@ Holds architecture, weights, and what was attached to the module.
 
 from __future__ import annotations
 
+import re
+
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.shared.torch.archive import (
@@ -19,10 +21,14 @@ from modelport.formats.shared.torch.archive import (
 )
 from modelport.formats.shared.torch.script_module import OWN, read_modules
 from modelport.model.component import Component, Holds
-from modelport.model.model import Model
+from modelport.model.model import Finding, Level, Model
 from modelport.model.tensor import Tensor
+from modelport.wire.zip import ZipArchive
 
 _CONSTANTS = "constants.pkl"
+_FILE_CALLS = re.compile(rb"\btorch\.(save|from_file)\(|\bops\.aten\.(save|from_file)\(")
+"""What code of TorchScript may call to open a file."""
+_MOST_CODE = 64 << 20
 
 
 def match(candidate: Candidate) -> bool:
@@ -47,9 +53,21 @@ def read(candidate: Candidate) -> Model:
     if model.graph.tensors:
         model.evidence[Component.WEIGHTS] = "parameters and buffers of the modules"
     judge_others(archive, folder, model, (PICKLE, _CONSTANTS))
+    _judge_code(archive, folder, model)
     model.producer.name = "PyTorch"
     model.format_version = word(archive, f"{folder}version")
     return model
+
+
+def _judge_code(archive: ZipArchive, folder: str, model: Model) -> None:
+    """Find calls that open a file: TorchScript has no others that reach beyond the model."""
+    for member in archive.members:
+        if member.startswith(f"{folder}code/") and member.endswith(".py"):
+            found = _FILE_CALLS.search(archive.read(member, _MOST_CODE))
+            if found is not None:
+                what = f"calls {found[0].decode().rstrip('(')}, which opens a file"
+                where = f"{member.removeprefix(folder)} at byte {found.start():,}"
+                model.findings.append(Finding("TSC-001", Level.DANGEROUS, what, where))
 
 
 FORMAT = Format(

@@ -16,7 +16,7 @@ from modelport.formats.shared.torch.module import is_module, read_module
 from modelport.formats.shared.torch.optimizer import is_optimizer, read_optimizer
 from modelport.formats.shared.torch.tensors import Array
 from modelport.model.component import Component, Holds
-from modelport.model.model import Model
+from modelport.model.model import BESIDE, Model
 from modelport.model.tensor import Tensor
 from modelport.model.training import TrainingConfig
 from modelport.wire.pickle import Stub
@@ -72,10 +72,19 @@ class Contents:
                 self._state_dict("" if len(dicts) == 1 else f"{key}.", value)
             elif is_optimizer(value, self.objects):
                 self._optimizer(key, value)
+            elif self._are_optimizers(value):
+                for number, item in enumerate(value):
+                    self._optimizer(f"{key}.{number}", self.objects.build(item))
             elif isinstance(value, Stub):
                 self._object(key, value)
             else:
-                self._value(key, value)
+                self._value(key, value, beside=bool(dicts))
+
+    def _are_optimizers(self, value: Any) -> bool:
+        """Whether a value is a list of optimizers, as trainers keep them."""
+        if not isinstance(value, list) or not value:
+            return False
+        return all(is_optimizer(self.objects.build(item), self.objects) for item in value)
 
     def _state_dict(self, prefix: str, mapping: Mapping[str, Any]) -> None:
         for name, value in mapping.items():
@@ -125,11 +134,16 @@ class Contents:
             stub, self.objects
         )
 
-    def _value(self, path: str, value: Any) -> None:
-        """Tensors wherever they lie become tensors; the rest is told as plain values."""
+    def _value(self, path: str, value: Any, *, beside: bool = False) -> None:
+        """Tensors wherever they lie become tensors; the rest is told as plain values.
+
+        ``beside`` says that they stand beside a state dict, as those of random generators do.
+        """
         arrays = list(find(value, self.objects, Array, path))
         for name, array in arrays:
             self._tensor(name, array)
+            if beside:
+                self.model.extras.setdefault(BESIDE, []).append(name)
         if arrays and isinstance(value, Array):
             return
         shown = plain(value, self.objects)
@@ -144,7 +158,9 @@ class Contents:
             evidence[Component.WEIGHTS] = (
                 "the parameters and buffers of the modules"
                 if model.dialect
-                else "a state_dict: names of layers, but no architecture"
+                else "a state_dict: names of layers, but no architecture; for a model: "
+                "convert GRAPH DST --state FILE, or with your own code "
+                "convert FILE DST --model package.module:factory --run-code"
             )
         if model.hyperparameters:
             evidence[Component.HYPERPARAMETERS] = "numbers and settings under the user's own keys"

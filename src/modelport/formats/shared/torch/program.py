@@ -77,6 +77,29 @@ class Program:
         self.graph.outputs = [self._value(name) for name in self._outputs()]
         return self.graph
 
+    def constants(self) -> list[str]:
+        """The names of tensors that no ``state_dict`` holds: constants, buffers not kept there."""
+        found = []
+        for entry in self._list(self.signature, "input_specs"):
+            kind, spec = self._choice(entry)
+            name = spec.get(f"{kind}_name") if isinstance(spec, Mapping) else None
+            if isinstance(name, str) and (
+                kind in ("tensor_constant", "custom_obj") or spec.get("persistent") is False
+            ):
+                found.append(name)
+        return found
+
+    def ranges(self) -> dict[str, tuple[int | None, int | None]]:
+        """The least and the largest extent of every symbol that has such bounds."""
+        stated = self.written.get("range_constraints")
+        found = {}
+        for name, bounds in stated.items() if isinstance(stated, Mapping) else ():
+            if isinstance(bounds, Mapping):
+                ends = [bounds.get("min_val"), bounds.get("max_val")]
+                least, most = (end if type(end) is int else None for end in ends)
+                found[name] = (least, most)
+        return found
+
     def _inputs(self) -> list[str]:
         """The user's inputs; the others are parameters and buffers, lifted out of the module."""
         names = []
