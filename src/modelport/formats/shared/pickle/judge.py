@@ -180,6 +180,9 @@ def _rebuilt(stub: Stub) -> Iterator[_Found]:
         inner = canonical(args[0])
         if inner in CALLS and CALLS[inner](args[2]):
             return
+        if is_harmless(inner):
+            yield "PKL-010", Level.NEEDS_CODE, f"needs {inner}", stub.offset
+            return
     yield "PKL-011", Level.DANGEROUS, _as_called(stub, _REBUILD_TYPE[0]), stub.offset
 
 

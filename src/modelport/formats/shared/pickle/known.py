@@ -53,7 +53,8 @@ _MAKERS = (
         "torch.fx.graph_module.reduce_graph_module",
         "torch.fx.graph_module.reduce_deploy_graph_module",
     ),
-    *("torch._utils_internal.get_file_path",),
+    *("torch._utils_internal.get_file_path", "torch._dynamo.decorators._DimRange"),
+    *("torch.nested._internal.nested_tensor._rebuild_njt",),
 )
 _HARMLESS = frozenset(
     {

@@ -12,9 +12,9 @@ from typing import Any
 from modelport.formats.shared.pickle.objects import Attributed, Objects, class_name
 from modelport.formats.shared.pickle.plain import plain
 from modelport.formats.shared.pickle.walk import find
+from modelport.formats.shared.torch.array import Array
 from modelport.formats.shared.torch.module import is_module, read_module
 from modelport.formats.shared.torch.optimizer import is_optimizer, read_optimizer
-from modelport.formats.shared.torch.tensors import Array
 from modelport.model.component import Component, Holds
 from modelport.model.model import Model
 from modelport.model.tensor import Tensor
@@ -89,10 +89,13 @@ class Contents:
             self.model.extras.setdefault("versions", {})[prefix] = plain(versions, self.objects)
 
     def _tensor(self, name: str, array: Array) -> None:
-        tensor = Tensor(name, array.data)
-        if array.quantizer is not None:
-            tensor.metadata["quantizer"] = str(plain(array.quantizer, self.objects))
-        self.model.graph.tensors[name] = tensor
+        own = f"{name}.{array.part}" if array.part else name
+        tensor = Tensor(own, array.data)
+        for key, value in array.remark.items():
+            tensor.metadata[key] = str(plain(value, self.objects))
+        self.model.graph.tensors[own] = tensor
+        for part, inner in array.parts.items():
+            self._tensor(f"{name}.{part}", inner)
 
     def _optimizer(self, key: str, mapping: Mapping[str, Any]) -> None:
         if self.model.optimizer_state is not None:  # a second one, as GANs have

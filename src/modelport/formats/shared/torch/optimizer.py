@@ -12,7 +12,7 @@ from typing import Any
 
 from modelport.formats.shared.pickle.objects import Objects
 from modelport.formats.shared.pickle.plain import plain
-from modelport.formats.shared.torch.tensors import Array
+from modelport.formats.shared.torch.array import Array
 from modelport.model.tensor import Tensor
 from modelport.model.training import Optimizer, OptimizerState
 

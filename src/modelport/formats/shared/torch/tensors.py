@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from modelport.errors import MalformedFile
 from modelport.formats.shared.pickle.allowed import ELEMENTS
 from modelport.formats.shared.pickle.names import canonical
 from modelport.formats.shared.pickle.objects import Builder, Objects
+from modelport.formats.shared.torch.array import Array
+from modelport.formats.shared.torch.layouts import Layouts
 from modelport.formats.shared.torch.storage import Storage, view
 from modelport.model.dtype import DTYPES, DType
-from modelport.model.tensor import TensorData
 from modelport.wire.pickle import PersistentId, Reference, Stub
 
 _DTYPES = {
@@ -29,14 +29,7 @@ _DTYPES = {
     "qint32": "int32",
     "float4_e2m1fn_x2": "float4_e2m1fn",
 }
-
-
-@dataclass(slots=True)
-class Array:
-    """A tensor of torch: its values, and for quantised ones scheme, scale and zero point."""
-
-    data: TensorData
-    quantizer: tuple[Any, ...] | None = None
+_JAGGED = "torch.nested._internal.nested_tensor"
 
 
 def storage_type(reference: Any) -> DType | None:
@@ -72,6 +65,10 @@ class Tensors:
     def builders(self) -> Mapping[str, Builder]:
         """The builders by the name of what torch calls."""
         return {
+            "torch._utils._rebuild_sparse_tensor": lambda s: Layouts(self.objects).sparse(s),
+            "torch._utils._rebuild_sparse_csr_tensor": lambda s: Layouts(self.objects).sparse(s),
+            "torch._utils._rebuild_nested_tensor": lambda s: Layouts(self.objects).nested(s),
+            f"{_JAGGED}._rebuild_njt": lambda s: Layouts(self.objects).jagged(s),
             "torch._utils._rebuild_tensor": self._tensor,
             "torch._utils._rebuild_tensor_v2": self._tensor,
             "torch._utils._rebuild_tensor_v3": self._typed,
@@ -90,14 +87,25 @@ class Tensors:
         storage, rest = self._storage(stub)
         if storage is None or storage.dtype is None or len(rest) < 3:
             return stub
-        return self._view(stub, storage, storage.dtype, rest)
+        return self._signed(self._view(stub, storage, storage.dtype, rest), rest[5:])
 
     def _typed(self, stub: Stub) -> Any:
         storage, rest = self._storage(stub)
         dtype = torch_dtype(rest[5]) if len(rest) > 5 else None
         if storage is None or dtype is None:
             return stub
-        return self._view(stub, storage, dtype, rest)
+        return self._signed(self._view(stub, storage, dtype, rest), rest[6:])
+
+    def _signed(self, made: Any, rest: list[Any]) -> Any:
+        """A tensor whose metadata say that its values wait to be conjugated or negated."""
+        metadata = self.objects.build(rest[0]) if rest else None
+        if isinstance(made, Array) and isinstance(metadata, Mapping):
+            conjugated, negated = metadata.get("conj") is True, metadata.get("neg") is True
+            if conjugated or negated:
+                from modelport.model.signed import Signed
+
+                made.data = Signed(made.data, conjugated, negated)
+        return made
 
     def _quantised(self, stub: Stub) -> Any:
         storage, rest = self._storage(stub)
@@ -105,7 +113,10 @@ class Tensors:
             return stub
         made = self._view(stub, storage, storage.dtype, [*rest[:3], *rest[4:]])
         if isinstance(made, Array) and isinstance(rest[3], tuple):
-            made.quantizer = rest[3]
+            made.remark = {"quantizer": rest[3]}
+            parts = [self.objects.build(part) for part in rest[3][1:3]]
+            if all(isinstance(part, Array) for part in parts):  # one for each channel
+                made.parts = dict(zip(("scales", "zero_points"), parts, strict=False))
         return made
 
     def _parameter(self, stub: Stub) -> Any:
