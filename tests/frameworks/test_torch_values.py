@@ -137,3 +137,69 @@ def test_nested_tensors_show_their_parts(tmp_path: Path) -> None:
     assert np.array_equal(found["s.storage_offsets"], strided._nested_tensor_storage_offsets())
     assert np.array_equal(found["j.values"], jagged.values().numpy())
     assert np.array_equal(found["j.offsets"], jagged.offsets().numpy())
+
+
+OPTIMIZERS = [
+    name
+    for name in torch.optim.__all__
+    if name not in ("Optimizer", "Muon", "SparseAdam")
+    and isinstance(kind := getattr(torch.optim, name), type)
+    and issubclass(kind, torch.optim.Optimizer)
+]
+
+
+@pytest.mark.parametrize("name", [*OPTIMIZERS, "Muon", "SparseAdam"])
+def test_every_optimizer_is_called_by_its_name(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    sparse = name == "SparseAdam"
+    linear = torch.nn.Linear(4, 3, bias=name != "Muon")
+    model = torch.nn.Embedding(4, 3, sparse=True) if sparse else linear
+    inputs = torch.tensor([1, 3]) if sparse else torch.randn(5, 4)
+    optimizer = getattr(torch.optim, name)(model.parameters(), lr=0.01)
+
+    def closure() -> Any:
+        optimizer.zero_grad()
+        value = model(inputs).square().mean()
+        value.backward()
+        return value
+
+    for _ in range(2):
+        optimizer.step(closure)
+    path = saved({"model": model.state_dict(), "optim": optimizer.state_dict()}, tmp_path / "a.pt")
+    found = modelport.open(path)
+    assert found.training is not None
+    assert found.training.optimizer is not None
+    assert found.training.optimizer.name == name
+    slots = found.optimizer_state.tensors if found.optimizer_state else {}
+    for key, state in optimizer.state_dict()["state"].items():
+        for slot, value in state.items():
+            if isinstance(value, torch.Tensor):
+                assert np.array_equal(slots[f"{key}.{slot}"].numpy(), value.numpy())
+
+
+@pytest.mark.parametrize("legacy", LEGACY)
+def test_numpy_inside_a_checkpoint(legacy: bool, tmp_path: Path) -> None:
+    values = {
+        "array": np.arange(6.0).reshape(2, 3),
+        "fortran": np.asfortranarray(np.arange(6, dtype=">i4").reshape(2, 3)),
+        "deep": [{"half": np.ones(3, np.float16)}],
+        "records": np.zeros(2, [("a", "i4"), ("b", "f8")]),
+        "best": np.float32(1.5),
+        "epoch": np.int64(3),
+        "done": np.bool_(True),
+    }
+    path = saved({"model": {"w": torch.ones(2)}, **values}, tmp_path / "a.pt", legacy)
+    model = modelport.open(path)
+    found = {name: tensor.numpy() for name, tensor in model.tensors.items()}
+    assert set(found) == {"w", "array", "fortran", "deep.0.half"}
+    assert np.array_equal(found["array"], values["array"])
+    assert np.array_equal(found["fortran"], values["fortran"])
+    assert {key: model.hyperparameters[key] for key in ("best", "epoch", "done")} == {
+        "best": 1.5,
+        "epoch": 3,
+        "done": True,
+    }
+    modelport.convert(path, tmp_path / "b.pt", to="pytorch")
+    back = torch.load(tmp_path / "b.pt", weights_only=False)
+    assert np.array_equal(back["records"], values["records"])
+    assert back["best"] == values["best"]

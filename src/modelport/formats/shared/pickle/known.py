@@ -49,6 +49,7 @@ _MAKERS = (
         "pandas._libs.tslibs.nattype._nat_unpickle",
     ),
     *("torch.distributed._shard.sharded_tensor.api.ShardedTensor", "torch.Generator"),
+    "torch._C.Generator",
     *(
         "torch.fx.graph_module.reduce_graph_module",
         "torch.fx.graph_module.reduce_deploy_graph_module",

@@ -7,13 +7,15 @@ from typing import Any
 
 from modelport.errors import MalformedFile
 from modelport.formats.shared.pickle.allowed import ELEMENTS
+from modelport.formats.shared.pickle.arrays import Arrays, NumpyArray
 from modelport.formats.shared.pickle.names import canonical
 from modelport.formats.shared.pickle.objects import Builder, Objects
 from modelport.formats.shared.torch.array import Array
 from modelport.formats.shared.torch.layouts import Layouts
 from modelport.formats.shared.torch.storage import Storage, view
-from modelport.model.dtype import DTYPES, DType
+from modelport.model.dtype import DTYPES, OBJECT, DType
 from modelport.wire.pickle import PersistentId, Reference, Stub
+from modelport.wire.source import BytesSource
 
 _DTYPES = {
     "float": "float32",
@@ -175,5 +177,19 @@ class Tensors:
 def objects_of(name: str, outside: Callable[[PersistentId], Any]) -> Objects:
     """What builds the values of one file of torch; ``outside`` finds storages by their ids."""
     tensors = Tensors(name)
-    tensors.objects = Objects(tensors.builders, outside)
+    arrays = Arrays(BytesSource(b"", name))
+    values = {key: _as_array(build) for key, build in arrays.builders.items()}
+    tensors.objects = arrays.objects = Objects({**values, **tensors.builders}, outside)
     return tensors.objects
+
+
+def _as_array(build: Builder) -> Builder:
+    """Arrays of numpy are tensors like all others in a file of torch."""
+
+    def built(stub: Stub) -> Any:
+        made = build(stub)
+        if isinstance(made, NumpyArray):
+            return stub if made.data.dtype is OBJECT else Array(made.data)
+        return made
+
+    return built
