@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import bz2
+import collections
 import gzip
 import lzma
 import pickle
+import warnings
 import zlib
 from pathlib import Path
 
@@ -15,7 +18,8 @@ from tests.samples import FILES
 
 import modelport
 from modelport.commands.inspect import inspect, unreadable
-from modelport.errors import LimitExceeded, MalformedFile, ModelportError
+from modelport.errors import ConversionError, LimitExceeded, MalformedFile, ModelportError
+from modelport.model.component import Component
 from modelport.model.model import Level
 from modelport.wire import lz4
 from modelport.wire.compressed import unpack
@@ -125,3 +129,55 @@ def test_lz4_frames_of_every_kind_are_unpacked() -> None:
     block = b"\x45abcd\x04\x00\x10e"
     frame = b"\x04\x22\x4d\x18\x60\x40\x82" + len(block).to_bytes(4, "little") + block + bytes(4)
     assert b"".join(lz4.unpack(BytesSource(frame))) == b"abcdabcdabcdae"
+
+
+def shared_and_cyclic() -> dict[str, object]:
+    array = np.arange(12.0, dtype=">f8").reshape(3, 4)
+    names: list[object] = ["a", 1, -(2**70), 1.5, None, True, 2 + 3j, b"raw" * 200, bytearray(b"x")]
+    value = {"array": array, "again": array, "names": names, "sets": [{1}, frozenset({"b"})]}
+    names.append(names)
+    value["kinds"] = [collections.OrderedDict(b=1, a=2), np.float32(1.5), array[0], (1, (2,))]
+    return value
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_plain_values_are_written_again(protocol: int, tmp_path: Path) -> None:
+    value = shared_and_cyclic()
+    path, target = tmp_path / "a.pkl", tmp_path / "b.pkl"
+    path.write_bytes(pickle.dumps(value, protocol))
+    assert modelport.convert(path, target).lossless
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = pickle.loads(target.read_bytes())
+    assert found["array"] is found["again"]
+    assert found["names"].pop() is found["names"]
+    value["names"].pop()  # type: ignore[attr-defined]
+    assert found["names"] == value["names"]
+    assert found["sets"] == value["sets"]
+    assert type(found["kinds"][0]) is collections.OrderedDict
+    assert type(found["kinds"][1]) is np.float32
+    assert found["kinds"][3] == (1, (2,))
+    for name in ("array", "again"):
+        assert np.array_equal(found[name], value[name])
+        assert found[name].dtype == pickle.loads(path.read_bytes())[name].dtype
+
+
+@pytest.mark.parametrize("name", ["forest.pkl", "forest.joblib", "forest_lz4.joblib"])
+def test_arrays_alone_are_left_of_what_needs_code(name: str, tmp_path: Path) -> None:
+    source, target = FILES / "pickle" / name, tmp_path / "b.pkl"
+    report = modelport.convert(source, target)
+    assert any(change.component is Component.PYTHON_OBJECTS for change in report)
+    written = modelport.open(target)
+    assert written.level is Level.INERT
+    found, arrays = pickle.loads(target.read_bytes()), modelport.open(source).tensors
+    dropped = {change.where for change in report}
+    assert set(found) == set(arrays) - dropped
+    for key, array in found.items():
+        assert np.array_equal(array, arrays[key].numpy()), key
+
+
+def test_objects_without_arrays_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.pkl"
+    path.write_bytes(pickle.dumps(argparse.Namespace(a=1)))
+    with pytest.raises(ConversionError, match="no arrays"):
+        modelport.convert(path, tmp_path / "b.pkl")

@@ -8,24 +8,34 @@ classes, attributes and values. Nothing is imported, and no class is asked to bu
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from modelport.errors import MalformedFile
+from modelport.errors import ConversionError, MalformedFile
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.shared.pickle.arrays import Arrays, NumpyArray
+from modelport.formats.shared.pickle.encode import CODES, array_stub, dtype_stub
 from modelport.formats.shared.pickle.judge import judge
 from modelport.formats.shared.pickle.objects import Objects
 from modelport.formats.shared.pickle.plain import plain
 from modelport.formats.shared.pickle.streams import begins, read_streams
 from modelport.formats.shared.pickle.walk import find
 from modelport.formats.shared.torch.storage import LEGACY_HEAD
+from modelport.formats.shared.weights_only import fitting, report_apart, report_left_out
 from modelport.model.component import Component, Holds
 from modelport.model.model import Finding, Level, Model
+from modelport.model.report import Report
 from modelport.model.tensor import Tensor
 from modelport.wire.compressed import kind, peek, unpack
 from modelport.wire.pickle import Program, interpret
+from modelport.wire.pickle.write import stream
 from modelport.wire.source import ByteSource
+
+if TYPE_CHECKING:
+    from modelport.wire.output import Output
+
+TITLE = "Python pickle"
+_ROOT = "pickled"
 
 _PRODUCERS = {
     "sklearn": "scikit-learn",
@@ -66,6 +76,9 @@ def read(candidate: Candidate) -> Model:
     for path, array in find(root, objects, NumpyArray):
         name = path or "array"
         model.graph.tensors[name] = Tensor(name, array.data)
+    whole = all(stub.payload is None for program in programs for stub in program.stubs)
+    if len(programs) == 1 and whole and model.level is Level.INERT:
+        model.extras[_ROOT] = root
     if not isinstance(objects.build(root), NumpyArray):
         model.extras["python_objects"] = plain(root, objects)
         model.evidence[Component.PYTHON_OBJECTS] = "the pickled objects, shown as inert stubs"
@@ -74,6 +87,30 @@ def read(candidate: Candidate) -> Model:
     model.format_version = str(max(program.protocol for program in programs))
     model.producer.name = _producer(programs)
     return model
+
+
+def write(model: Model, output: Output, report: Report) -> None:
+    """Write the object of a pickle that needs no code again, else a dict of the arrays by name.
+
+    Raises:
+        ConversionError: there is nothing that could be written.
+    """
+    if _ROOT in model.extras:
+        value = model.extras[_ROOT]
+    else:
+        report_left_out(model, {Component.WEIGHTS}, TITLE, report)
+        tensors = fitting(model, CODES, TITLE, report)
+        if not tensors:
+            raise ConversionError(model.path, "it holds no arrays, and other objects need code")
+        report_apart(tensors, TITLE, report)
+        types = {code: dtype_stub(code) for code in CODES.values()}
+        value = {
+            name: array_stub(tensor, types[CODES[tensor.dtype.name]])
+            for name, tensor in tensors.items()
+        }
+    with output.path.open("wb") as file:
+        for piece in stream(value, str(output.path)):
+            file.write(piece)
 
 
 def _interpret(source: ByteSource, model: Model, arrays: Arrays) -> list[Program]:
@@ -123,7 +160,7 @@ _HOLDS: dict[Component, Any] = dict.fromkeys(Component, Holds.NEVER) | {
 
 FORMAT = Format(
     name="pickle",
-    title="Python pickle",
+    title=TITLE,
     framework="Python",
     status="alive",
     specification="https://docs.python.org/3/library/pickle.html",
@@ -135,4 +172,5 @@ FORMAT = Format(
     },
     match=match,
     read=read,
+    write=write,
 )

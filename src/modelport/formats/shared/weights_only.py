@@ -64,6 +64,15 @@ def fitting(
     return fitted
 
 
+def report_apart(tensors: Mapping[str, Tensor], title: str, report: Report) -> None:
+    """Note every tensor that shares its bytes with another, where a format stores each apart."""
+    from modelport.model.sharing import shared  # needs numpy, as whoever writes does
+
+    for name, first in shared(tensors).items():
+        why = f"{title} stores every tensor apart; in the source it is in the bytes of {first!r}"
+        report.add(Kind.REARRANGED, Component.WEIGHTS, name, why)
+
+
 def check_paths(names: Iterable[str], title: str) -> None:
     """Refuse names that a format which stores them as paths cannot hold.
 

@@ -128,6 +128,12 @@ def _encoded(stub: Stub) -> Any:
         return stub
 
 
+def _changeable(stub: Stub) -> Any:
+    """A bytearray of bytes, which is as good as these."""
+    whole = len(stub.args) == 1 and isinstance(stub.args[0], bytes | Blob)
+    return stub.args[0] if whole else stub
+
+
 def _number(kind: Callable[..., Any]) -> Builder:
     """A builder that calls a harmless constructor of Python with numbers and texts."""
 
@@ -153,6 +159,7 @@ _COMMON: dict[str, Builder] = {
     "builtins.frozenset": _items(list),
     "builtins.dict": _mapping,
     "builtins.complex": _number(complex),
+    "builtins.bytearray": _changeable,
     "_codecs.encode": _encoded,
     "datetime.timedelta": _number(datetime.timedelta),
 }
