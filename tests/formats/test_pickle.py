@@ -6,6 +6,7 @@ import argparse
 import bz2
 import collections
 import gzip
+import io
 import lzma
 import pickle
 import warnings
@@ -14,10 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
+import torch
 from tests.samples import FILES
 
 import modelport
 from modelport.commands.inspect import inspect, unreadable
+from modelport.commands.scan import scan
 from modelport.errors import ConversionError, LimitExceeded, MalformedFile, ModelportError
 from modelport.model.component import Component
 from modelport.model.model import Level
@@ -181,3 +185,78 @@ def test_objects_without_arrays_are_refused(tmp_path: Path) -> None:
     path.write_bytes(pickle.dumps(argparse.Namespace(a=1)))
     with pytest.raises(ConversionError, match="no arrays"):
         modelport.convert(path, tmp_path / "b.pkl")
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_tensors_of_torch_in_a_plain_pickle(protocol: int, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    weight = torch.randn(3, 4)
+    value = {
+        "state": collections.OrderedDict(w=weight, t=weight.t(), n=torch.arange(3)),
+        "list": [torch.nn.Parameter(torch.ones(2, dtype=torch.bfloat16)), np.arange(3)],
+        "sparse": torch.eye(2).to_sparse(),
+    }
+    path, target = tmp_path / "a.pkl", tmp_path / "b.safetensors"
+    path.write_bytes(pickle.dumps(value, protocol))
+    model = modelport.open(path)
+    assert model.level is Level.INERT
+    assert model.producer.name == "PyTorch"
+    for name, wanted in {
+        "state.w": weight,
+        "state.t": weight.t(),
+        "state.n": torch.arange(3),
+        "list.1": torch.arange(3),
+        "sparse.values": torch.ones(2),
+    }.items():
+        assert np.array_equal(model.tensors[name].numpy(), wanted.numpy()), name
+    assert model.tensors["list.0"].dtype.name == "bfloat16"
+    modelport.convert(path, target)
+    assert torch.equal(safetensors.torch.load_file(target)["state.t"], weight.t())
+    modelport.convert(path, tmp_path / "again.pkl")
+    again = pickle.loads((tmp_path / "again.pkl").read_bytes())
+    assert torch.equal(again["state"]["t"], weight.t())
+
+
+class Storage:
+    """Pickled as a storage of torch, with any bytes for its file."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return torch.storage._load_from_bytes, (self.data,)
+
+
+class Evil:
+    def __reduce__(self) -> tuple[object, ...]:
+        return print, ("never",)
+
+
+def saved(value: object, *, legacy: bool = True) -> bytes:
+    file = io.BytesIO()
+    torch.save(value, file, _use_new_zipfile_serialization=not legacy)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "level"),
+    [
+        (saved(Evil()), Level.DANGEROUS),
+        (saved(Evil(), legacy=False), Level.DANGEROUS),
+        (pickle.dumps(Evil()), Level.DANGEROUS),
+        (saved(Storage(saved(Evil()))), Level.DANGEROUS),
+        (saved([torch.ones(2), Evil()]), Level.DANGEROUS),
+        (saved(torch.ones(2).untyped_storage())[:-3], Level.MALFORMED),
+        (saved(torch.ones(2).untyped_storage())[:40], Level.MALFORMED),
+        (b"", Level.DANGEROUS),
+    ],
+    ids=["evil", "zip", "pickle", "twice", "list", "cut", "cut early", "nothing"],
+)
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_a_file_inside_a_pickle_is_judged(
+    data: bytes, level: Level, protocol: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.pkl"
+    path.write_bytes(pickle.dumps({"a": Storage(data)}, protocol))
+    (described,) = scan([path])["files"]
+    assert described["level"] == level

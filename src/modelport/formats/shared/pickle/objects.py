@@ -118,7 +118,8 @@ def _items(kind: type[Any]) -> Builder:
     return build
 
 
-def _encoded(stub: Stub) -> Any:
+def encoded(stub: Stub) -> Any:
+    """Bytes that protocol 2 has as text in Latin-1; the stub where it is something else."""
     text = stub.args[0] if stub.args else None
     if isinstance(text, Blob):
         text = text.read().decode("utf-8", "surrogatepass")
@@ -160,6 +161,6 @@ _COMMON: dict[str, Builder] = {
     "builtins.dict": _mapping,
     "builtins.complex": _number(complex),
     "builtins.bytearray": _changeable,
-    "_codecs.encode": _encoded,
+    "_codecs.encode": encoded,
     "datetime.timedelta": _number(datetime.timedelta),
 }

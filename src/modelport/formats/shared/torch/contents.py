@@ -89,13 +89,7 @@ class Contents:
             self.model.extras.setdefault("versions", {})[prefix] = plain(versions, self.objects)
 
     def _tensor(self, name: str, array: Array) -> None:
-        own = f"{name}.{array.part}" if array.part else name
-        tensor = Tensor(own, array.data)
-        for key, value in array.remark.items():
-            tensor.metadata[key] = str(plain(value, self.objects))
-        self.model.graph.tensors[own] = tensor
-        for part, inner in array.parts.items():
-            self._tensor(f"{name}.{part}", inner)
+        add_array(self.model, name, array, self.objects)
 
     def _optimizer(self, key: str, mapping: Mapping[str, Any]) -> None:
         if self.model.optimizer_state is not None:  # a second one, as GANs have
@@ -155,6 +149,17 @@ class Contents:
             evidence[Component.METADATA] = "texts under the user's own keys"
         if model.extras.get("python_objects"):
             evidence[Component.PYTHON_OBJECTS] = "objects of other classes, as inert stubs"
+
+
+def add_array(model: Model, name: str, array: Array, objects: Objects) -> None:
+    """List a tensor of torch among the weights, and what belongs to it under names below its."""
+    own = f"{name}.{array.part}" if array.part else name
+    tensor = Tensor(own, array.data)
+    for key, value in array.remark.items():
+        tensor.metadata[key] = str(plain(value, objects))
+    model.graph.tensors[own] = tensor
+    for part, inner in array.parts.items():
+        add_array(model, f"{name}.{part}", inner, objects)
 
 
 def _key(key: Any) -> str:
