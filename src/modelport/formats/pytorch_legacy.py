@@ -24,7 +24,7 @@ from modelport.formats.shared.torch.stream import (
     broken,
     parts,
 )
-from modelport.formats.shared.torch.tensors import objects_of
+from modelport.formats.shared.torch.tensors import objects_of, storage_type
 from modelport.model.model import Finding, Level, Model
 from modelport.model.report import Report
 from modelport.wire.pickle import PersistentId, Program, Reference
@@ -41,6 +41,7 @@ _FACTS = {
     "type_sizes": {"short": 2, "int": 4, "long": 4},
 }
 TITLE = "PyTorch checkpoint before 1.6"
+_BYTES = Reference("torch", "ByteStorage", 0)
 
 
 def match(candidate: Candidate) -> bool:
@@ -109,7 +110,11 @@ def write(model: Model, output: Output, report: Report) -> None:
 
     def renamed(persistent: PersistentId) -> Any:
         found = made.renamed(persistent)
-        return (*found, None) if found[:1] == ("storage",) and len(found) == 5 else found
+        if found[:1] != ("storage",) or len(found) != 5:
+            return found
+        word, kind, *rest = found
+        # The loader of this form knows no untyped storages; the tensors state their own type.
+        return (word, _BYTES if storage_type(kind) is None else kind, *rest, None)
 
     with output.path.open("wb") as file:
         for value in (MAGIC, VERSION, _FACTS):
