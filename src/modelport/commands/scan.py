@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +44,9 @@ def scan_each(
         for path in files:
             yield scan_file(path, sha256=sha256)
         return
+    from concurrent.futures import ProcessPoolExecutor, as_completed  # a tenth of one small scan
+    from concurrent.futures.process import BrokenProcessPool
+
     with ProcessPoolExecutor(jobs) as pool:
         waiting = {pool.submit(scan_file, path, sha256=sha256): path for path in files}
         for done in as_completed(waiting):

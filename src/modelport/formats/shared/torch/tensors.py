@@ -7,7 +7,6 @@ from typing import Any
 
 from modelport.errors import MalformedFile
 from modelport.formats.shared.pickle.allowed import ELEMENTS
-from modelport.formats.shared.pickle.arrays import Arrays, NumpyArray
 from modelport.formats.shared.pickle.names import canonical
 from modelport.formats.shared.pickle.objects import Builder, Objects
 from modelport.formats.shared.torch.array import Array
@@ -31,6 +30,11 @@ _DTYPES = {
     "qint32": "int32",
     "float4_e2m1fn_x2": "float4_e2m1fn",
 }
+_NUMPY = (
+    "numpy._core.multiarray._reconstruct",
+    "numpy._core.numeric._frombuffer",
+    "numpy._core.multiarray.scalar",
+)
 _JAGGED = "torch.nested._internal.nested_tensor"
 
 
@@ -84,6 +88,17 @@ class Tensors:
             "torch.Size": lambda stub: stub.args[0] if stub.args else (),
             "torch.device": lambda stub: ":".join(map(str, stub.args)),
         } | {f"torch.{word}Tensor": self._old_tensor for word in ELEMENTS}
+
+    def of_numpy(self, stub: Stub) -> Any:
+        """A value of numpy; its arrays are tensors like all others in a file of torch."""
+        from modelport.formats.shared.pickle.arrays import Arrays, NumpyArray  # in few files
+
+        arrays = Arrays(BytesSource(b"", self.name))
+        arrays.objects = self.objects
+        made = arrays.builders[canonical(stub.callable)](stub)
+        if isinstance(made, NumpyArray):
+            return stub if made.data.dtype is OBJECT else Array(made.data)
+        return made
 
     def _tensor(self, stub: Stub) -> Any:
         storage, rest = self._storage(stub)
@@ -177,19 +192,6 @@ class Tensors:
 def objects_of(name: str, outside: Callable[[PersistentId], Any]) -> Objects:
     """What builds the values of one file of torch; ``outside`` finds storages by their ids."""
     tensors = Tensors(name)
-    arrays = Arrays(BytesSource(b"", name))
-    values = {key: _as_array(build) for key, build in arrays.builders.items()}
-    tensors.objects = arrays.objects = Objects({**values, **tensors.builders}, outside)
+    numpy = dict.fromkeys(_NUMPY, tensors.of_numpy)
+    tensors.objects = Objects({**numpy, **tensors.builders}, outside)
     return tensors.objects
-
-
-def _as_array(build: Builder) -> Builder:
-    """Arrays of numpy are tensors like all others in a file of torch."""
-
-    def built(stub: Stub) -> Any:
-        made = build(stub)
-        if isinstance(made, NumpyArray):
-            return stub if made.data.dtype is OBJECT else Array(made.data)
-        return made
-
-    return built
