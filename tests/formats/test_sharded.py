@@ -154,6 +154,7 @@ HOSTILE: dict[str, Callable[[Index], object]] = {
     "address": another_place("https://example.org/model.safetensors"),
     "another format": another_place("weights.io.npz"),
     "no text": lambda value: value["weight_map"].update({"0.bias": 3}),
+    "several files": lambda value: value["weight_map"].update({"0.bias": ["a.h5", "b.h5"]}),
     "a list": lambda value: value.update({"weight_map": [1]}),
     "nothing": lambda value: value.update({"weight_map": {}}),
     "metadata": lambda value: value.update({"metadata": "x"}),
@@ -214,6 +215,10 @@ def test_links_lead_out_only_where_allowed(index: Path, tmp_path: Path) -> None:
     with pytest.raises(UnsafeFile, match="--side-files"):
         modelport.open(index)
     assert len(modelport.inspect(index, tensors=True, side_files=blobs)["tensors"]) == 11
+    (alone,) = scan([index])["files"]
+    assert alone["level"] == "dangerous"
+    levels = {Path(file["path"]).name: file["level"] for file in scan([tmp_path])["files"]}
+    assert levels[index.name] == "inert"  # what the link leads to is scanned too
 
 
 def test_what_one_file_would_do_is_told(tmp_path: Path) -> None:

@@ -116,6 +116,8 @@ def _files(candidate: Candidate, listed: Any) -> dict[str, list[str]]:
         raise _broken(candidate, f"names of tensors under {_MAP!r}", repr(listed)[:40])
     files: dict[str, list[str]] = {}
     for name, file in listed.items():
+        if isinstance(file, list):  # as Keras writes of layers that are too big for one file
+            raise UnsupportedFeature(candidate.source.name, "one name in several files")
         if not isinstance(file, str):
             raise _broken(candidate, f"the name of a file for {name[:60]!r}", repr(file)[:40])
         files.setdefault(file, []).append(name)
