@@ -260,3 +260,21 @@ def test_a_file_inside_a_pickle_is_judged(
     path.write_bytes(pickle.dumps({"a": Storage(data)}, protocol))
     (described,) = scan([path])["files"]
     assert described["level"] == level
+
+
+class Calls:
+    def __reduce__(self) -> tuple[object, ...]:
+        return torch.from_file, ("weights.bin", False, 4)
+
+
+@pytest.mark.parametrize(
+    ("value", "level"),
+    [(torch.relu, Level.NEEDS_CODE), ([torch.tanh] * 2, Level.NEEDS_CODE), (Calls(), "dangerous")],
+    ids=["named", "twice", "called"],
+)
+def test_functions_of_torch_may_be_named_but_not_called(
+    value: object, level: str, tmp_path: Path
+) -> None:
+    for path, data in (("a.pkl", pickle.dumps(value)), ("a.pt", saved(value, legacy=False))):
+        (tmp_path / path).write_bytes(data)
+        assert scan([tmp_path / path])["files"][0]["level"] == level

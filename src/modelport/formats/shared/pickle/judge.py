@@ -52,6 +52,8 @@ _NEW = {
 }
 """Functions that make an instance of their first argument, and how many arguments they get."""
 _STREAMS = 5
+_FUNCTIONS = "torch._C._VariableFunctionsClass"
+"""Where torch's own functions lie (``torch.relu``); naming one is common, calling one is not."""
 _REBUILD_TYPE = ("torch._tensor._rebuild_from_type_v2", "torch._tensor._rebuild_from_type")
 _BUILTIN_NEW = frozenset({"collections.OrderedDict", "torch.nn.parameter.Parameter", "uuid.UUID"})
 
@@ -234,7 +236,8 @@ def _name(target: Any, depth: int = 8) -> str | None:
     if not isinstance(args, tuple) or len(args) != 2 or not isinstance(args[1], str):
         return None
     owner = _owner(args[0], depth - 1)
-    if owner is None or is_territory(owner) or args[1].startswith("__"):
+    closed = owner is None or (is_territory(owner) and owner != _FUNCTIONS)
+    if closed or args[1].startswith("__"):
         return None
     return f"{owner}.{args[1]}"
 
