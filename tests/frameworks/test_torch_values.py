@@ -123,6 +123,20 @@ def test_signs_that_torch_has_put_off(kind: str, dtype: Any, legacy: bool, tmp_p
     assert torch.equal(back, tensor)
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("legacy", LEGACY)
+def test_complex32_is_shown_as_pairs(legacy: bool, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    whole = torch.randn(3, 4, 2).half()
+    tensor = torch.view_as_complex(whole)[1:, ::2].t()
+    path = saved({"w": tensor, "b": torch.ones(2)}, tmp_path / "a.pt", legacy)
+    found = modelport.open(path).tensors
+    assert set(found) == {"w.view_as_real", "b"}
+    assert np.array_equal(found["w.view_as_real"].numpy(), torch.view_as_real(tensor).numpy())
+    report = modelport.convert(path, tmp_path / "b.npz")
+    assert any("complex32" in change.why for change in report)
+
+
 def test_nested_tensors_show_their_parts(tmp_path: Path) -> None:
     rows = [torch.arange(6.0).reshape(2, 3), torch.ones(1, 3)]
     with warnings.catch_warnings():

@@ -35,6 +35,7 @@ _NUMPY = (
     "numpy._core.numeric._frombuffer",
     "numpy._core.multiarray.scalar",
 )
+_HALF_PAIRS = ("torch.complex32", "torch.chalf")
 _JAGGED = "torch.nested._internal.nested_tensor"
 
 
@@ -108,10 +109,22 @@ class Tensors:
 
     def _typed(self, stub: Stub) -> Any:
         storage, rest = self._storage(stub)
-        dtype = torch_dtype(rest[5]) if len(rest) > 5 else None
+        stated = rest[5] if len(rest) > 5 else None
+        dtype = torch_dtype(stated)
+        if storage is not None and isinstance(stated, Reference) and str(stated) in _HALF_PAIRS:
+            return self._pairs(stub, storage, rest)
         if storage is None or dtype is None:
             return stub
         return self._signed(self._view(stub, storage, dtype, rest), rest[6:])
+
+    def _pairs(self, stub: Stub, storage: Storage, rest: list[Any]) -> Any:
+        """complex32, which nobody has but torch: as ``torch.view_as_real`` shows it."""
+        size, stride = self._extents(rest[1]), self._extents(rest[2])
+        if not isinstance(rest[0], int) or size is None or stride is None or rest[6:]:
+            return stub
+        doubled = [2 * rest[0], (*size, 2), (*(2 * step for step in stride), 1)]
+        made = self._view(stub, storage, DTYPES["float16"], doubled)
+        return Array(made.data, {"layout": "complex32"}, part="view_as_real")
 
     def _signed(self, made: Any, rest: list[Any]) -> Any:
         """A tensor whose metadata say that its values wait to be conjugated or negated."""
