@@ -137,6 +137,33 @@ def test_complex32_is_shown_as_pairs(legacy: bool, tmp_path: Path) -> None:
     assert any("complex32" in change.why for change in report)
 
 
+class Elsewhere:
+    """Pickled as torch pickles tensors of XLA and the like."""
+
+    def __init__(self, rebuild: Any, *args: Any) -> None:
+        self.reduced = rebuild, args
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.reduced
+
+
+@pytest.mark.parametrize("legacy", LEGACY)
+def test_tensors_of_devices_without_storages(legacy: bool, tmp_path: Path) -> None:
+    values = torch.arange(6.0).reshape(2, 3)
+    rebuild = torch._utils._rebuild_device_tensor_from_numpy
+    copied = torch._utils._rebuild_device_tensor_from_cpu_tensor
+    made = {
+        "xla": Elsewhere(rebuild, values.numpy(), torch.float32, "cpu", False),
+        "other": Elsewhere(copied, values.t(), torch.float32, "cpu", False),
+        "cast": Elsewhere(rebuild, values.numpy(), torch.float16, "cpu", False),
+    }
+    model = modelport.open(saved(made, tmp_path / "a.pt", legacy))
+    assert np.array_equal(model.tensors["xla"].numpy(), values.numpy())
+    assert np.array_equal(model.tensors["other"].numpy(), values.t().numpy())
+    assert set(model.tensors) == {"xla", "other"}
+    assert "cast" in model.extras["python_objects"]
+
+
 def test_nested_tensors_show_their_parts(tmp_path: Path) -> None:
     rows = [torch.arange(6.0).reshape(2, 3), torch.ones(1, 3)]
     with warnings.catch_warnings():

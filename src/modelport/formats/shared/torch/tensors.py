@@ -82,6 +82,8 @@ class Tensors:
             "torch._utils._rebuild_qtensor": self._quantised,
             "torch._utils._rebuild_parameter": self._parameter,
             "torch._utils._rebuild_parameter_with_state": self._parameter,
+            "torch._utils._rebuild_device_tensor_from_numpy": self._elsewhere,
+            "torch._utils._rebuild_device_tensor_from_cpu_tensor": self._elsewhere,
             "torch._tensor._rebuild_from_type_v2": self._subclass,
             "torch.nn.parameter.Parameter": self._old_parameter,
             "torch.autograd.variable.Variable": self._old_parameter,
@@ -152,6 +154,12 @@ class Tensors:
     def _parameter(self, stub: Stub) -> Any:
         made = self.objects.build(stub.args[0]) if stub.args else stub
         return made if isinstance(made, Array) else stub
+
+    def _elsewhere(self, stub: Stub) -> Any:
+        """``(values, dtype, device, requires_grad)`` of devices whose memory is not stored."""
+        made = self.objects.build(stub.args[0]) if len(stub.args) > 1 else stub
+        same = isinstance(made, Array) and made.data.dtype == torch_dtype(stub.args[1])
+        return made if same else stub
 
     def _subclass(self, stub: Stub) -> Any:
         """``(function, type, arguments, state)``: the function's tensor, of another class."""
