@@ -79,6 +79,7 @@ def read(candidate: Candidate) -> Model:
     model.metadata.update(index.pop("metadata"))
     files = _files(candidate, index.pop(_MAP))
     model.metadata.update(index)
+    stored = 0
     for name in sorted(files):
         try:
             shard = _open(candidate.beside(name))
@@ -86,7 +87,8 @@ def read(candidate: Candidate) -> Model:
             error.findings = (*model.findings, *error.findings)
             raise
         _add(candidate, model, name, shard, files[name])
-    _check_total(candidate, model)
+        stored += shard.bytes
+    _check_total(candidate, model, stored)
     if model.tensors:
         count = f"{len(files)} files" if len(files) > 1 else "one file"
         model.evidence[Component.WEIGHTS] = f"the tensors of {count}; no architecture"
@@ -160,10 +162,9 @@ def _add(candidate: Candidate, model: Model, file: str, shard: Model, listed: li
             model.metadata[f"{file}: {key}"] = value
     if Component.HYPERPARAMETERS in shard.components:
         model.evidence[Component.HYPERPARAMETERS] = "values in the files that are no tensors"
-    model.bytes += shard.bytes
 
 
-def _check_total(candidate: Candidate, model: Model) -> None:
+def _check_total(candidate: Candidate, model: Model, stored: int) -> None:
     """Refuse a total that no way of counting gives.
 
     Writers count values, shared storages once or each time, a bool as a bit, or whole files.
@@ -177,7 +178,7 @@ def _check_total(candidate: Candidate, model: Model) -> None:
         tensor.size // 8 if tensor.dtype.name == "bool" else tensor.nbytes
         for tensor in distinct.values()
     )
-    most = max(model.bytes, sum(tensor.nbytes for tensor in tensors))
+    most = max(stored, sum(tensor.nbytes for tensor in tensors))
     whole = isinstance(total, int | float) and not isinstance(total, bool)
     if not whole or not least <= total <= most:
         expected = f"{sum(tensor.nbytes for tensor in tensors):,} bytes as {_TOTAL!r}"
