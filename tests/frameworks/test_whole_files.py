@@ -63,3 +63,22 @@ def test_a_whole_file(
     modelport.convert(path, made, verify=False)
     scale = float(np.abs(expected).max())
     np.testing.assert_allclose(outputs(made) / scale, expected / scale, atol=tolerance)
+
+
+@pytest.mark.parametrize("target", [".h5", ".keras"])
+@pytest.mark.parametrize("source", [".keras", ".h5"])
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_calls_keep_their_numbers(source: str, target: str, tmp_path: Path) -> None:
+    # The first call of the shared layer needs another layer, so that the second can run before it.
+    x = keras.Input((4, 8))
+    shared = keras.layers.Dense(8, activation="tanh")
+    late = shared(keras.layers.ReLU()(x))
+    early = shared(x)
+    model = keras.Model(x, [late, early, shared(late)])
+    live.randomize(model)
+    expected = model(X, training=False)
+    path, made = tmp_path / f"a{source}", tmp_path / f"b{target}"
+    model.save(path)
+    modelport.convert(path, made, verify=False)
+    for want, got in zip(expected, keras.saving.load_model(made)(X), strict=True):
+        np.testing.assert_allclose(got, want, atol=1e-6)

@@ -24,7 +24,7 @@ from modelport.verify.tolerance import tolerance_for
 from modelport.verify.verify import Side, run_both
 from modelport.verify.weights import prove
 from modelport.wire.output import Output
-from modelport.wire.source import status_of
+from modelport.wire.source import stamp_of, status_of
 
 SCHEMA = "modelport.convert/1"
 
@@ -92,9 +92,8 @@ def convert(
 
 
 def _stamp(src: Path) -> tuple[int, ...] | None:
-    """What differs after a file was written to or replaced."""
     found = status_of(src)
-    return found and (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    return found and stamp_of(found)
 
 
 def _are_same(src: Path, dst: Path) -> bool:
