@@ -13,6 +13,7 @@ LINES = {
     "reference": "import onnx.reference; session = onnx.reference.ReferenceEvaluator({path!r})",
     "keras-v3": "import keras; model = keras.saving.load_model({path!r})",
     "safetensors": "import safetensors.numpy; weights = safetensors.numpy.load_file({path!r})",
+    "pickle": "import pickle; weights = pickle.loads(open({path!r}, 'rb').read())",
     "npz": "import numpy; weights = numpy.load({path!r})",
 }
 TREE = ".weights.h5"

@@ -30,8 +30,13 @@ CARRIED_WITH = {
 
 def account_for(source: Model, carried: Model, target: Format, report: Report) -> None:
     """Put what became of every tensor and component of ``source`` into the report."""
+    own = {id(tensor) for tensor in source.tensors.values()}
     for tensor in carried.tensors.values():
-        _account_for_tensor(tensor, report)
+        # An expression of the source's own tells how the values lie there, which is no change.
+        if not (
+            id(tensor) in own and isinstance(tensor.data, Expression) and is_exact(tensor.data)
+        ):
+            _account_for_tensor(tensor, report)
     for name in unused(source, carried):
         why = "the target model has no use for this tensor"
         report.add(Kind.DROPPED, Component.WEIGHTS, name, why)

@@ -35,11 +35,9 @@ def carry(model: Model, target: Format, report: Report) -> Model:
     """
     if target.write is None:
         raise ConversionError("", f"modelport reads {target.name}, but does not write it")
-    if target.holds[Component.ARCHITECTURE] is Holds.NEVER:
-        carried = _weights_alone(model, target, report)
-    elif target.holds[Component.PYTHON_OBJECTS] is Holds.MAY and _same_objects(model, target):
+    if target.holds[Component.PYTHON_OBJECTS] is Holds.MAY and _same_objects(model, target):
         carried = replace(model)
-    elif target.dialect is None:
+    elif target.holds[Component.ARCHITECTURE] is Holds.NEVER or target.dialect is None:
         carried = _weights_alone(model, target, report)
     elif model.dialect is None:
         raise ConversionError(model.path, NO_ARCHITECTURE, report.changes)

@@ -16,10 +16,10 @@ from modelport.errors import MalformedFile, ModelportError, UnsupportedFeature
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.shared.torch.archive import read_object, top_folder, word
+from modelport.formats.shared.torch.array import Array
 from modelport.formats.shared.torch.program import Program, dtype_of
 from modelport.formats.shared.torch.program_judge import judge_object, judge_program
 from modelport.formats.shared.torch.storage import Storage, view
-from modelport.formats.shared.torch.tensors import Array
 from modelport.model.component import Component, Holds
 from modelport.model.model import CONSTANTS, RANGES, Finding, Level, Model
 from modelport.model.signature import Signature

@@ -12,9 +12,9 @@ from typing import Any
 from modelport.formats.shared.pickle.objects import Attributed, Objects, class_name
 from modelport.formats.shared.pickle.plain import plain
 from modelport.formats.shared.pickle.walk import find
+from modelport.formats.shared.torch.array import Array
 from modelport.formats.shared.torch.module import is_module, read_module
 from modelport.formats.shared.torch.optimizer import is_optimizer, read_optimizer
-from modelport.formats.shared.torch.tensors import Array
 from modelport.model.component import Component, Holds
 from modelport.model.model import BESIDE, Model
 from modelport.model.tensor import Tensor
@@ -98,10 +98,7 @@ class Contents:
             self.model.extras.setdefault("versions", {})[prefix] = plain(versions, self.objects)
 
     def _tensor(self, name: str, array: Array) -> None:
-        tensor = Tensor(name, array.data)
-        if array.quantizer is not None:
-            tensor.metadata["quantizer"] = str(plain(array.quantizer, self.objects))
-        self.model.graph.tensors[name] = tensor
+        add_array(self.model, name, array, self.objects)
 
     def _optimizer(self, key: str, mapping: Mapping[str, Any]) -> None:
         if self.model.optimizer_state is not None:  # a second one, as GANs have
@@ -168,6 +165,17 @@ class Contents:
             evidence[Component.METADATA] = "texts under the user's own keys"
         if model.extras.get("python_objects"):
             evidence[Component.PYTHON_OBJECTS] = "objects of other classes, as inert stubs"
+
+
+def add_array(model: Model, name: str, array: Array, objects: Objects) -> None:
+    """List a tensor of torch among the weights, and what belongs to it under names below its."""
+    own = f"{name}.{array.part}" if array.part else name
+    tensor = Tensor(own, array.data)
+    for key, value in array.remark.items():
+        tensor.metadata[key] = str(plain(value, objects))
+    model.graph.tensors[own] = tensor
+    for part, inner in array.parts.items():
+        add_array(model, f"{name}.{part}", inner, objects)
 
 
 def _key(key: Any) -> str:
