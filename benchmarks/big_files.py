@@ -114,5 +114,13 @@ def big_h5(path: Path) -> None:
             group.create_dataset(f"{name}/kernel:0", data=values)
 
 
+def big_pt(path: Path, tensors: str = str(TENSORS)) -> None:
+    """A state dict of float32 with 8 MB a tensor (2 GB by default), saved by torch."""
+    import torch
+
+    state = {f"layer_{i}.weight": torch.full((SIDE, SIDE), float(i)) for i in range(int(tensors))}
+    torch.save(state, path)
+
+
 if __name__ == "__main__":
     globals()[sys.argv[1]](Path(sys.argv[2]), *sys.argv[3:])

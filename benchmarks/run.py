@@ -1,7 +1,7 @@
 """Side by side with the peers: ``python benchmarks/run.py [NAME...]`` writes RESULTS.md.
 
-Needs the ``dev`` extra, tf_keras, and for the peer in the first table ``pip install --no-deps
-tf2onnx``. Both sides of a row run in turn on the same machine.
+Needs the ``dev`` extra, tf_keras, torch, and as peers ``pip install picklescan`` and ``pip install
+--no-deps tf2onnx``. Both sides of a row run in turn on the same machine.
 """
 
 from __future__ import annotations
@@ -39,6 +39,22 @@ from safetensors import safe_open
 with safe_open(sys.argv[1], "np") as file:
     [file.get_slice(name).get_shape() for name in file.keys()]
 """
+TORCH_LIST = """
+import sys, torch
+state = torch.load(sys.argv[1], mmap=True, weights_only=True)
+[(name, tensor.dtype, tensor.shape) for name, tensor in state.items()]
+"""
+TORCH_TO_SAFE = """
+import sys, torch
+from safetensors.torch import save_file
+save_file(torch.load(sys.argv[1], weights_only=True), sys.argv[2])
+"""
+SAFE_TO_TORCH = """
+import sys, torch
+from safetensors.torch import load_file
+torch.save(load_file(sys.argv[1]), sys.argv[2])
+"""
+PICKLESCAN = "from picklescan.cli import main; main()"
 
 Row = tuple[str, str, Cost]
 
@@ -85,6 +101,41 @@ def inspect(folder: Path) -> list[Row]:
     return rows
 
 
+def weights(folder: Path) -> list[Row]:
+    """List and carry a state dict of 2 GB."""
+    source, target, back = (folder / name for name in ("big.pt", "big.safetensors", "back.pt"))
+    make("big_pt", source)
+    listing = modelport("inspect", "--json", "--tensors", str(source))
+    rows: list[Row] = [
+        ("list big.pt, 2 GB", "modelport inspect", cost(listing)),
+        ("", "torch.load, mmap", cost(python(TORCH_LIST, str(source)), 1)),
+    ]
+    ways = ((source, target, TORCH_TO_SAFE), (target, back, SAFE_TO_TORCH))
+    for before, after, peer in ways:
+        command = modelport("convert", str(before), str(after), "--overwrite")
+        task = f"{before.suffix} to {after.suffix}, 2 GB"
+        rows.append((task, "modelport convert --no-verify", cost([*command, "--no-verify"], 1)))
+        rows.append(("", "modelport convert, verified", cost(command, 1)))
+        copied = folder / "copy"
+        rows.append(("", "cp", cost(["cp", str(before), str(copied)], 1)))
+        rows.append(("", "torch and safetensors", cost(python(peer, str(before), str(copied)), 1)))
+        copied.unlink()
+    for path in (source, target, back):
+        path.unlink()
+    return rows
+
+
+def scan(folder: Path) -> list[Row]:
+    """Judge a state dict of 500 MB."""
+    path = folder / "half.pt"
+    make("big_pt", path, "64")
+    peer = python(PICKLESCAN, "--path", str(path))
+    return [
+        ("scan a state dict, 500 MB", "modelport scan", cost(modelport("scan", str(path)))),
+        ("", "picklescan", cost(peer)),
+    ]
+
+
 def start(folder: Path) -> list[Row]:
     """Start-up."""
     return [
@@ -97,6 +148,8 @@ TABLES: dict[str, Callable[[Path], list[Row]]] = {
     "convert": convert,
     "layers": layers,
     "inspect": inspect,
+    "weights": weights,
+    "scan": scan,
     "start": start,
 }
 

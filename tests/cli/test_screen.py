@@ -84,7 +84,7 @@ def test_what_is_suggested_runs(
     monkeypatch.chdir(tmp_path)
     awkward = tmp_path / f"it's a {path.name}"
     shutil.copyfile(path, awkward)
-    for companion in path.parent.glob("*.bin"):
+    for companion in (*path.parent.glob("*.bin"), *path.parent.glob("*-of-*.safetensors")):
         shutil.copyfile(companion, tmp_path / companion.name)
     for _, command, *arguments in suggested(screen(awkward, capsys)):
         if command == "convert":
@@ -131,3 +131,14 @@ def test_other_files_in_a_folder_are_told(tmp_path: Path) -> None:
     assert ".hidden" not in done.stderr
     (tmp_path / "b.h5").unlink()
     assert run("inspect", tmp_path).returncode == 3
+
+
+@pytest.mark.parametrize("name", ["pytorch/state_dict.pt", "pytorch-legacy/state_dict.pth"])
+def test_weights_without_a_graph_name_the_ways_to_one(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = " ".join(screen(FILES / name, capsys))
+    assert "no architecture" in shown
+    assert "--state" in shown
+    assert "--model package.module:factory --run-code" in shown
+    assert "--run-code" in inspect(FILES / name)["evidence"]["weights"]

@@ -73,6 +73,21 @@ def test_a_link_out_of_the_folder_needs_permission(linked: tuple[Path, Path]) ->
     assert total > 0
 
 
+def test_the_screens_say_which_option_helps(linked: tuple[Path, Path]) -> None:
+    path, blobs = linked
+    shown, ready = run("inspect", path).stdout, run("ready", path).stdout
+    assert "no command reads them without --side-files DIR" in shown
+    assert "modelport convert" not in shown
+    assert "--side-files DIR" in " ".join(ready.split())
+    assert "needs code" not in ready
+    told = json.loads(run("inspect", path, "--json").stdout)
+    assert told["verdict"]["level"] == "dangerous"
+    assert told["evidence"]["weights"].endswith("; not the values in 'model.onnx.data'")
+    told = json.loads(run("inspect", path, "--json", "--side-files", blobs).stdout)
+    assert told["evidence"]["weights"] == "initializers of the graph"
+    assert told["verdict"]["level"] == "inert"
+
+
 def test_every_command_takes_side_files(linked: tuple[Path, Path], tmp_path: Path) -> None:
     path, blobs = linked
     target = tmp_path / "weights.npz"

@@ -10,7 +10,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper, numpy_helper
 from safetensors.numpy import save_file
 from tests.samples import FILES
 
@@ -152,3 +154,62 @@ def test_a_source_that_changes_while_it_is_read(change: str, target: str, tmp_pa
     with pytest.raises(error, match=what):
         modelport.convert(source, tmp_path / target, verify=False, progress=meddle)
     assert [path.name for path in tmp_path.iterdir()] == ["source.safetensors"]
+
+
+@pytest.mark.parametrize("target", ["b.onnx", "b.npz"])
+@pytest.mark.parametrize("change", ["cut", "written", "touched", "replaced"])
+def test_weights_beside_a_source_that_change(change: str, target: str, tmp_path: Path) -> None:
+    beside = tmp_path / "a.onnx.data"
+    weight = numpy_helper.from_array(np.arange(5000, dtype=np.float32), "w")
+    value = helper.make_tensor_value_info("x", 1, [5000])
+    result = helper.make_tensor_value_info("y", 1, [5000])
+    node = helper.make_node("Add", ["x", "w"], ["y"])
+    made = helper.make_model(helper.make_graph([node], "g", [value], [result], [weight]))
+    onnx.save(made, tmp_path / "a.onnx", save_as_external_data=True, location=beside.name)
+
+    def meddle(stage: str, path: Path | None, size: int) -> None:
+        if stage != "writing":
+            return
+        if change == "replaced":
+            (tmp_path / "new").write_bytes(beside.read_bytes())
+            (tmp_path / "new").replace(beside)
+        elif change != "touched":
+            with beside.open("r+b") as file:
+                file.truncate(2000) if change == "cut" else file.write(bytes(100))
+        os.utime(beside, ns=(1, 1))
+
+    with pytest.raises((MalformedFile, UnreadableFile), match=r"changed while|end of file"):
+        modelport.convert(tmp_path / "a.onnx", tmp_path / target, verify=False, progress=meddle)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.onnx", "a.onnx.data"]
+
+
+# Interrupts itself where nobody reads any more what it prints.
+DEAF = """
+import os, signal, sys
+from modelport.cli.main import main
+from modelport.commands import convert
+def stop(*a, **k):
+    if closed == "both":
+        os.dup2(2, 1)
+    os.kill(os.getpid(), signal.SIGINT)
+convert.open_model = stop
+closed = sys.argv.pop()
+main()
+"""
+
+
+@pytest.mark.parametrize("closed", ["stderr", "both"])
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_an_interrupt_that_nobody_hears_of(form: list[str], closed: str, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    convert = ["convert", str(H5), str(tmp_path / "a.onnx"), *form]
+    done = subprocess.run(
+        [sys.executable, "-c", DEAF, *convert, closed],
+        stdout=subprocess.PIPE,
+        stderr=writer,
+        check=False,
+    )
+    os.close(writer)
+    assert done.returncode == 130
+    assert not list(tmp_path.iterdir())

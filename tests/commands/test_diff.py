@@ -47,3 +47,20 @@ def test_onnx_beside_its_keras_source(tmp_path: Path) -> None:
     assert [change["name"] for change in tensors["changed"]] == ["gru_1/cell/bias"]
     assert tensors["rearranged"]
     assert tensors["only_a"] == []
+
+
+def test_a_big_tensor_is_compared_piece_by_piece(tmp_path: Path) -> None:
+    import tracemalloc
+
+    values = np.zeros((4, 3 << 20), np.float16)
+    save_file({"w": values, "n": values[:1, :2]}, tmp_path / "a.safetensors")
+    values[3, -1] = 2.5
+    save_file({"w": values, "n": np.array([[np.nan, 1]], "f2")}, tmp_path / "b.safetensors")
+    tracemalloc.start()
+    tensors = modelport.diff(tmp_path / "a.safetensors", tmp_path / "b.safetensors")["tensors"]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    errors = {change["name"]: change["max_abs_error"] for change in tensors["changed"]}
+    assert errors["w"] == 2.5
+    assert np.isnan(errors["n"])
+    assert peak < 64 << 20  # as float64 one of them takes 96 MB

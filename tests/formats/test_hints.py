@@ -22,12 +22,12 @@ with zipfile.ZipFile(FILES / "keras-v3" / "gru_rmsprop.keras") as _archive:
         (b"", "it is empty"),
         (CONFIG, "Keras model and no weights"),
         (json.dumps(CONFIG.decode()).encode(), "Keras model and no weights"),
-        (b'{"metadata": {}, "weight_map": {"a": "m.safetensors"}}', "several files"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
         (b'{"a": 1}', "any format modelport knows$"),
         (b"[" * 5000, "any format modelport knows$"),
         (b"x", "any format modelport knows$"),
     ],
-    ids=["empty", "architecture", "text", "index", "json", "deep", "byte"],
+    ids=["empty", "architecture", "text", "pointer", "json", "deep", "byte"],
 )
 def test_what_it_is(data: bytes, told: str, tmp_path: Path) -> None:
     path = tmp_path / "model.json"

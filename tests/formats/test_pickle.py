@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import argparse
 import bz2
+import collections
 import gzip
+import io
 import lzma
 import pickle
+import warnings
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
+import torch
 from tests.samples import FILES
 
 import modelport
 from modelport.commands.inspect import inspect, unreadable
-from modelport.errors import LimitExceeded, MalformedFile, ModelportError
+from modelport.commands.scan import scan
+from modelport.errors import ConversionError, LimitExceeded, MalformedFile, ModelportError
+from modelport.model.component import Component
 from modelport.model.model import Level
 from modelport.wire import lz4
 from modelport.wire.compressed import unpack
@@ -125,3 +133,148 @@ def test_lz4_frames_of_every_kind_are_unpacked() -> None:
     block = b"\x45abcd\x04\x00\x10e"
     frame = b"\x04\x22\x4d\x18\x60\x40\x82" + len(block).to_bytes(4, "little") + block + bytes(4)
     assert b"".join(lz4.unpack(BytesSource(frame))) == b"abcdabcdabcdae"
+
+
+def shared_and_cyclic() -> dict[str, object]:
+    array = np.arange(12.0, dtype=">f8").reshape(3, 4)
+    names: list[object] = ["a", 1, -(2**70), 1.5, None, True, 2 + 3j, b"raw" * 200, bytearray(b"x")]
+    value = {"array": array, "again": array, "names": names, "sets": [{1}, frozenset({"b"})]}
+    names.append(names)
+    value["kinds"] = [collections.OrderedDict(b=1, a=2), np.float32(1.5), array[0], (1, (2,))]
+    return value
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_plain_values_are_written_again(protocol: int, tmp_path: Path) -> None:
+    value = shared_and_cyclic()
+    path, target = tmp_path / "a.pkl", tmp_path / "b.pkl"
+    path.write_bytes(pickle.dumps(value, protocol))
+    assert modelport.convert(path, target).lossless
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = pickle.loads(target.read_bytes())
+    assert found["array"] is found["again"]
+    assert found["names"].pop() is found["names"]
+    value["names"].pop()  # type: ignore[attr-defined]
+    assert found["names"] == value["names"]
+    assert found["sets"] == value["sets"]
+    assert type(found["kinds"][0]) is collections.OrderedDict
+    assert type(found["kinds"][1]) is np.float32
+    assert found["kinds"][3] == (1, (2,))
+    for name in ("array", "again"):
+        assert np.array_equal(found[name], value[name])
+        assert found[name].dtype == pickle.loads(path.read_bytes())[name].dtype
+
+
+@pytest.mark.parametrize("name", ["forest.pkl", "forest.joblib", "forest_lz4.joblib"])
+def test_arrays_alone_are_left_of_what_needs_code(name: str, tmp_path: Path) -> None:
+    source, target = FILES / "pickle" / name, tmp_path / "b.pkl"
+    report = modelport.convert(source, target)
+    assert any(change.component is Component.PYTHON_OBJECTS for change in report)
+    written = modelport.open(target)
+    assert written.level is Level.INERT
+    found, arrays = pickle.loads(target.read_bytes()), modelport.open(source).tensors
+    dropped = {change.where for change in report}
+    assert set(found) == set(arrays) - dropped
+    for key, array in found.items():
+        assert np.array_equal(array, arrays[key].numpy()), key
+
+
+def test_objects_without_arrays_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.pkl"
+    path.write_bytes(pickle.dumps(argparse.Namespace(a=1)))
+    with pytest.raises(ConversionError, match="no arrays"):
+        modelport.convert(path, tmp_path / "b.pkl")
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_tensors_of_torch_in_a_plain_pickle(protocol: int, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    weight = torch.randn(3, 4)
+    value = {
+        "state": collections.OrderedDict(w=weight, t=weight.t(), n=torch.arange(3)),
+        "list": [torch.nn.Parameter(torch.ones(2, dtype=torch.bfloat16)), np.arange(3)],
+        "sparse": torch.eye(2).to_sparse(),
+    }
+    path, target = tmp_path / "a.pkl", tmp_path / "b.safetensors"
+    path.write_bytes(pickle.dumps(value, protocol))
+    model = modelport.open(path)
+    assert model.level is Level.INERT
+    assert model.producer.name == "PyTorch"
+    for name, wanted in {
+        "state.w": weight,
+        "state.t": weight.t(),
+        "state.n": torch.arange(3),
+        "list.1": torch.arange(3),
+        "sparse.values": torch.ones(2),
+    }.items():
+        assert np.array_equal(model.tensors[name].numpy(), wanted.numpy()), name
+    assert model.tensors["list.0"].dtype.name == "bfloat16"
+    modelport.convert(path, target)
+    assert torch.equal(safetensors.torch.load_file(target)["state.t"], weight.t())
+    modelport.convert(path, tmp_path / "again.pkl")
+    again = pickle.loads((tmp_path / "again.pkl").read_bytes())
+    assert torch.equal(again["state"]["t"], weight.t())
+
+
+class Storage:
+    """Pickled as a storage of torch, with any bytes for its file."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return torch.storage._load_from_bytes, (self.data,)
+
+
+class Evil:
+    def __reduce__(self) -> tuple[object, ...]:
+        return print, ("never",)
+
+
+def saved(value: object, *, legacy: bool = True) -> bytes:
+    file = io.BytesIO()
+    torch.save(value, file, _use_new_zipfile_serialization=not legacy)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "level"),
+    [
+        (saved(Evil()), Level.DANGEROUS),
+        (saved(Evil(), legacy=False), Level.DANGEROUS),
+        (pickle.dumps(Evil()), Level.DANGEROUS),
+        (saved(Storage(saved(Evil()))), Level.DANGEROUS),
+        (saved([torch.ones(2), Evil()]), Level.DANGEROUS),
+        (saved(torch.ones(2).untyped_storage())[:-3], Level.MALFORMED),
+        (saved(torch.ones(2).untyped_storage())[:40], Level.MALFORMED),
+        (b"", Level.DANGEROUS),
+    ],
+    ids=["evil", "zip", "pickle", "twice", "list", "cut", "cut early", "nothing"],
+)
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_a_file_inside_a_pickle_is_judged(
+    data: bytes, level: Level, protocol: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.pkl"
+    path.write_bytes(pickle.dumps({"a": Storage(data)}, protocol))
+    (described,) = scan([path])["files"]
+    assert described["level"] == level
+
+
+class Calls:
+    def __reduce__(self) -> tuple[object, ...]:
+        return torch.from_file, ("weights.bin", False, 4)
+
+
+@pytest.mark.parametrize(
+    ("value", "level"),
+    [(torch.relu, Level.NEEDS_CODE), ([torch.tanh] * 2, Level.NEEDS_CODE), (Calls(), "dangerous")],
+    ids=["named", "twice", "called"],
+)
+def test_functions_of_torch_may_be_named_but_not_called(
+    value: object, level: str, tmp_path: Path
+) -> None:
+    for path, data in (("a.pkl", pickle.dumps(value)), ("a.pt", saved(value, legacy=False))):
+        (tmp_path / path).write_bytes(data)
+        assert scan([tmp_path / path])["files"][0]["level"] == level

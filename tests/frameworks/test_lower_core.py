@@ -123,3 +123,16 @@ def test_quantised_layers_are_refused():
     layer.quantize("int8")
     with pytest.raises(ConversionError, match="quantised"):
         live.to_onnx(model)
+
+
+def test_a_nested_model_takes_its_inputs_in_their_dtype_and_rank():
+
+    x = keras.Input((5,))
+    inner = keras.Model(x, [keras.layers.GaussianNoise(0.1)(x), keras.layers.Dense(5)(x)])
+    deeper = keras.Input((5, 1))
+    relu = keras.Model(deeper, keras.layers.ReLU()(deeper))
+    whole = np.arange(15, dtype=np.int32).reshape(3, 5)
+    flat = normal(3, 5)
+    for called, value in ((inner, whole), (inner, flat[..., None]), (relu, flat)):
+        given = keras.Input(value.shape[1:], dtype=str(value.dtype))
+        live.check(keras.Model(given, called(given)), [value])

@@ -559,3 +559,17 @@ def test_what_onnx_cannot_hold_is_named() -> None:
 def test_settings_that_no_keras_writes_end_in_one_error(name: str, config: dict[str, Any]) -> None:
     with pytest.raises(modelport.ModelportError):
         live.run_node(name, config, [VALUES[0]], module="keras.src.ops.numpy")
+
+
+def test_fourier_transforms() -> None:
+    real, imaginary = keras.Input((4, 6)), keras.Input((4, 6))
+    sound, open_end = keras.Input((2, 50)), keras.Input((None,))
+    pair = (real, imaginary)
+    outputs = [*ops.fft(pair), *ops.fft2(pair), *ops.ifft2(pair), *ops.rfft(real)]
+    outputs += [*ops.rfft(real, fft_length=5), *ops.rfft(real, fft_length=9)]
+    outputs += ops.stft(sound, 12, 5, 16)
+    outputs += ops.stft(sound, 9, 5, 16, window="hamming", center=False)
+    outputs += ops.stft(open_end, 12, 5, 16, window=None)
+    outputs += ops.stft(open_end, 4, 3, 5, window=[0.1, 0.5, 0.4, 0.2])
+    values = [*VALUES[:2], normal(3, 2, 50), normal(3, 41)]
+    live.check(keras.Model([real, imaginary, sound, open_end], outputs), values, 1e-5)

@@ -197,6 +197,22 @@ def test_sound(tmp_path: Path) -> None:
     check(keras, tmp_path, [sound, other], outputs, values, 1e-4)
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"num_mel_bins": 8, "sampling_rate": 800, "sequence_stride": 12, "fft_length": 32},
+        {"sequence_length": 24, "fft_length": 48, "sequence_stride": 7, "window": "hamming"},
+        {"fft_length": 32, "sequence_length": 15, "mag_exp": 1.0, "power_to_db": False},
+        {"fft_length": 64, "window": None, "top_db": 20.0, "ref_power": 0.3, "min_power": 1e-3},
+    ],
+)
+def test_mel_spectrogram(tmp_path: Path, given: dict[str, object]) -> None:
+    whole, open_end = keras.Input((200,)), keras.Input((None,))
+    layer = keras.layers.MelSpectrogram(**given)
+    values = [normal(2, 200), normal(2, 150)]
+    check(keras, tmp_path, [whole, open_end], [layer(whole), layer(open_end)], values, 1e-4)
+
+
 def test_what_onnx_cannot_hold_is_named(tmp_path: Path) -> None:
     layers = keras.layers
     learnt = layers.StringLookup()

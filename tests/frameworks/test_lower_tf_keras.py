@@ -166,3 +166,27 @@ def test_causal_was_a_setting_of_the_layer(tmp_path: Path) -> None:
     names = [meta.name for meta in session.get_inputs()]
     (found,) = session.run(None, dict(zip(names, inputs, strict=True)))
     np.testing.assert_allclose(found, np.asarray(model(inputs)), atol=1e-5)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_convolutions_take_several_batch_axes(tmp_path: Path, dynamic: bool) -> None:
+    import onnxruntime
+    import tf_keras
+
+    layers = tf_keras.layers
+    inputs, outputs, values = [], [], []
+    for rank, kind in ((1, layers.Conv1D), (2, layers.Conv2D), (3, layers.Conv3D)):
+        for lead in ((4,), (2, 3)):
+            own = [7, 6, 5][:rank]
+            inputs.append(layers.Input((*([None] * len(lead) if dynamic else lead), *own, 3)))
+            outputs.append(kind(4, 3, padding="same", activation="tanh")(inputs[-1]))
+            shape = (2, *lead, *own, 3)
+            values.append(np.random.default_rng(rank).normal(size=shape).astype(np.float32))
+    model = tf_keras.Model(inputs, outputs)
+    with pytest.warns(UserWarning, match="legacy"):
+        model.save(tmp_path / "model.h5")
+    modelport.convert(tmp_path / "model.h5", tmp_path / "model.onnx", verify=False)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    feed = {meta.name: x for meta, x in zip(session.get_inputs(), values, strict=True)}
+    for want, got in zip(model(values), session.run(None, feed), strict=True):
+        np.testing.assert_allclose(got, np.asarray(want), atol=1e-5)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from tests.frameworks import torch_live
-from torch import nn, randn
+from torch import nn, randn, tensor
 
 from modelport.errors import ConversionError
 
@@ -35,6 +35,21 @@ class Changing(nn.Module):
         z = z + x.shape[0]
         shaped = x.reshape(x.shape[0] * 2, -1)
         return z, y, self.norm(x), shaped, torch.arange(x.shape[0]), y.new_zeros(3)
+
+
+class Answering(nn.Module):
+    """Gives numbers, a weight, nothing and its input beside what it computes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(randn(3))
+
+    def forward(self, x: Any) -> Any:
+        return {
+            "sum": x + self.weight,
+            "shape": x.shape[1],
+            "rest": [0.5, True, None, self.weight, x],
+        }
 
 
 class Branching(nn.Module):
@@ -79,6 +94,7 @@ ENCODER = {"d_model": 8, "nhead": 2, "dim_feedforward": 16}
 
 ROWS: dict[str, tuple[Any, ...]] = {
     "changes views": (Changing, (randn(3, 4),), ({0: BATCH},), [(randn(5, 4),)]),
+    "answers": (Answering, (randn(2, 3),)),
     "branches": (Branching, (randn(2, 4),), None, [(-randn(2, 4).abs(),), (randn(2, 4).abs(),)]),
     "residual": (Residual, (randn(2, 3, 32, 32),), ({0: BATCH},), [(randn(5, 3, 32, 32),)]),
     "encoder layer": (
@@ -115,12 +131,50 @@ for _options in RECURRENT[:3]:
         lambda options=_options: nn.LSTM(4, 3, num_layers=2, proj_size=2, **options),
         (randn(5, 2, 4),),
     )
+SCORES, CHOSEN = randn(3, 5), tensor([[3, 0, -1, 1, 2], [1, -1, 0, 0, 0], [-1, 2, 2, 2, 2]])
+for _reduction in ("mean", "sum", "none"):
+    ROWS[f"several labels, {_reduction}"] = (
+        lambda how=_reduction: nn.MultiLabelMarginLoss(reduction=how),
+        (SCORES, CHOSEN),
+    )
+CLASSES = {0: torch.export.Dim.AUTO, 1: torch.export.Dim.AUTO}
+ROWS["smoothed labels of any number"] = (
+    lambda: nn.CrossEntropyLoss(label_smoothing=0.2),
+    (SCORES, tensor([1, 4, 0])),
+    (CLASSES, {0: torch.export.Dim.AUTO}),
+    [(randn(4, 7), tensor([6, 0, 1, 1]))],
+)
+ROWS["dropout in place"] = (lambda: nn.Dropout(inplace=True), (SCORES,))
 
 
 @pytest.mark.parametrize("name", ROWS)
 def test_the_onnx_model_agrees_with_torch(name: str, tmp_path: Path) -> None:
     make, inputs, *rest = ROWS[name]
     torch_live.check(make(), inputs, tmp_path, *rest)
+
+
+CORE: dict[str, tuple[Any, ...]] = {
+    "residual": ROWS["residual"],
+    "encoder layer": ROWS["encoder layer"],
+    "decoder layer": ROWS["decoder layer"],
+    "attention": ROWS["attention"],
+    "LSTM": (lambda: nn.LSTM(4, 3, bidirectional=True), (randn(5, 2, 4),)),
+    "GRU": (lambda: nn.GRU(4, 3, num_layers=2), (randn(5, 2, 4),)),
+    "bilinear": (lambda: nn.Bilinear(3, 4, 5), (randn(2, 3), randn(2, 4))),
+    "leaky at random": (lambda: nn.RReLU(), (randn(2, 3),)),
+    "groups": (lambda: nn.GroupNorm(2, 4), (randn(2, 4, 3),)),
+    "instances": (lambda: nn.InstanceNorm2d(4, affine=True), (randn(2, 4, 3, 3),)),
+    "bags": (lambda: nn.EmbeddingBag(6, 4, mode="max"), (tensor([[1, 2], [0, 3]]),)),
+    "hinges": (lambda: nn.HingeEmbeddingLoss(), (randn(3, 5), randn(3, 5).sign())),
+    "larger": (lambda: nn.Upsample(scale_factor=1.5, mode="bicubic"), (randn(2, 3, 4, 5),)),
+    "folded": (lambda: nn.Fold((4, 5), 2), (randn(2, 8, 12),)),
+}
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_the_program_in_core_operators_agrees_with_torch(name: str, tmp_path: Path) -> None:
+    make, inputs, *rest = CORE[name]
+    torch_live.check(make(), inputs, tmp_path, *rest, core=True)
 
 
 class Counting(nn.Module):

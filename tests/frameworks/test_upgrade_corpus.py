@@ -38,7 +38,10 @@ NOT_IN_KERAS3 = (
     "locally-connected",
     "theano-pooling-same",  # another padding than TensorFlow's
     "up-sampling-bilinear",  # measured from the corners of pixels
-    "keras2.2.4-tensorflow-masking-sequences",  # Bidirectional repeated outputs at masked steps
+    "wrapped-even-pooling",
+    "keras2.2.4-tensorflow-masking-sequences",  # Bidirectional repeated outputs at masked steps,
+    "masked-modes",  # which stock layers say only in parts
+    "masked-stacked",
 )
 """Old models with a layer that no stock layer of Keras 3 can stand for; ONNX can."""
 

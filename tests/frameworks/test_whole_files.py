@@ -63,3 +63,51 @@ def test_a_whole_file(
     modelport.convert(path, made, verify=False)
     scale = float(np.abs(expected).max())
     np.testing.assert_allclose(outputs(made) / scale, expected / scale, atol=tolerance)
+
+
+@pytest.mark.parametrize("target", [".h5", ".keras"])
+@pytest.mark.parametrize("source", [".keras", ".h5"])
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_calls_keep_their_numbers(source: str, target: str, tmp_path: Path) -> None:
+    # The first call of the shared layer needs another layer, so that the second can run before it.
+    x = keras.Input((4, 8))
+    shared = keras.layers.Dense(8, activation="tanh")
+    late = shared(keras.layers.ReLU()(x))
+    early = shared(x)
+    model = keras.Model(x, [late, early, shared(late)])
+    live.randomize(model)
+    expected = model(X, training=False)
+    path, made = tmp_path / f"a{source}", tmp_path / f"b{target}"
+    model.save(path)
+    modelport.convert(path, made, verify=False)
+    for want, got in zip(expected, keras.saving.load_model(made)(X), strict=True):
+        np.testing.assert_allclose(got, want, atol=1e-6)
+
+
+@pytest.mark.parametrize("framework", ["keras", "tf_keras"])
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_dictionaries_of_nested_models_go_by_their_keys(framework: str, tmp_path: Path) -> None:
+    of = keras if framework == "keras" else pytest.importorskip("tf_keras")
+    x, y = of.Input((4, 8), name="x"), of.Input((4, 8), name="y")
+    parts = {"z": of.layers.Dense(3)(x), "k": of.layers.Subtract()([x, y])}
+    inner = of.Model({"y": y, "x": x}, parts)
+    p, q = of.Input((4, 8), name="p"), of.Input((4, 8), name="q")
+    found = inner({"y": q, "x": of.layers.Softmax()(p)})
+    model = of.Model([p, q], [found["z"], found["k"]])
+    values = [X, X[::-1].copy()]
+    expected = [np.asarray(value) for value in model(values, training=False)]
+    endings = [".h5", ".keras"] if framework == "keras" else [".h5"]
+    for ending in endings:
+        model.save(tmp_path / f"a{ending}")
+        report = modelport.convert(tmp_path / f"a{ending}", tmp_path / f"{ending[1:]}.onnx")
+        assert report.verification["status"] == "agreed"
+        session = onnxruntime.InferenceSession(tmp_path / f"{ending[1:]}.onnx")
+        names = [given.name for given in session.get_inputs()]
+        for want, got in zip(
+            expected, session.run(None, dict(zip(names, values, strict=True))), strict=True
+        ):
+            np.testing.assert_allclose(got, want, atol=1e-5)
+        made = tmp_path / f"{ending[1:]}-b.keras"
+        modelport.convert(tmp_path / f"a{ending}", made, verify=False)
+        for want, got in zip(expected, keras.saving.load_model(made)(values), strict=True):
+            np.testing.assert_allclose(got, want, atol=1e-5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ import onnx
 import onnxruntime
 import torch
 
+import modelport
 from modelport import convert
+from modelport.errors import ModelportError
 
 TOLERANCE = 1e-4
 """Of the output's scale."""
@@ -29,15 +31,17 @@ class Function(torch.nn.Module):
         return self.function(*args)
 
 
-def export(model: Any, inputs: Sequence[Any], path: Path, dynamic: Any = None) -> None:
-    """Write the exported program of a module or function."""
+def export(
+    model: Any, inputs: Sequence[Any], path: Path, dynamic: Any = None, core: bool = False
+) -> None:
+    """Write the exported program of a module or function; ``core``: in core operators alone."""
     module = model if isinstance(model, torch.nn.Module) else Function(model)
     if isinstance(module, Function) and dynamic is not None:
         dynamic = (dynamic,)  # the shapes of *args
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.export.export(module.eval(), tuple(inputs), dynamic_shapes=dynamic)
-        torch.export.save(program, path)
+        torch.export.save(program.run_decompositions() if core else program, path)
 
 
 def check(
@@ -46,18 +50,51 @@ def check(
     folder: Path,
     dynamic: Any = None,
     others: Sequence[Sequence[Any]] = (),
+    core: bool = False,
 ) -> onnx.ModelProto:
     """Convert the exported module and compare on these and other inputs; gives the ONNX model."""
     torch.manual_seed(1)
     source, target = folder / "source.pt2", folder / "target.onnx"
-    export(model, [_copy(item) for item in inputs], source, dynamic)
-    convert(source, target, verify=False)
+    export(model, [_copy(item) for item in inputs], source, dynamic, core)
+    assert modelport.open(source).level == "inert"
+    convert(source, target, verify=False, overwrite=True)
     proto = onnx.load(target)
     onnx.checker.check_model(proto, full_check=True)
     session = onnxruntime.InferenceSession(target, providers=["CPUExecutionProvider"])
     for given in (inputs, *others):
         compare(model, given, session)
     return proto
+
+
+class Several(torch.nn.Module):
+    """Functions of the same inputs as one module: a list of their results."""
+
+    def __init__(self, functions: Sequence[Callable[..., Any]]) -> None:
+        super().__init__()
+        self.functions = functions
+
+    def forward(self, *args: Any) -> Any:
+        return [function(*args) for function in self.functions]
+
+
+def check_all(
+    functions: Mapping[str, Callable[..., Any]],
+    inputs: Sequence[Any],
+    folder: Path,
+    dynamic: Any = None,
+    others: Sequence[Sequence[Any]] = (),
+) -> None:
+    """Convert functions of the same inputs in one program and compare each."""
+    module = Several(list(functions.values()))
+    try:
+        check(module, inputs, folder, None if dynamic is None else (dynamic,), others)
+    except (AssertionError, ModelportError) as error:
+        for name, function in functions.items():  # which one was it?
+            try:
+                check(function, inputs, folder, dynamic, others)
+            except (AssertionError, ModelportError) as inner:
+                raise AssertionError(f"{name}: {inner}") from error
+        raise
 
 
 def _copy(item: Any) -> Any:

@@ -10,20 +10,34 @@ from tests.samples import FILES
 import modelport
 from modelport.convert.carry import canonical
 from modelport.errors import MalformedFile
-from modelport.model.report import Report
+from modelport.model.model import Model
+from modelport.model.report import Kind, Report
 
 SOURCE = FILES / "keras-h5" / "keras2.2.4-tensorflow-dense-nadam.h5"
 
 
-@pytest.mark.parametrize("key", ["beta_1", "schedule_decay"])
-@pytest.mark.parametrize("value", ["much", [1], {"a": 1}])
-def test_settings_of_another_kind(key: str, value: Any) -> None:
+def stating(key: str, value: Any) -> Model:
     model = modelport.open(SOURCE)
     assert model.training is not None
     assert model.training.optimizer is not None
     model.training.optimizer.hyperparameters[key] = value
+    return model
+
+
+@pytest.mark.parametrize("value", ["much", [1], {"a": 1}])
+def test_old_settings_of_another_kind(value: Any) -> None:
     with pytest.raises(MalformedFile, match="training config"):
-        canonical(model, Report())
+        canonical(stating("schedule_decay", value), Report())
+
+
+@pytest.mark.parametrize("value", ["much", [1], {"a": 1}])
+def test_settings_of_another_kind_are_told_and_left_out(value: Any) -> None:
+    report = Report()
+    training = canonical(stating("beta_1", value), report).training
+    assert training is not None
+    assert training.optimizer is not None
+    assert training.optimizer.hyperparameters["beta_1"] == 0.9
+    assert [change.where for change in report if change.kind is Kind.DROPPED] == ["beta_1"]
 
 
 def test_a_huge_step_count_takes_no_time() -> None:

@@ -13,7 +13,9 @@ from modelport.errors import (
     MalformedFile,
 )
 from modelport.wire.hdf5 import HDF5File, Opaque
-from modelport.wire.source import BytesSource, FileSource
+from modelport.wire.hdf5 import chunks as hdf5_chunks
+from modelport.wire.hdf5.chunks import Chunk, ChunkCache
+from modelport.wire.source import ByteSource, BytesSource, FileSource
 
 REAL = [
     path
@@ -219,3 +221,44 @@ def test_opaque_attribute_is_shown(made: Callable[..., Path]) -> None:
     found = HDF5File(FileSource(made(fill))).attributes()["record"]
     assert isinstance(found, Opaque)
     assert found.what == "compound"
+
+
+@pytest.mark.parametrize(
+    ("chunks", "limit", "decoded"),
+    [
+        ((64, 64), 64 << 20, 1),  # one chunk, many pieces
+        ((64, 64), 0, 1),  # also where it is over the limit
+        ((16, 16), 64 << 20, 16),  # each once, while a row of them fits
+        ((64, 1), 64 << 20, 64),
+        ((64, 32), 1 << 12, 64 * 2),  # pieces that go to and fro in too little room
+    ],
+)
+def test_a_chunk_is_decoded_once(
+    chunks: tuple[int, int],
+    limit: int,
+    decoded: int,
+    made: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    values = np.arange(64 * 64, dtype="f4").reshape(64, 64)
+    path = made(
+        lambda file: file.create_dataset("a", data=values, chunks=chunks, compression="gzip")
+    )
+    calls: list[Chunk] = []
+    sizes: list[int] = []
+    read = hdf5_chunks.read_chunk
+
+    def counted(source: ByteSource, chunk: Chunk, *more: Any) -> bytes:
+        calls.append(chunk)
+        return read(source, chunk, *more)
+
+    monkeypatch.setattr(hdf5_chunks, "read_chunk", counted)
+    file = HDF5File(FileSource(path))
+    file._chunks = ChunkCache(file.source, limit)
+    found = []
+    for row in range(64):  # a new dataset each time, as commands that go over a file twice make
+        found.append(file.dataset("/a").read_box(((row, row + 1), (0, 64))))
+        sizes.append(sum(len(data) for data in file._chunks._kept.values()))
+    assert np.array_equal(np.concatenate(found), values)
+    assert len(calls) == decoded
+    assert max(sizes) <= max(limit, 4 * chunks[0] * chunks[1])

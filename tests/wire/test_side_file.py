@@ -81,8 +81,14 @@ def test_a_replaced_file_is_noticed(folder: Path) -> None:
     side = SideFile("model", folder, "data.bin")
     (folder / "new.bin").write_bytes(b"x" * 10)
     (folder / "new.bin").replace(folder / "data.bin")
-    with pytest.raises(UnreadableFile, match="replaced"):
+    with pytest.raises(UnreadableFile, match="changed while"):
         side.read_at(0, 1)
+    os.utime(folder / "inner" / "data.bin", ns=(1, 1))
+    inner = SideFile("model", folder, "inner/data.bin")
+    assert inner.read_at(0, 5) == b"inner"
+    (folder / "inner" / "data.bin").write_bytes(b"other")
+    with pytest.raises(UnreadableFile, match="changed while"):
+        inner.read_at(0, 5)
     (folder / "data.bin").unlink()
     (folder / "data.bin").symlink_to(folder.parent / "outside.bin")
     with pytest.raises(UnreadableFile):

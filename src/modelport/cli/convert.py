@@ -11,6 +11,7 @@ from modelport.cli.errors import DONE, NO
 from modelport.cli.progress import watching
 from modelport.commands.convert import as_json as plain
 from modelport.commands.convert import convert
+from modelport.commands.source import code_of
 from modelport.model.component import Component
 from modelport.model.report import PLAIN_WORDS, Kind
 
@@ -21,33 +22,59 @@ SHOWN = 6
 @click.argument("src", type=click.Path(readable=False))
 @click.argument("dst", type=click.Path(readable=False))
 @click.option("--to", metavar="FORMAT", help="The target's format (see: modelport formats).")
+@click.option("--state", metavar="CHECKPOINT", help="Take the weights for SRC's graph from here.")
 @click.option("--no-verify", is_flag=True, help="Do not run both sides.")
 @click.option("--keep", is_flag=True, help="Keep the target even where the sides disagree.")
 @click.option("--overwrite", is_flag=True, help="Replace DST if it is there.")
 @click.option("--external-data", is_flag=True, help="Put the weights of ONNX beside it.")
+@click.option(
+    "--model",
+    metavar="MODULE:FACTORY",
+    help="Take SRC as weights for the torch module that FACTORY() of your own MODULE returns, "
+    "alone or as (module, example inputs).",
+)
+@click.option(
+    "--inputs", metavar="FILE.npz", help="Example inputs for --model, by name or in order."
+)
+@click.option(
+    "--run-code",
+    is_flag=True,
+    help="Let --model import MODULE, from the current folder or what is installed, and call "
+    "FACTORY() in a child process with your rights. No code of SRC runs.",
+)
 @click.option("--side-files", metavar="DIR", help="Where else files may lie that SRC leads to.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
     src: str,
     dst: str,
     to: str | None,
+    state: str | None,
     no_verify: bool,
     keep: bool,
     overwrite: bool,
     external_data: bool,
+    model: str | None,
+    inputs: str | None,
+    run_code: bool,
     side_files: str | None,
     as_json: bool,
 ) -> int:
     """Convert SRC to DST, run both, and print what differs and how to load the result."""
+    if model is not None and run_code:
+        click.echo(f"--run-code: {code_of(model, inputs, run_code).what}", err=True)
     with watching(silent=as_json) as progress:
         report = convert(
             src,
             dst,
             to=to,
+            state=state,
             verify=not no_verify,
             overwrite=overwrite,
             keep=keep,
             external_data=external_data,
+            model=model,
+            inputs=inputs,
+            run_code=run_code,
             side_files=side_files,
             progress=progress,
         )

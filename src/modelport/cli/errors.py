@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 import click
 
@@ -19,6 +20,7 @@ from modelport.errors import (
 )
 
 DONE, NO, USAGE, UNREADABLE, IMPOSSIBLE, NO_RUNTIME, BUG = 0, 1, 2, 3, 4, 5, 70
+STOPPED = 130
 
 
 def exit_state(error: ModelportError) -> int:
@@ -55,20 +57,29 @@ def _reported(run: Callable[[], object]) -> int:
         _show_usage(error)
         return USAGE
     except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped", err=True)
-        return 130
-    except BrokenPipeError:
+        with suppress(OSError):  # nobody may be left to read it
+            click.echo("stopped", err=True)
+        return STOPPED
+    except BrokenPipeError as broken:
         sys.stderr.close()
-        return DONE
+        return STOPPED if _follows_interrupt(broken) else DONE
     except SystemExit as stop:
         if stop.code != 1:
             raise
-        return DONE  # click leaves with 1 where nobody reads on, as in ``| head``
+        # click leaves with 1 where nobody reads on: as in ``| head``, or while it tells of an
+        # interrupt.
+        return STOPPED if _follows_interrupt(stop) else DONE
     except OSError:
         raise
     # Whatever else arrives here is a defect of modelport, and says so.
     except Exception as error:
         return _bug(error)
+
+
+def _follows_interrupt(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 def show(error: ModelportError) -> None:

@@ -28,6 +28,8 @@ HEADINGS = {
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(as_markdown: bool, as_json: bool) -> int:
     """For every format and component: always (●), may (○) or never (·)."""
+    if as_markdown and as_json:
+        raise click.UsageError("--markdown and --json are two ways to print; choose one")
     if as_markdown:
         click.echo(markdown(), nl=False)
         return DONE

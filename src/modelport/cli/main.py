@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from importlib import import_module
@@ -41,6 +42,7 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """A first word that is no command is a file to inspect."""
         if args and args[0] not in COMMANDS:
+            _check_word(ctx, args[0])
             return "inspect", self.get_command(ctx, "inspect"), args
         return super().resolve_command(ctx, args)
 
@@ -54,6 +56,16 @@ class LazyGroup(click.Group):
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _check_word(ctx: click.Context, word: str) -> None:
+    """Refuse what can only be a mistyped command: a bare word that is no file either."""
+    if word.isalpha() and not os.path.lexists(word):
+        from difflib import get_close_matches
+
+        meant = get_close_matches(word.lower(), COMMANDS, 1)
+        hint = f"did you mean {meant[0]!r}?" if meant else "see modelport --help"
+        ctx.fail(f"no command and no file is called {word!r}; {hint}")
 
 
 # \b keeps click from joining the lines of a paragraph.

@@ -11,17 +11,27 @@ import click
 from modelport.cli import text
 from modelport.formats.table import by_name
 
+CHECKPOINTS = ("pytorch", "pytorch-legacy", "pytorch-tar", "safetensors")
+"""Formats whose files are mostly weights for a module that somebody has code for."""
+
+SIDE_FILES = "--side-files DIR"
+
 
 def next_steps(described: dict[str, Any]) -> list[str]:
     """The lines that end an inspection: each command with what it is good for."""
     path = described["path"]
     lines = [click.style("Next", bold=True)]
-    if described["verdict"]["level"] != "inert":
-        lines.append(
-            f"  {described['verdict']['level']}: modelport shows such parts and never runs them"
-        )
+    level = described["verdict"]["level"]
+    outside = any(SIDE_FILES in found["what"] for found in described["verdict"]["findings"])
+    if outside:
+        lines.append(f"  values lie outside the folder: no command reads them without {SIDE_FILES}")
+    elif level != "inert":
+        malformed = level == "malformed"
+        rest = "shows what can be read" if malformed else "shows such parts and never runs them"
+        lines.append(f"  {level}: modelport {rest}")
+    lines += [] if outside or level == "malformed" else _ways_out(described)
     for words, why in [
-        *_conversions(described),
+        *([] if outside or level == "malformed" else _conversions(described)),
         (["ready", path], "what is missing to use it, train, archive"),
     ]:
         command = shlex.join(["modelport", *(_word(word) for word in words)])
@@ -30,6 +40,18 @@ def next_steps(described: dict[str, Any]) -> list[str]:
         else:
             lines += [f"  {text.clean(command)}", f"      {why}"]
     return lines
+
+
+def _ways_out(described: dict[str, Any]) -> list[str]:
+    """Where weights that have no architecture may get one from."""
+    present, name = described["components"], described["format"]["name"]
+    if present["architecture"] or not present["weights"] or name not in CHECKPOINTS:
+        return []
+    return [
+        "  no architecture here; a model needs the graph of another file",
+        "    (convert GRAPH DST --state FILE) or your own code that builds it",
+        "    (convert FILE DST --model package.module:factory --run-code)",
+    ]
 
 
 def _word(word: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from modelport.commands.loading import loading
-from modelport.commands.open import open_model
+from modelport.commands.source import Source, code_of, opened
 from modelport.convert.account import sum_up
 from modelport.convert.carry import carry
 from modelport.errors import ConversionError, UnreadableFile, WrongUsage
@@ -18,13 +18,14 @@ from modelport.formats.table import by_name, formats, read
 from modelport.model.component import Component, Holds
 from modelport.model.model import Model
 from modelport.model.report import Report
+from modelport.runtimes.code import Code
 from modelport.verify.agreement import Agreement, Status
 from modelport.verify.stand_in import approximations
 from modelport.verify.tolerance import tolerance_for
 from modelport.verify.verify import Side, run_both
 from modelport.verify.weights import prove
 from modelport.wire.output import Output
-from modelport.wire.source import status_of
+from modelport.wire.source import stamp_of, status_of
 
 SCHEMA = "modelport.convert/1"
 
@@ -37,64 +38,106 @@ def convert(
     dst: str | os.PathLike[str],
     *,
     to: str | None = None,
+    state: str | os.PathLike[str] | None = None,
     verify: bool = True,
     overwrite: bool = False,
     keep: bool = False,
     external_data: bool = False,
+    model: str | None = None,
+    inputs: str | os.PathLike[str] | None = None,
+    run_code: bool = False,
     side_files: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Convert a model file; the target appears complete, verified, or not at all.
 
-    ``to`` is the name of the target's format; by default the ending of ``dst`` tells. With
-    ``keep`` the target appears even where the two sides disagree. ``external_data`` puts the
-    weights of ONNX into a file beside it. ``side_files`` is one more folder that files may lie in
-    that ``src`` leads to.
+    ``to`` is the name of the target's format; by default the ending of ``dst`` tells. ``state`` is
+    a file with other weights for the graph of ``src``, and with what is known of training. With
+    ``model`` (``package.module:factory``), ``src`` has the weights for the module that this
+    function returns, alone or with example inputs (else ``inputs``, an ``.npz``); it is called in
+    a child process, with ``run_code`` only. With ``keep`` the target appears even where the two
+    sides disagree. ``external_data`` puts the weights of ONNX into a file beside it. ``side_files``
+    is one more folder that files may lie in that ``src`` leads to.
 
     Raises:
-        ConversionError: the target cannot hold the model.
-        WrongUsage: no format is called ``to`` or has the ending of ``dst``, or both are one file.
+        ConversionError: the target cannot hold the model, or weights do not fit the graph.
+        WrongUsage: no format is called ``to`` or has the ending of ``dst``, both are one file, or
+            code was not allowed to run.
         OutputExists: ``dst`` is there and ``overwrite`` is false.
         UnreadableFile: the source changed while it was read.
         ModelportError: the source cannot be opened.
     """
+    code = _code(model, state, inputs, run_code)
     tell = progress or _silent
-    tell("reading", None, 0)
-    before = _stamp(Path(src))
-    model = open_model(src, side_files=side_files)
-    target = target_format(Path(dst), to, model)
+    tell("reading" if code is None else "exporting the module", None, 0)
+    read_from = [Path(path) for path in (src, state) if path is not None]
+    before = [_stamp(path) for path in read_from]
     report = Report(source=str(src), target=str(dst))
-    report.source_format, report.target_format = model.format, target.name
-    if _are_same(Path(src), Path(dst)):
-        raise WrongUsage(str(dst), "source and target are the same file; give DST another name")
-    carried = carry(model, target, report)
-    write = target.write_external if external_data else target.write
-    if write is None:
-        beside = " with its weights in a file beside it" if external_data else ""
-        raise ConversionError("", f"modelport does not write {target.name}{beside}")
-    with Output(dst, overwrite=overwrite) as output:
-        expected = sum(tensor.nbytes for tensor in carried.tensors.values())
-        tell("writing", output.path, expected)
-        write(carried, output, report)
-        sum_up(model, target, report)
-        agreement = Agreement(Status.NOT_RUN, "verification was switched off")
-        if verify:
-            tell("running both sides", None, 0)
-            agreement = _verified(model, carried, Path(src), output, report)
-        if _stamp(Path(src)) != before:
-            raise UnreadableFile(str(src), "it changed while it was read; convert it again")
-        report.verification = describe(agreement)
-        if agreement.status is not Status.DISAGREED or keep:
-            tell("publishing", None, 0)
-            output.publish()
-            report.published = True
+    with opened(src, state, code, side_files, report) as source:
+        target = target_format(Path(dst), to, source.side.model)
+        report.source_format, report.target_format = source.format, target.name
+        if any(_are_same(path, Path(dst)) for path in read_from):
+            why = "source and target are the same file; give DST another name"
+            raise WrongUsage(str(dst), why)
+        write = target.write_external if external_data else target.write
+        with Output(dst, overwrite=overwrite) as output:
+            agreement = _written(source, target, write, output, report, verify, tell)
+            if [_stamp(path) for path in read_from] != before:
+                raise UnreadableFile(str(src), "it changed while it was read; convert it again")
+            report.verification = describe(agreement)
+            if agreement.status is not Status.DISAGREED or keep:
+                tell("publishing", None, 0)
+                output.publish()
+                report.published = True
     return report
 
 
+def _code(
+    model: str | None,
+    state: str | os.PathLike[str] | None,
+    inputs: str | os.PathLike[str] | None,
+    run_code: bool,
+) -> Code | None:
+    """The code to run, where one is asked for."""
+    if model is None:
+        if run_code or inputs is not None:
+            option = "--run-code" if run_code else "--inputs"
+            raise WrongUsage(option, "it goes with --model package.module:factory")
+        return None
+    if state is not None:
+        why = "--model takes SRC as the checkpoint; --state gives one to a graph. Choose one"
+        raise WrongUsage("--state", why)
+    return code_of(model, inputs, run_code)
+
+
+def _written(
+    source: Source,
+    target: Format,
+    write: Callable[[Model, Output, Report], None] | None,
+    output: Output,
+    report: Report,
+    verify: bool,
+    tell: Progress,
+) -> Agreement:
+    """Carry the source, write it, and hold both sides against each other."""
+    model = source.side.model
+    carried = carry(model, target, report)
+    if write is None:
+        beside = " with its weights in a file beside it" if target.write else ""
+        raise ConversionError("", f"modelport does not write {target.name}{beside}")
+    expected = sum(tensor.nbytes for tensor in carried.tensors.values())
+    tell("writing", output.path, expected)
+    write(carried, output, report)
+    sum_up(model, target, report)
+    if not verify:
+        return Agreement(Status.NOT_RUN, "verification was switched off")
+    tell("running both sides", None, 0)
+    return _verified(source, carried, output, report)
+
+
 def _stamp(src: Path) -> tuple[int, ...] | None:
-    """What differs after a file was written to or replaced."""
     found = status_of(src)
-    return found and (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    return found and stamp_of(found)
 
 
 def _are_same(src: Path, dst: Path) -> bool:
@@ -102,12 +145,13 @@ def _are_same(src: Path, dst: Path) -> bool:
     return a is not None and b is not None and os.path.samestat(a, b)
 
 
-def _verified(model: Model, carried: Model, src: Path, output: Output, report: Report) -> Agreement:
+def _verified(source: Source, carried: Model, output: Output, report: Report) -> Agreement:
     written = read(Candidate(output.path))
-    proof = prove(model, carried, written, report)
+    proof = prove(source.side.model, carried, written, report)
     # The source alone says how exact its results are; a target may not loosen that.
-    tolerance = tolerance_for(model)
-    agreement = run_both(Side(model, src), Side(written, output.path), tolerance=tolerance)
+    tolerance = tolerance_for(source.side.model)
+    other = Side(written, output.path)
+    agreement = run_both(source.side, other, tolerance=tolerance)
     agreement.weights_exact = proof.exact
     agreement.unused_source_tensors = proof.unused
     if agreement.status is Status.NOT_RUN:
@@ -173,8 +217,14 @@ def as_json(report: Report) -> dict[str, Any]:
             for change in report
         ],
         "verification": report.verification,
-        "load_with": loading(report.target) if report.published else None,
+        "load_with": _loading(report) if report.published else None,
     }
+
+
+def _loading(report: Report) -> str | None:
+    """The line that loads the target; in the runtime that ran it, where the usual one could not."""
+    ran = (report.verification.get("runtimes") or {}).get("b")
+    return loading(report.target, "reference" if ran == "reference" else None)
 
 
 def describe(agreement: Agreement) -> dict[str, Any]:
@@ -184,7 +234,7 @@ def describe(agreement: Agreement) -> dict[str, Any]:
     return {
         "status": str(agreement.status),
         "reason": agreement.reason or None,
-        "agree": agreement.agree,
+        "agree": agreement.agree if agreement.outputs else None,
         "max_abs_error": plain(agreement.max_abs_error),
         "max_rel_error": plain(agreement.max_rel_error),
         "tolerance": agreement.tolerance.value,

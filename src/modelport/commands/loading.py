@@ -10,18 +10,21 @@ from modelport.model.model import Model
 
 LINES = {
     "onnx": "import onnxruntime; session = onnxruntime.InferenceSession({path!r})",
+    "reference": "import onnx.reference; session = onnx.reference.ReferenceEvaluator({path!r})",
     "keras-v3": "import keras; model = keras.saving.load_model({path!r})",
     "safetensors": "import safetensors.numpy; weights = safetensors.numpy.load_file({path!r})",
+    "pickle": "import pickle; weights = pickle.loads(open({path!r}, 'rb').read())",
     "npz": "import numpy; weights = numpy.load({path!r})",
 }
 TREE = ".weights.h5"
 """Keras 3 reads the object tree only under this ending, and weights by layer only without it."""
 
 
-def loading(path: str | os.PathLike[str]) -> str | None:
+def loading(path: str | os.PathLike[str], runtime: str | None = None) -> str | None:
     """The line that loads the file at ``path``, judged by what is in it; None where none is known.
 
-    Weights of Keras are loaded into ``model``, which has to be there.
+    Weights of Keras are loaded into ``model``, which has to be there. ``runtime`` is the one that
+    ran the file, where that is not the usual one.
 
     Raises:
         ModelportError: the file cannot be opened.
@@ -33,7 +36,7 @@ def loading(path: str | os.PathLike[str]) -> str | None:
         return f"import {module}; model = {module}.models.load_model({name!r})"
     if model.format == "keras-weights-h5":
         return _weights(model, name)
-    line = LINES.get(model.format)
+    line = LINES.get(runtime or model.format)
     return None if line is None else line.format(path=name)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from modelport.formats.table import read
 from modelport.model.model import Model
 from modelport.model.tensor import Tensor
 from modelport.model.training import LazySlots
+from modelport.wire.source import status_of
 
 
 def open_model(
@@ -18,15 +20,22 @@ def open_model(
 ) -> Model:
     """Open a model file: what is inside, with lazy tensors; no value is read, no code is run.
 
+    A folder stands for the one index (``*.index.json``) of weights in several files in it.
     ``side_files`` is one more folder that companion files (external weights) may lie in.
 
     Raises:
-        UnreadableFile: the path is missing or no file.
+        UnreadableFile: the path is missing, or neither a file nor such a folder.
         UnknownFormat: the bytes are of no format modelport knows.
         MalformedFile, UnsupportedFeature, UnsafeFile, LimitExceeded: the file is broken, uses what
             modelport does not read, asks for another file, or wants too much.
     """
-    model = read(Candidate(Path(path), Path(side_files) if side_files else None))
+    found = Path(path)
+    status = status_of(found)
+    if status is not None and stat.S_ISDIR(status.st_mode):
+        from modelport.formats.sharded import index_in
+
+        found = index_in(found)
+    model = read(Candidate(found, Path(side_files) if side_files else None))
     if model.optimizer_state is not None:
         model.optimizer_state.slots = LazySlots(lambda: _slots(model))
     return model

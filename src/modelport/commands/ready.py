@@ -73,7 +73,9 @@ def _code(model: Model) -> list[str]:
     if model.level is Level.INERT:
         return []
     finding = next(f for f in model.findings if f.level is model.level)
-    return [f"code: {finding.what} ({finding.where}) needs code that is not in the file"]
+    if finding.level is Level.NEEDS_CODE:
+        return [f"code: {finding.what} ({finding.where}) needs code that is not in the file"]
+    return [f"{finding.level}: {finding.what} ({finding.where})"]
 
 
 def _undocumented(model: Model) -> list[str]:

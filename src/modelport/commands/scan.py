@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,7 @@ from modelport.model.model import Finding, Level, strongest
 from modelport.wire.source import FileSource
 
 SCHEMA = "modelport.scan/1"
-RULES = "1"
+RULES = "2"
 """The version of the rules: whoever keeps verdicts has to scan again when it changes."""
 
 _CHUNK = 1 << 20
@@ -43,11 +41,17 @@ def scan_each(
     """The verdict on one file after the other, as they are done."""
     files = list(walk(paths))
     if jobs <= 1 or len(files) < 2:
-        for path in files:
-            yield scan_file(path, sha256=sha256)
+        for path, folder in files:
+            yield scan_file(path, sha256=sha256, side_files=folder)
         return
+    from concurrent.futures import ProcessPoolExecutor, as_completed  # a tenth of one small scan
+    from concurrent.futures.process import BrokenProcessPool
+
     with ProcessPoolExecutor(jobs) as pool:
-        waiting = {pool.submit(scan_file, path, sha256=sha256): path for path in files}
+        waiting = {
+            pool.submit(scan_file, path, sha256=sha256, side_files=folder): path
+            for path, folder in files
+        }
         for done in as_completed(waiting):
             try:
                 yield done.result()
@@ -55,20 +59,27 @@ def scan_each(
                 yield _failed(waiting[done], "the process that read it ended without a word")
 
 
-def walk(paths: Iterable[str | os.PathLike[str]]) -> Iterator[str]:
-    """The files that are meant: those named, and in order all below the folders named."""
+def walk(paths: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[str, str | None]]:
+    """The files that are meant: those named, and in order all below the folders named.
+
+    With each stands the folder that was named, whose files it may lead to: in the caches of hubs a
+    model's folder has links to files that lie elsewhere in the cache.
+    """
     for path in paths:
         if not Path(path).is_dir():
-            yield str(path)
+            yield str(path), None
             continue
         for folder, inside, names in os.walk(path):
             inside.sort()
             for name in sorted(names):
-                yield str(Path(folder, name))
+                yield str(Path(folder, name)), str(path)
 
 
-def scan_file(path: str, *, sha256: bool = True) -> dict[str, Any]:
-    """Format, verdict and findings of one file; it never raises for what the file holds."""
+def scan_file(path: str, *, sha256: bool = True, side_files: str | None = None) -> dict[str, Any]:
+    """Format, verdict and findings of one file; it never raises for what the file holds.
+
+    ``side_files`` is one more folder that files may lie in that this one leads to.
+    """
     described: dict[str, Any] = {
         "path": path,
         "sha256": None,
@@ -79,7 +90,7 @@ def scan_file(path: str, *, sha256: bool = True) -> dict[str, Any]:
     try:
         if sha256:
             described["sha256"] = digest(path)
-        model = open_model(path)
+        model = open_model(path, side_files=side_files)
     except ModelportError as error:
         return described | _of_error(error)
     findings = list(model.findings)

@@ -83,4 +83,4 @@ def load_inputs(path: str | os.PathLike[str]) -> Sequence[tuple[str, NDArray[Any
 
 def as_json(agreement: Agreement) -> dict[str, Any]:
     """The JSON object of ``modelport verify --json``."""
-    return {"schema": SCHEMA, **describe(agreement)}
+    return {"schema": SCHEMA, **describe(agreement), "agree": agreement.agree}

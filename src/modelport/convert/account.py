@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from modelport.formats.format import Format
 from modelport.model.component import Component, Holds
 from modelport.model.expression import (
@@ -14,7 +16,7 @@ from modelport.model.expression import (
 )
 from modelport.model.model import Model
 from modelport.model.report import Kind, Report
-from modelport.model.tensor import Tensor
+from modelport.model.tensor import FileSlice, Tensor
 
 CARRIED_WITH = {
     Component.ARCHITECTURE: "layers and connections",
@@ -28,8 +30,13 @@ CARRIED_WITH = {
 
 def account_for(source: Model, carried: Model, target: Format, report: Report) -> None:
     """Put what became of every tensor and component of ``source`` into the report."""
+    own = {id(tensor) for tensor in source.tensors.values()}
     for tensor in carried.tensors.values():
-        _account_for_tensor(tensor, report)
+        # An expression of the source's own tells how the values lie there, which is no change.
+        if not (
+            id(tensor) in own and isinstance(tensor.data, Expression) and is_exact(tensor.data)
+        ):
+            _account_for_tensor(tensor, report)
     for name in unused(source, carried):
         why = "the target model has no use for this tensor"
         report.add(Kind.DROPPED, Component.WEIGHTS, name, why)
@@ -46,13 +53,31 @@ def sum_up(source: Model, target: Format, report: Report) -> None:
 
 
 def unused(source: Model, carried: Model) -> list[str]:
-    """The names of the source's weights that no tensor of the carried model is made of."""
-    used: set[int] = set()
+    """The names of the source's weights that no tensor of the carried model is made of.
+
+    A tied weight has two names and one place in the file; it is used where either is.
+    """
+    used: set[Any] = set()
     for tensor in carried.tensors.values():
-        used.add(id(tensor))
-        if isinstance(tensor.data, Expression):
-            used.update(id(part) for part in sources(tensor.data))
-    return [name for name, tensor in source.tensors.items() if id(tensor) not in used]
+        parts = sources(tensor.data) if isinstance(tensor.data, Expression) else ()
+        used.update(_place(part) for part in (tensor, *parts))
+    return [name for name, tensor in source.tensors.items() if not _is_used(tensor, used)]
+
+
+def _is_used(tensor: Tensor, used: set[Any]) -> bool:
+    """Whether a tensor is among those used, or is derived from tensors that are."""
+    if _place(tensor) in used or not isinstance(tensor.data, Expression):
+        return _place(tensor) in used
+    own = sources(tensor.data)
+    return bool(own) and all(_place(part) in used for part in own)
+
+
+def _place(tensor: Tensor) -> Any:
+    """What two tensors have in common that are one: the place of their values."""
+    data = tensor.data
+    if isinstance(data, FileSlice):
+        return data.source.name, data.offset, data.dtype.name, data.shape
+    return id(tensor)
 
 
 def _account_for_tensor(tensor: Tensor, report: Report) -> None:

@@ -18,9 +18,10 @@ from modelport.model.tensor import Tensor
 from modelport.version import VERSION
 
 NO_ARCHITECTURE = (
-    "the file holds weights but no architecture, so no model can be made of it; "
-    "convert it to a format of weights alone (safetensors, npz, keras-weights-h5), "
-    "or convert the file that holds the whole model"
+    "the file holds weights but no architecture, so no model can be made of it alone; "
+    "join it with a file that has the graph (convert GRAPH DST --state FILE), or build the module "
+    "with your own code (convert FILE DST --model package.module:factory --run-code), "
+    "or convert it to a format of weights alone (safetensors, npz, keras-weights-h5)"
 )
 
 
@@ -34,11 +35,9 @@ def carry(model: Model, target: Format, report: Report) -> Model:
     """
     if target.write is None:
         raise ConversionError("", f"modelport reads {target.name}, but does not write it")
-    if target.holds[Component.ARCHITECTURE] is Holds.NEVER:
-        carried = _weights_alone(model, target, report)
-    elif target.holds[Component.PYTHON_OBJECTS] is Holds.MAY and _same_objects(model, target):
+    if target.holds[Component.PYTHON_OBJECTS] is Holds.MAY and _same_objects(model, target):
         carried = replace(model)
-    elif target.dialect is None:
+    elif target.holds[Component.ARCHITECTURE] is Holds.NEVER or target.dialect is None:
         carried = _weights_alone(model, target, report)
     elif model.dialect is None:
         raise ConversionError(model.path, NO_ARCHITECTURE, report.changes)
@@ -131,10 +130,15 @@ def _torch_to_onnx(model: Model, report: Report) -> Model:
 
     if "code" in model.extras:
         raise ConversionError("code", str(model.extras["code"]), report.changes)
+    if model.kind == "modules":
+        from modelport.dialects.torch.modules.chain import Chain
+
+        chain = Chain(model.graph, report)
+        return _as_onnx(model, lower(chain.graph, chain.graph.name, report))
     for component, where, why in model.extras.get("assumed", ()):
         report.add(Kind.INVENTED, component, where, why)
     graph = stated(model.graph, report)
-    return _as_onnx(model, lower(graph, report, model.graph.name or "model"))
+    return _as_onnx(model, lower(graph, model.graph.name or "model", report))
 
 
 def _as_onnx(model: Model, graph: Graph) -> Model:

@@ -6,9 +6,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modelport.wire.side_file import SideFile
 from modelport.wire.source import FileSource
 
 if TYPE_CHECKING:
+    from modelport.formats.format import Format
     from modelport.wire.hdf5 import HDF5File
     from modelport.wire.zip import ZipArchive
 
@@ -21,10 +23,29 @@ class Candidate:
     ``side_files`` is a folder outside the model's own that companion files may lie in, or None.
     """
 
-    def __init__(self, path: Path, side_files: Path | None = None) -> None:
+    def __init__(
+        self, path: Path, side_files: Path | None = None, source: SideFile | None = None
+    ) -> None:
         self.path = path
-        self.source = FileSource(path)
+        self.source = source or FileSource(path)
         self.side_files = side_files
+
+    def beside(self, name: str) -> Candidate:
+        """The file that this one calls ``name``; UnsafeFile where it lies outside, see SideFile."""
+        folder = self.path.parent
+        found = SideFile(str(self.path), folder, name, self.side_files)
+        return Candidate(folder / name, self.side_files, found)
+
+    @cached_property
+    def format(self) -> Format:
+        """The one format whose content it has, for those whose files lead to others of any.
+
+        Raises:
+            UnknownFormat: none; MalformedFile where the container itself is broken.
+        """
+        from modelport.formats.table import identify  # which itself makes use of candidates
+
+        return identify(self)
 
     @cached_property
     def head(self) -> bytes:

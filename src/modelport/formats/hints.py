@@ -15,13 +15,16 @@ ARCHITECTURE = (
     "the file of its weights instead, or save the whole model in Keras as .keras: "
     "keras.models.model_from_json(text), load_weights(...), save(...)"
 )
-INDEX = "; it is the index of weights in several files: open one of the files that it names"
+POINTER = "; it is a pointer of Git LFS instead of the file itself, which git lfs pull fetches"
+_POINTER_HEAD = b"version https://git-lfs.github.com/spec/"
 
 
 def hint(source: ByteSource) -> str:
     """The end of the sentence ``not a model file of any format modelport knows``."""
     if source.size == 0:
         return "; it is empty"
+    if source.read_at(0, min(len(_POINTER_HEAD), source.size)) == _POINTER_HEAD:
+        return POINTER
     start = source.read_at(0, min(64, source.size)).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     if start not in (b"{", b"[", b'"') or source.size > MOST_JSON:
         return ""
@@ -36,4 +39,4 @@ def hint(source: ByteSource) -> str:
         return ""
     if isinstance(value.get("class_name"), str) and "config" in value:
         return ARCHITECTURE
-    return INDEX if isinstance(value.get("weight_map"), dict) else ""
+    return ""

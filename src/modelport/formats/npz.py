@@ -25,7 +25,7 @@ from modelport.errors import ConversionError, ModelportError
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.shared.numpy_arrays import TYPES, Stored, array_data
-from modelport.formats.shared.weights_only import fitting, report_left_out
+from modelport.formats.shared.weights_only import fitting, report_apart, report_left_out
 from modelport.model.component import Component, Holds
 from modelport.model.dataset import Dataset
 from modelport.model.dtype import STRING
@@ -134,6 +134,7 @@ def write(model: Model, output: Output, report: Report) -> None:
 
     report_left_out(model, {Component.WEIGHTS}, TITLE, report)
     tensors = fitting(model, {**_CODES, STRING.name: "U"}, TITLE, report)
+    report_apart(tensors, TITLE, report)
     noted: dict[str, str] = {}
     with ZipWriter(output.path, alignment=ALIGNMENT) as writer:
         for name, tensor in tensors.items():

@@ -8,24 +8,37 @@ classes, attributes and values. Nothing is imported, and no class is asked to bu
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from modelport.errors import MalformedFile
+from modelport.errors import ConversionError, MalformedFile, ModelportError
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.shared.pickle.arrays import Arrays, NumpyArray
+from modelport.formats.shared.pickle.encode import CODES, array_stub, dtype_stub
+from modelport.formats.shared.pickle.inner import LOADS
 from modelport.formats.shared.pickle.judge import judge
 from modelport.formats.shared.pickle.objects import Objects
 from modelport.formats.shared.pickle.plain import plain
 from modelport.formats.shared.pickle.streams import begins, read_streams
 from modelport.formats.shared.pickle.walk import find
+from modelport.formats.shared.torch.array import Array
+from modelport.formats.shared.torch.contents import add_array
 from modelport.formats.shared.torch.storage import LEGACY_HEAD
+from modelport.formats.shared.weights_only import fitting, report_apart, report_left_out
 from modelport.model.component import Component, Holds
 from modelport.model.model import Finding, Level, Model
+from modelport.model.report import Report
 from modelport.model.tensor import Tensor
 from modelport.wire.compressed import kind, peek, unpack
 from modelport.wire.pickle import Program, interpret
+from modelport.wire.pickle.write import stream
 from modelport.wire.source import ByteSource
+
+if TYPE_CHECKING:
+    from modelport.wire.output import Output
+
+TITLE = "Python pickle"
+_ROOT = "pickled"
 
 _PRODUCERS = {
     "sklearn": "scikit-learn",
@@ -33,6 +46,7 @@ _PRODUCERS = {
     "torch": "PyTorch",
     "joblib": "joblib",
 }
+"""The packages that people name, the first of them where a file has classes of several."""
 
 
 def match(candidate: Candidate) -> bool:
@@ -59,21 +73,73 @@ def read(candidate: Candidate) -> Model:
     model = Model(format=FORMAT.name, path=str(candidate.path), bytes=candidate.source.size)
     arrays = Arrays(source)
     programs = _interpret(source, model, arrays)
-    objects = Objects(arrays.builders, lambda persistent: persistent)
-    arrays.objects = objects
+    model.format_version = str(max(program.protocol for program in programs))
+    tops = {found.module.split(".", 1)[0] for program in programs for found in program.references}
+    model.producer.name = next((_PRODUCERS[top] for top in _PRODUCERS if top in tops), None)
     values = [program.value for program in programs]
-    root = values[0] if len(values) == 1 else values
+    whole = all(stub.payload is None for program in programs for stub in program.stubs)
+    if len(programs) == 1 and whole and model.level is Level.INERT:
+        model.extras[_ROOT] = values[0]
+    try:
+        root = values[0] if len(values) == 1 else values
+        _list(model, root, _objects(arrays, torch="torch" in tops))
+    except ModelportError as error:
+        error.findings = tuple(model.findings)
+        raise
+    return model
+
+
+def _objects(arrays: Arrays, *, torch: bool) -> Objects:
+    builders = dict(arrays.builders)
+    if torch:
+        from modelport.formats.shared.torch.stream import pickled_storage
+        from modelport.formats.shared.torch.tensors import Tensors
+
+        tensors = Tensors(arrays.source.name)
+        builders |= {**tensors.builders, LOADS: pickled_storage}
+    objects = Objects(builders, lambda persistent: persistent)
+    arrays.objects = objects
+    if torch:
+        tensors.objects = objects
+    return objects
+
+
+def _list(model: Model, root: Any, objects: Objects) -> None:
+    """Arrays of numpy and torch as weights, everything as a tree."""
     for path, array in find(root, objects, NumpyArray):
         name = path or "array"
         model.graph.tensors[name] = Tensor(name, array.data)
-    if not isinstance(objects.build(root), NumpyArray):
+    for path, tensor in find(root, objects, Array):
+        add_array(model, path or "tensor", tensor, objects)
+    if not isinstance(objects.build(root), NumpyArray | Array):
         model.extras["python_objects"] = plain(root, objects)
         model.evidence[Component.PYTHON_OBJECTS] = "the pickled objects, shown as inert stubs"
     if model.graph.tensors:
-        model.evidence[Component.WEIGHTS] = "arrays of numpy, by their path; no architecture"
-    model.format_version = str(max(program.protocol for program in programs))
-    model.producer.name = _producer(programs)
-    return model
+        model.evidence[Component.WEIGHTS] = "arrays, by their path; no architecture"
+
+
+def write(model: Model, output: Output, report: Report) -> None:
+    """Write the object of a pickle that needs no code again, else a dict of the arrays by name.
+
+    Raises:
+        ConversionError: there is nothing that could be written.
+    """
+    if _ROOT in model.extras:
+        value = model.extras[_ROOT]
+    else:
+        report_left_out(model, {Component.WEIGHTS}, TITLE, report)
+        tensors = fitting(model, CODES, TITLE, report)
+        if not tensors:
+            raise ConversionError(model.path, "it holds no arrays, and other objects need code")
+        report_apart(tensors, TITLE, report)
+        types = {code: dtype_stub(code) for code in CODES.values()}
+        value = {
+            name: array_stub(tensor, types[CODES[tensor.dtype.name]])
+            for name, tensor in tensors.items()
+        }
+    with output.path.open("wb") as file:
+        for piece in stream(value, str(output.path)):
+            file.write(piece)
 
 
 def _interpret(source: ByteSource, model: Model, arrays: Arrays) -> list[Program]:
@@ -102,20 +168,6 @@ def _refuse_outside(source: ByteSource, program: Program, model: Model) -> None:
         raise error
 
 
-def _producer(programs: list[Program]) -> str | None:
-    """The package whose classes the file holds, where there is one that people name."""
-    tops = [found.module.split(".", 1)[0] for program in programs for found in program.references]
-    known = {
-        "sklearn": "scikit-learn",
-        "joblib": "joblib",
-        "xgboost": "XGBoost",
-        "torch": "PyTorch",
-    }
-    return next(
-        (known[top] for top in ("sklearn", "xgboost", "torch", "joblib") if top in tops), None
-    )
-
-
 _HOLDS: dict[Component, Any] = dict.fromkeys(Component, Holds.NEVER) | {
     Component.WEIGHTS: Holds.MAY,
     Component.PYTHON_OBJECTS: Holds.MAY,
@@ -123,7 +175,7 @@ _HOLDS: dict[Component, Any] = dict.fromkeys(Component, Holds.NEVER) | {
 
 FORMAT = Format(
     name="pickle",
-    title="Python pickle",
+    title=TITLE,
     framework="Python",
     status="alive",
     specification="https://docs.python.org/3/library/pickle.html",
@@ -135,4 +187,5 @@ FORMAT = Format(
     },
     match=match,
     read=read,
+    write=write,
 )

@@ -12,15 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from modelport.errors import MalformedFile, UnsupportedFeature
+from modelport.errors import MalformedFile, ModelportError, UnsupportedFeature
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.shared.torch.archive import read_object, top_folder, word
+from modelport.formats.shared.torch.array import Array
 from modelport.formats.shared.torch.program import Program, dtype_of
+from modelport.formats.shared.torch.program_judge import judge_object, judge_program
 from modelport.formats.shared.torch.storage import Storage, view
-from modelport.formats.shared.torch.tensors import Array
 from modelport.model.component import Component, Holds
-from modelport.model.model import Finding, Level, Model
+from modelport.model.model import CONSTANTS, RANGES, Finding, Level, Model
 from modelport.model.signature import Signature
 from modelport.model.tensor import Tensor, TensorData
 from modelport.wire.json import parse
@@ -51,19 +52,30 @@ def read(candidate: Candidate) -> Model:
     Raises:
         MalformedFile: the program or the tables of weights are not what torch writes.
     """
-    archive = candidate.zip
     model = Model(format=FORMAT.name, path=str(candidate.path), bytes=candidate.source.size)
+    try:
+        _read(candidate.zip, model)
+    except ModelportError as error:
+        error.findings = error.findings or tuple(model.findings)
+        raise
+    return model
+
+
+def _read(archive: ZipArchive, model: Model) -> None:
     old = _OLD_PROGRAM in archive.members
     folder = "" if old else f"{top_folder(archive)}/"
     member = _OLD_PROGRAM if old else _program(archive, folder)
     written = parse(archive.read(member, _MOST_JSON), f"{archive.source.name}!{member}")
+    judge_program(archive, folder, member, written, model)
     program = Program(f"{archive.source.name}!{member}", written)
     model.graph = program.read()
     tensors = _old_weights(archive, model) if old else _weights(archive, folder, model)
     model.graph.tensors.update((name, Tensor(name, data)) for name, data in tensors)
+    model.extras[CONSTANTS] = program.constants()
     _check_weights(model, archive)
     model.dialect, model.kind = "torch", "graph"
     model.signature = Signature(model.graph.inputs, model.graph.outputs)
+    model.extras[RANGES] = program.ranges()
     model.opsets = {
         key: version
         for key, version in (written.get("opset_version") or {}).items()
@@ -77,7 +89,6 @@ def read(candidate: Candidate) -> Model:
     model.evidence[Component.SIGNATURE] = f"the user's inputs and outputs in {member}"
     if model.graph.tensors:
         model.evidence[Component.WEIGHTS] = "parameters, buffers and constants beside the program"
-    return model
 
 
 def _program(archive: ZipArchive, folder: str) -> str:
@@ -125,6 +136,7 @@ def _weight(
     if entry.get("use_pickle"):
         what = f"{name!r} is a pickled object"
         model.findings.append(Finding("PKL-010", Level.NEEDS_CODE, what, f"{place}{path}"))
+        judge_object(archive.open(f"{place}{path}"), f"{place}{path}", model)
         return None
     if not isinstance(meta, Mapping) or meta.get("layout", _STRIDED) != _STRIDED:
         raise UnsupportedFeature(archive.source.name, f"the layout of {name!r}")

@@ -17,9 +17,10 @@ from modelport.errors import MalformedFile
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.shared.pickle.judge import judge
+from modelport.formats.shared.torch.array import Array
 from modelport.formats.shared.torch.contents import HOLDS, Contents, proofs
 from modelport.formats.shared.torch.storage import Storage, view
-from modelport.formats.shared.torch.tensors import Array, objects_of, storage_type
+from modelport.formats.shared.torch.tensors import objects_of, storage_type
 from modelport.model.model import Model
 from modelport.wire.pickle import PersistentId, Program, Reference, interpret
 from modelport.wire.source import ByteSource

@@ -17,6 +17,7 @@ from modelport.formats.format import Format
 from modelport.formats.shared.weights_only import (
     copy_values,
     fitting,
+    report_apart,
     report_left_out,
     text_metadata,
 )
@@ -165,6 +166,7 @@ def write(model: Model, output: Output, report: Report) -> None:
     """
     report_left_out(model, {Component.WEIGHTS, Component.METADATA}, TITLE, report)
     tensors = fitting(model, _CODES, TITLE, report)
+    report_apart(tensors, TITLE, report)
     if tensors.pop(_METADATA, None) is not None:
         why = "the name is reserved for the text dictionary"
         report.add(Kind.DROPPED, Component.WEIGHTS, _METADATA, why)

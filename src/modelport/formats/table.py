@@ -19,6 +19,7 @@ CONTAINERS: dict[str, tuple[str, ...]] = {
     "hdf5": ("keras_h5", "keras_weights_h5", "hdf5"),
     "zip": ("pytorch", "torchscript", "pt2", "npz", "keras_v3"),
     "json": ("safetensors",),
+    "text": ("sharded",),
     "pickle": ("pytorch_legacy", "pickle"),
     "tar": ("pytorch_tar",),
     "compressed": ("pickle",),
@@ -36,6 +37,8 @@ def container(candidate: Candidate) -> str:
         return "hdf5"
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return "zip"
+    if _is_text(head):
+        return "text"
     if _is_json(candidate):
         return "json"
     if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
@@ -58,6 +61,11 @@ def _is_old_tar(head: bytes) -> bool:
     from modelport.wire.tar import is_tar
 
     return is_tar(head)
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether a JSON object begins here, rather than after a length (which ends in zeros)."""
+    return head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" and 0 not in head[:8]
 
 
 def _is_json(candidate: Candidate) -> bool:

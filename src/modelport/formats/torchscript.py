@@ -8,6 +8,8 @@ Holds architecture, weights, and what was attached to the module.
 
 from __future__ import annotations
 
+import re
+
 from modelport.errors import LimitExceeded
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
@@ -25,12 +27,16 @@ from modelport.formats.shared.torch.script.program import Program
 from modelport.formats.shared.torch.script.values import Stuck
 from modelport.formats.shared.torch.script_module import OWN, read_modules
 from modelport.model.component import Component, Holds
-from modelport.model.model import Model
+from modelport.model.model import Finding, Level, Model
 from modelport.model.signature import Signature
 from modelport.model.tensor import Tensor
+from modelport.wire.zip import ZipArchive
 
 _CONSTANTS = "constants.pkl"
 _TRACED = "traced_inputs.pkl"
+_FILE_CALLS = re.compile(rb"\btorch\.(save|from_file)\(|\bops\.aten\.(save|from_file)\(")
+"""What code of TorchScript may call to open a file."""
+_MOST_CODE = 64 << 20
 
 
 def match(candidate: Candidate) -> bool:
@@ -65,6 +71,7 @@ def read(candidate: Candidate) -> Model:
     if model.graph.tensors:
         model.evidence[Component.WEIGHTS] = "parameters and buffers of the modules"
     judge_others(archive, folder, model, (PICKLE, _CONSTANTS, _TRACED))
+    _judge_code(archive, folder, model)
     model.producer.name = "PyTorch"
     model.format_version = word(archive, f"{folder}version")
     version = model.format_version or ""
@@ -90,6 +97,17 @@ def _read_code(model: Model, program: Program) -> None:
         if program.traced
         else "the inputs of forward; the file states no shapes"
     )
+
+
+def _judge_code(archive: ZipArchive, folder: str, model: Model) -> None:
+    """Find calls that open a file: TorchScript has no others that reach beyond the model."""
+    for member in archive.members:
+        if member.startswith(f"{folder}code/") and member.endswith(".py"):
+            found = _FILE_CALLS.search(archive.read(member, _MOST_CODE))
+            if found is not None:
+                what = f"calls {found[0].decode().rstrip('(')}, which opens a file"
+                where = f"{member.removeprefix(folder)} at byte {found.start():,}"
+                model.findings.append(Finding("TSC-001", Level.DANGEROUS, what, where))
 
 
 FORMAT = Format(

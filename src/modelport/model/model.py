@@ -14,6 +14,15 @@ from modelport.model.signature import Signature
 from modelport.model.tensor import Tensor
 from modelport.model.training import OptimizerState, TrainingConfig
 
+CONSTANTS = "constants"
+"""The key of ``Model.extras`` with the names of tensors that are part of the graph, no weights."""
+
+BESIDE = "beside"
+"""The key of ``Model.extras`` with the names of tensors beside those of the model."""
+
+RANGES = "ranges"
+"""The key of ``Model.extras`` with the least and the largest extent (or None) of named ones."""
+
 
 class Level(StrEnum):
     """What a file can do to the one who loads it with its framework."""

@@ -1,5 +1,7 @@
 """Follow the regularised leader."""
 
+import math
+
 from modelport.optimizers.rule import Rule, Slot, always
 
 RULE = Rule(
@@ -21,4 +23,11 @@ RULE = Rule(
     ),
     skips_rows=always,
     legacy_pairs=True,
+    bounds={
+        "initial_accumulator_value": (0, math.inf),
+        "learning_rate_power": (-math.inf, 0),
+        "l1_regularization_strength": (0, math.inf),
+        "l2_regularization_strength": (0, math.inf),
+        "l2_shrinkage_regularization_strength": (0, math.inf),
+    },
 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from modelport.optimizers.accepted import Bounds
 
 
 class Era(StrEnum):
@@ -79,7 +82,8 @@ class Rule:
     ``sqrt(v + e * e)`` for ``sqrt(v) + e``. ``additive``: the rule is linear in the gradient, so
     that the parts of a gradient may be applied one by one; ``skips_rows`` says when OptimizerV2
     left the rows of an embedding alone that a batch did not use. ``torch`` is the class of
-    ``torch.optim`` with the same rule, where there is one.
+    ``torch.optim`` with the same rule, where there is one. ``bounds`` are the least and the
+    greatest number that Keras 3 takes for a setting.
     """
 
     name: str
@@ -94,6 +98,7 @@ class Rule:
     skips_rows: On = never
     torch: str | None = None
     obsolete: Mapping[str, Any] = field(default_factory=dict)
+    bounds: Mapping[str, Bounds] = field(default_factory=dict)
 
     def layout(self, settings: Mapping[str, Any], era: Era) -> list[list[Slot]]:
         """The slots as a file of that era stores them: groups in order, slots within a group."""
@@ -116,6 +121,13 @@ COMMON: dict[str, Any] = {
     "gradient_accumulation_steps": None,
 }
 """The settings that every optimizer of Keras 3 has beside its learning rate."""
+
+COMMON_BOUNDS: dict[str, Bounds] = {
+    "ema_momentum": (0, 1),
+    "ema_overwrite_frequency": (1, math.inf),
+    "gradient_accumulation_steps": (2, math.inf),
+}
+"""The least and the greatest number that Keras 3 takes for them."""
 
 AVERAGE = Slot("average", "average", "average", when="use_ema")
 ACCUMULATOR = Slot("gradient_accumulator", when="gradient_accumulation_steps")

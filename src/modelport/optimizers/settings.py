@@ -8,50 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelport.model.report import Kind
-from modelport.optimizers.rule import COMMON, Era, Rule
-
-SCHEDULES: dict[str, tuple[str, ...]] = {
-    "CosineDecay": (
-        "initial_learning_rate",
-        "decay_steps",
-        "alpha",
-        "name",
-        "warmup_target",
-        "warmup_steps",
-    ),
-    "CosineDecayRestarts": (
-        "initial_learning_rate",
-        "first_decay_steps",
-        "t_mul",
-        "m_mul",
-        "alpha",
-        "name",
-    ),
-    "ExponentialDecay": (
-        "initial_learning_rate",
-        "decay_steps",
-        "decay_rate",
-        "staircase",
-        "name",
-    ),
-    "InverseTimeDecay": (
-        "initial_learning_rate",
-        "decay_steps",
-        "decay_rate",
-        "staircase",
-        "name",
-    ),
-    "PiecewiseConstantDecay": ("boundaries", "values", "name"),
-    "PolynomialDecay": (
-        "initial_learning_rate",
-        "decay_steps",
-        "end_learning_rate",
-        "power",
-        "cycle",
-        "name",
-    ),
-}
-"""The learning rate schedules of Keras 3 and their arguments."""
+from modelport.optimizers.accepted import expected
+from modelport.optimizers.rule import COMMON, COMMON_BOUNDS, Era, Rule
+from modelport.optimizers.schedules import SCHEDULES, refused
 
 _OWN_2_3 = re.compile(r"2\.3(\.\d+)?")
 """Keras 2.3, the last with its own optimizers: they said ``learning_rate`` and had no name."""
@@ -95,13 +54,10 @@ def translate(rule: Rule, given: Mapping[str, Any], era: Era) -> Translated:
     """The complete Keras 3 settings of an optimizer whose config an era wrote."""
     stated = {_EARLIER_WORDS.get(key, key): value for key, value in given.items()}
     defaults = {**COMMON, **rule.settings}
-    result = Translated(
-        {
-            key: _plain(stated.get(key), default)
-            for key, default in defaults.items()
-            if key != "learning_rate"
-        }
-    )
+    result = Translated({})
+    for key, default in defaults.items():
+        if key != "learning_rate":
+            result.settings[key] = _accepted(result, rule, key, stated.get(key), default)
     _clipping(result, stated, era)
     rate = _learning_rate(result, rule, stated, era)
     result.settings = {"name": _name(rule, stated), "learning_rate": rate, **result.settings}
@@ -114,9 +70,14 @@ def translate(rule: Rule, given: Mapping[str, Any], era: Era) -> Translated:
     return result
 
 
-def _plain(value: Any, default: Any) -> Any:
-    """A stated value where it is one, with the type Keras 3 insists on."""
+def _accepted(result: Translated, rule: Rule, key: str, value: Any, default: Any) -> Any:
+    """A stated value where Keras 3 accepts it, with the type it insists on; else the default."""
     if value is None:
+        return default
+    wanted = expected(key, value, default, {**COMMON_BOUNDS, **rule.bounds})
+    if wanted is not None:
+        why = f"{value!r:.80} is not {wanted}, as Keras 3 demands; the default {default} stands in"
+        result.note(Kind.DROPPED, key, why)
         return default
     if isinstance(default, float) and type(value) is int:
         return float(value)
@@ -171,16 +132,18 @@ def _learning_rate(result: Translated, rule: Rule, stated: Mapping[str, Any], er
 def _schedule(result: Translated, rule: Rule, stated: Mapping[str, Any]) -> Any:
     class_name = str(stated.get("class_name", "")).rsplit(">", 1)[-1]
     config = stated.get("config")
+    why = f"Keras 3 has no schedule {class_name!r}"
     if class_name in SCHEDULES and isinstance(config, Mapping):
         keys = SCHEDULES[class_name]
         known = {key: config[key] for key in keys if config.get(key) is not None}
-        return serialised("keras.optimizers.schedules", class_name, known)
+        wrong = refused(class_name, known)
+        if wrong is None:
+            return serialised("keras.optimizers.schedules", class_name, known)
+        why = f"Keras 3 takes no such {class_name}: {wrong}"
     start = config.get("initial_learning_rate") if isinstance(config, Mapping) else None
     number = isinstance(start, int | float) and not isinstance(start, bool)
     rate = float(start) if number and start is not None else float(rule.settings["learning_rate"])
-    result.note(
-        Kind.DROPPED, "learning_rate", f"Keras 3 has no schedule {class_name!r}; fixed at {rate}"
-    )
+    result.note(Kind.DROPPED, "learning_rate", f"{why}; fixed at {rate}")
     return rate
 
 

@@ -20,4 +20,5 @@ RULE = Rule(
     additive=True,
     skips_rows=_momentum,
     torch="SGD",
+    bounds={"momentum": (0, 1)},
 )

@@ -26,15 +26,15 @@ ANSWER_LIMIT = 1 << 30
 def main(arguments: list[str]) -> int:
     """Run one model; the answer goes into a file, a failure as one line to standard error."""
     name, model, request, answer = arguments
-    _limit()
+    asked, inputs = unpack(Path(request))
+    _limit(asked["largest"])
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # Frameworks print what they like; only the one line of a failure is for the parent.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    asked, inputs = unpack(Path(request))
     module = importlib.import_module(f"modelport.runtimes.{name}_runtime")
     try:
         named = list(zip(asked["names"], inputs, strict=True))
-        outputs, layers = module.run(Path(model), named, asked["layers"])
+        outputs, layers = module.run(Path(model), named, asked["layers"], **asked["options"])
         told = {"names": [name for name, _ in outputs], "layers": [name for name, _ in layers]}
         pack(Path(answer), told, [np.asarray(value) for _, value in [*outputs, *layers]])
     # The frameworks raise anything; it becomes one RuntimeFailure in the parent.
@@ -57,7 +57,7 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
 
 
-def _limit() -> None:
+def _limit(largest: int) -> None:
     """Limit what the child may allocate to what is free now: a bomb ends in an error of its own.
 
     The limit counts what is allocated for writing; address space would be the wrong measure, for
@@ -68,7 +68,7 @@ def _limit() -> None:
     except ImportError:  # not on Windows
         return
     _lower(resource, resource.RLIMIT_DATA, max(available(), 1 << 30))
-    _lower(resource, resource.RLIMIT_FSIZE, ANSWER_LIMIT)
+    _lower(resource, resource.RLIMIT_FSIZE, max(largest, ANSWER_LIMIT))
     _lower(resource, resource.RLIMIT_CORE, 0)
 
 

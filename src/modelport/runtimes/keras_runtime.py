@@ -72,9 +72,9 @@ def flat(value: Any) -> list[NDArray[Any]]:
 
 
 def flat_tensors(value: Any) -> list[Any]:
-    """Every tensor of a nested result, in order."""
+    """Every tensor of a nested result, in Keras' order: that of a dictionary's keys."""
     if isinstance(value, dict):
-        return [item for part in value.values() for item in flat_tensors(part)]
+        return [item for key in sorted(value) for item in flat_tensors(value[key])]
     if isinstance(value, list | tuple):
         return [item for part in value for item in flat_tensors(part)]
     return [value]

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,11 +89,14 @@ def run(
     *,
     layers: Sequence[str] = (),
     budget: Budget | None = None,
+    options: Mapping[str, Any] | None = None,
+    largest: int = 0,
 ) -> Run:
     """Run a model file in a child process with limits on time, memory and what it may write.
 
     ``inputs`` are given by name where the model knows the names, else by position. ``layers``
-    names inner layers (or ONNX values) whose outputs are wanted too.
+    names inner layers (or ONNX values) whose outputs are wanted too; ``options`` are further plain
+    arguments of the runtime, ``largest`` the bytes of a file that it has to write beside them.
 
     Raises:
         RuntimeFailure: the framework cannot load or run the file, or a limit was reached.
@@ -101,7 +104,9 @@ def run(
     seconds = (budget or Budget()).left
     with tempfile.TemporaryDirectory(prefix="modelport-") as folder:
         request, answer, said = (Path(folder) / name for name in ("in.npz", "out.npz", "said"))
-        asked = {"names": [name for name, _ in inputs], "layers": list(layers)}
+        names = [name for name, _ in inputs]
+        asked: dict[str, Any] = {"names": names, "layers": list(layers), "largest": largest}
+        asked["options"] = dict(options or {})
         pack(request, asked, [array for _, array in inputs])
         child = [sys.executable, "-m", "modelport.runtimes.child", runtime.name]
         try:

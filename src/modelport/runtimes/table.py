@@ -8,6 +8,8 @@ from modelport.runtimes.memory import Appetite
 from modelport.runtimes.runtime import Runtime
 
 LIGHT, HEAVY = Appetite(200 << 20, 2.0, 1.0), Appetite(700 << 20, 2.5, 4.0)
+TORCH_FORMATS = ("pt2", "torchscript", "pytorch", "pytorch-legacy", "pytorch-tar")
+TORCH = Appetite(500 << 20, 1.5, 2.0)
 """Above what was measured with one weight of 1 GB and with eight of 67 MB; barely so for Keras."""
 
 RUNTIMES = {
@@ -17,8 +19,14 @@ RUNTIMES = {
         Runtime("reference", "onnx", "onnx", ("onnx",), LIGHT),
         Runtime("keras", "keras", "keras", ("keras-h5", "keras-v3"), HEAVY),
         Runtime("tf_keras", "tf_keras", "tensorflow", ("keras-h5", "keras-v3"), HEAVY),
+        Runtime("torch", "torch", "torch", TORCH_FORMATS, TORCH),
     )
 }
+
+
+def loads_the_file(model: Model) -> bool:
+    """Whether running a model hands its file to a framework, and does not only compute with it."""
+    return model.dialect != "torch" or model.format == "torchscript"
 
 
 def runtimes_for(model: Model) -> list[Runtime]:

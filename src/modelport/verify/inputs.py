@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from modelport.errors import ConversionError
 from modelport.model.dtype import FLOAT32, DType
 from modelport.model.graph import Graph, Node, Shape, Value
-from modelport.model.model import Model
+from modelport.model.model import RANGES, Model
+from modelport.model.report import Report
 
 SAMPLES = 3
 """How many rows a dynamic batch gets."""
@@ -52,22 +53,25 @@ def random_inputs(
 
     ``graph`` is the model as ONNX where there is one: it tells which inputs are indices, and of
     what. The last row of an index or masked input ends in masked steps. Extents that only
-    ``beside``, another model, fixes are taken from there.
+    ``beside``, another model, fixes are taken from there, and so are inputs that the model does not
+    state at all.
 
     Raises:
-        ConversionError: the file states no signature, a shape of unknown rank, or a huge one.
+        ConversionError: neither states inputs, or one of unknown rank, or a huge one.
     """
-    if model.signature is None or not model.signature.inputs:
+    others = paired(model, beside) if beside is not None else []
+    inputs = model.signature.inputs if model.signature else others
+    if not inputs:
         raise ConversionError(model.path, "the file states no inputs, so none can be made up")
     limits = index_limits(graph) if graph is not None else []
     masked = _masked_inputs(model)
     generator = np.random.default_rng(seed)
     made: list[tuple[str, NDArray[Any]]] = []
     named: dict[str, int] = {}
-    others = paired(model, beside) if beside is not None else []
-    for i, value in enumerate(model.signature.inputs):
+    for i, value in enumerate(inputs):
         other = others[i].shape if i < len(others) else None
         shape = _extents(model, value, other, samples, extent, named)
+        shape = _allowed(shape, ((model, value.shape), (beside, other)))
         if math.prod(shape) * 8 > MOST_BYTES:
             why = f"input {value.name!r} of shape {list(shape)} is too large to be made up"
             raise ConversionError(model.path, why)
@@ -89,7 +93,7 @@ def paired(model: Model, other: Model) -> list[Value]:
 def _extents(
     model: Model, value: Value, other: Shape, samples: int, extent: int, named: dict[str, int]
 ) -> tuple[int, ...]:
-    shape: Shape = value.shape
+    shape: Shape = value.shape or other
     if shape is None:
         raise ConversionError(model.path, f"the rank of input {value.name!r} is not stated")
     extents: list[int] = []
@@ -104,6 +108,32 @@ def _extents(
             wanted = samples if axis == 0 else extent
             extents.append(named.setdefault(dim, wanted) if dim else wanted)
     return tuple(extents)
+
+
+def _allowed(
+    shape: tuple[int, ...], stated: Sequence[tuple[Model | None, Shape]]
+) -> tuple[int, ...]:
+    """The extents, each as far as the ranges allow that models state for their names."""
+    found = list(shape)
+    for model, dims in stated:
+        ranges = _ranges(model) if model is not None else {}
+        for axis, dim in enumerate(dims or ()):
+            if isinstance(dim, str) and dim in ranges:
+                least, most = ranges[dim]
+                found[axis] = max(
+                    least or 0, min(found[axis], found[axis] if most is None else most)
+                )
+    return tuple(found)
+
+
+def _ranges(model: Model) -> Mapping[str, tuple[int | None, int | None]]:
+    """The ranges that a model states for named extents, or that follow from its modules."""
+    if model.kind != "modules" or model.format == "torchscript":
+        stated: Mapping[str, tuple[int | None, int | None]] = model.extras.get(RANGES, {})
+        return stated
+    from modelport.dialects.torch.modules.chain import Chain
+
+    return Chain(model.graph, Report()).ranges
 
 
 def _values(

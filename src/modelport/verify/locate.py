@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelport.convert.carry import carry
 from modelport.errors import ModelportError
 from modelport.formats.table import by_name
-from modelport.model.graph import Graph, Value
+from modelport.model.graph import Graph, UnknownType, Value
 from modelport.model.report import Report
 from modelport.runtimes.runtime import Budget, Run, run
 from modelport.runtimes.table import RUNTIMES
@@ -64,19 +65,22 @@ def _watch(side: Side, inputs: Inputs, budget: Budget) -> Mapping[str, NDArray[A
         calls = [node for node in side.model.graph.nodes if node.op_type != "InputLayer"]
         names = [node.name for node in calls if ":" not in node.name]
         return run_first(side, inputs, layers=names, budget=budget).layers
-    values = _last_values(side.model.graph)
+    torch = side.model.dialect == "torch"
+    model = carry(side.model, by_name("onnx"), Report()) if torch else side.model
+    values = _last_values(model.graph)
     with tempfile.TemporaryDirectory(prefix="modelport-") as folder:
         path = Path(folder) / "watched.onnx"
-        graph = replace(side.model.graph)
-        graph.outputs = [Value(name) for name in values.values()]
-        watched = replace(side.model, graph=graph)
+        graph = replace(model.graph)
+        # The runtime infers the types of inner values; nobody here knows them all.
+        graph.outputs = [Value(name, UnknownType(b"")) for name in values.values()]
+        watched = replace(model, graph=graph)
         writer = by_name("onnx").write
         if writer is None:
             return {}
         with Output(path) as output:
             writer(watched, output, Report())
             output.publish()
-        fed = fitted(side.model, inputs)
+        fed = fitted(model, inputs)
         found = run(RUNTIMES["onnxruntime"], path, fed, budget=budget)
     return dict(zip(values, found.outputs, strict=True))
 

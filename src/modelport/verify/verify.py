@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
+from modelport.convert.carry import carry
 from modelport.errors import ConversionError, MissingRuntime, ModelportError, RuntimeFailure
+from modelport.formats.table import by_name
 from modelport.model.graph import Graph
 from modelport.model.model import Level, Model
 from modelport.model.report import Report
 from modelport.runtimes.memory import available
 from modelport.runtimes.runtime import Budget, Run, Runtime, run
+from modelport.runtimes.table import loads_the_file
 from modelport.verify.agreement import Agreement, Status, best_status, compare_outputs
 from modelport.verify.inputs import EXTENTS, SAMPLES, random_inputs
 from modelport.verify.signature import Inputs, differing_inputs, fitted
 from modelport.verify.stand_in import form_for, standing_in
 from modelport.verify.tolerance import Tolerance, tolerance_for
 from modelport.verify.witness import witnesses
+from modelport.wire.output import Output
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two models: what was read, and the file to run."""
+    """One of the two models: what was read, and the file to run.
+
+    ``joined`` says that the weights of the model are not those of the file. ``runtime`` is the one
+    to run it in, with ``options``, where that does not follow from the format; ``examples`` are
+    inputs that it takes, where random ones may not do.
+    """
 
     model: Model
     path: Path
+    joined: bool = False
+    runtime: Runtime | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    examples: Inputs | None = None
 
 
 def run_both(
@@ -39,8 +55,8 @@ def run_both(
 ) -> Agreement:
     """Run both sides and compare; a side that cannot run is a reason, never an exception.
 
-    Only ``inert`` files are run. Inputs are random where none are given. The tolerance follows
-    the coarsest dtype that either side computes in, where none is given.
+    Only ``inert`` files are given to a framework. Inputs are random where none are given. The
+    tolerance follows the coarsest dtype that either side computes in, where none is given.
     """
     agreement = Agreement(Status.NOT_RUN, samples=samples, seed=seed)
     agreement.tolerance = tolerance or tolerance_for(a.model, b.model)
@@ -48,7 +64,7 @@ def run_both(
         if side.model.dialect is None:
             agreement.reason = f"{side.path.name} holds weights alone, which cannot be run"
             return agreement
-        if side.model.level is not Level.INERT:
+        if side.model.level is not Level.INERT and loads_the_file(side.model):
             agreement.reason = f"{side.path.name} is {side.model.level}, so it was not run"
             return agreement
     apart = differing_inputs(a.model, b.model)
@@ -56,7 +72,7 @@ def run_both(
         agreement.status, agreement.reason = Status.DISAGREED, apart
         return agreement
     try:
-        runs = _runs(a, b, inputs, samples, seed)
+        runs = _runs(a, b, inputs or a.examples, samples, seed)
     except (MissingRuntime, RuntimeFailure, ConversionError) as error:
         agreement.reason = str(error)
         if isinstance(error, MissingRuntime):
@@ -112,11 +128,13 @@ def _all_known(model: Model) -> bool:
 def _run_beside(side: Side, other: Side, inputs: Inputs, budget: Budget) -> Run:
     """Run a side itself, or, where its frameworks are missing or refuse it, a stand-in."""
     try:
+        if side.joined and side.model.dialect != "torch":
+            raise ConversionError("", "the file has other weights than the model")
         return run_first(side, inputs, budget=budget)
     except (ConversionError, MissingRuntime, RuntimeFailure) as error:
         form = form_for(side.model, other.model)
         limited = isinstance(error, RuntimeFailure) and error.limit
-        if form is None or side.model.format == form or limited:
+        if form is None or (side.model.format == form and not side.joined) or limited:
             raise
         try:
             with standing_in(side.model, form) as (model, path):
@@ -142,7 +160,7 @@ def run_first(
         RuntimeFailure: those that are cannot run the file, or took too much time or memory.
         ConversionError: no runtime is known for the format, or none means the same by it.
     """
-    able, why_not = witnesses(side.model)
+    able, why_not = ([side.runtime], "") if side.runtime else witnesses(side.model)
     if not able:
         why = why_not or f"no runtime runs a {side.model.format} file"
         raise ConversionError(side.model.path, why)
@@ -152,13 +170,31 @@ def run_first(
             continue
         try:
             _check_memory(runtime, side)
-            return run(runtime, side.path, fitted(side.model, inputs), layers=layers, budget=budget)
+            fed = fitted(side.model, inputs)
+            with _own_weights(side) as options:
+                return run(runtime, side.path, fed, layers=layers, budget=budget, options=options)
         except RuntimeFailure as error:
             # What the first runtime said is told; the reference often says less.
             failure = failure if isinstance(failure, RuntimeFailure) else error
             if error.limit:
                 raise
     raise failure
+
+
+@contextmanager
+def _own_weights(side: Side) -> Iterator[dict[str, Any]]:
+    """What to tell a runtime about the weights of a joined model: a file of them, for a while."""
+    writer = by_name("pytorch").write
+    if not side.joined or writer is None:
+        yield dict(side.options)
+        return
+    with TemporaryDirectory(prefix="modelport-") as folder:
+        path = Path(folder) / "weights.pt"
+        alone = Model("pytorch", str(path), graph=Graph(tensors=dict(side.model.tensors)))
+        with Output(path) as output:
+            writer(alone, output, Report())
+            output.publish()
+        yield {**side.options, "weights": str(path)}
 
 
 def _check_memory(runtime: Runtime, side: Side) -> None:
@@ -181,12 +217,7 @@ def as_onnx(model: Model) -> Graph | None:
     """The model's graph as ONNX, or None where there is no such form."""
     if model.dialect == "ai.onnx":
         return model.graph
-    if model.dialect != "keras":
-        return None
-    from modelport.convert.carry import canonical
-    from modelport.dialects.keras.lower import lower
-
     try:
-        return lower(canonical(model, Report()).graph)
+        return carry(model, by_name("onnx"), Report()).graph if model.dialect else None
     except ConversionError:
         return None

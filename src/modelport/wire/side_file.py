@@ -7,7 +7,7 @@ import stat
 from pathlib import Path, PureWindowsPath
 
 from modelport.errors import MalformedFile, UnreadableFile, UnsafeFile
-from modelport.wire.source import check_range
+from modelport.wire.source import check_range, stamp_of
 
 
 class SideFile:
@@ -15,14 +15,15 @@ class SideFile:
 
     ``name`` must be relative and, after every link in it is resolved, lie inside ``folder`` or
     ``allowed``. The file must be a regular one with a single hard link. It is opened for each read
-    (a model may name hundreds) and every opening checks that it is still the same file.
+    (a model may name hundreds) and every opening checks that it is still the same file, as long
+    and as old.
 
     Raises:
         UnsafeFile: the name leads outside, or to something that is no plain file.
-        UnreadableFile: there is no such file, or it may not be read.
+        UnreadableFile: there is no such file, it may not be read, or it changed meanwhile.
     """
 
-    __slots__ = ("_identity", "_path", "name", "size")
+    __slots__ = ("_path", "_stamp", "name", "size")
 
     def __init__(self, owner: str, folder: Path, name: str, allowed: Path | None = None) -> None:
         self.name = f"{owner} -> {name}"
@@ -37,20 +38,22 @@ class SideFile:
         if status.st_nlink != 1:
             raise UnsafeFile(owner, "a side file with several hard links", name)
         self.size = status.st_size
-        self._identity = (status.st_dev, status.st_ino)
+        self._stamp = stamp_of(status)
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Exactly ``length`` bytes from ``offset``; MalformedFile past the end."""
         check_range(self, offset, length)
         descriptor = _open(self._path, self.name)
         try:
-            status = os.fstat(descriptor)
-            if (status.st_dev, status.st_ino) != self._identity:
-                raise UnreadableFile(self.name, "the file was replaced while it was read")
-            return _read(descriptor, offset, length, self.name)
+            data = _read(descriptor, offset, length, self.name)
+            if stamp_of(os.fstat(descriptor)) != self._stamp:
+                raise UnreadableFile(self.name, CHANGED)
+            return data
         finally:
             os.close(descriptor)
 
+
+CHANGED = "it changed while it was read; try again when nobody writes to it"
 
 OUTSIDE = (
     "a side file outside the model's folder; if you trust it, allow the folder where it lies with "

@@ -134,6 +134,11 @@ def status_of(path: Path) -> os.stat_result | None:
         return None
 
 
+def stamp_of(status: os.stat_result) -> tuple[int, ...]:
+    """What differs after a file was written to or replaced."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
 class SliceSource:
     """A window of another source, such as a stored zip member."""
 

@@ -133,6 +133,31 @@ def test_own_classes_stay_and_are_reported() -> None:
     assert [change.kind for change in history.report] == [Kind.FOREIGN, Kind.FOREIGN]
 
 
+@pytest.mark.parametrize(
+    ("version", "backend", "told"),
+    [
+        ("1.0.5", "tensorflow", [Kind.FOREIGN]),
+        ("1.0.6", "theano", [Kind.FOREIGN]),
+        ("1.0.6", "tensorflow", []),
+        ("1.0.7", "theano", [Kind.APPROXIMATED]),
+        ("1.0.7", "tensorflow", []),
+        ("1.0.8", "theano", []),
+        ("1.2.2", "theano", []),
+    ],
+)
+def test_the_first_batch_normalizations_divided_otherwise(
+    version: str, backend: str, told: list[Kind]
+) -> None:
+    arrays = {f"layer_{name}": np.ones(3, np.float32) for name in ("gamma", "beta", "mean", "std")}
+    config = {"name": "layer", "mode": 0, "epsilon": 1e-5, "axis": -1}
+    report = Report()
+    (node,) = upgrade(
+        model("BatchNormalization", config, arrays, version, backend=backend), report
+    ).graph.nodes
+    assert [item.kind for item in report if item.kind is not Kind.REARRANGED] == told
+    assert (node.op_type == "BatchNormalization") is (Kind.FOREIGN not in told)
+
+
 def test_a_bidirectional_layer_states_both_halves() -> None:
     inner = {"class_name": "LSTM", "config": {"units": 2, "name": "lstm", "go_backwards": False}}
     _, config = modern_layer("Bidirectional", {"layer": inner}, past(), "b")

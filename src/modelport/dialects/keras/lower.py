@@ -12,6 +12,7 @@ from modelport.dialects.keras.history.configs import is_operation
 from modelport.dialects.keras.history.era import Era
 from modelport.dialects.keras.layer import Layer, call
 from modelport.dialects.keras.layers.applications import PREFIX
+from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
 from modelport.errors import ConversionError
@@ -45,7 +46,10 @@ def lower(graph: Graph, name: str = "model", report: Report | None = None) -> Gr
 
 def lower_graph(b: Builder, graph: Graph, inputs: Sequence[Edge]) -> list[Edge]:
     """Lower the nodes of a graph over given inputs; returns the edges of its outputs."""
-    edges = {value.name: edge for value, edge in zip(graph.inputs, inputs, strict=True)}
+    edges = {
+        value.name: _as_stated(b, edge, value)
+        for value, edge in zip(graph.inputs, inputs, strict=True)
+    }
     for node in graph.nodes:
         if node.op_type == "InputLayer":
             continue
@@ -56,6 +60,17 @@ def lower_graph(b: Builder, graph: Graph, inputs: Sequence[Edge]) -> list[Edge]:
         if value.name not in edges:
             raise ConversionError(f"output {value.name!r}", "no layer computes it")
     return [edges[value.name] for value in graph.outputs]
+
+
+def _as_stated(b: Builder, x: Edge, value: Value) -> Edge:
+    """What enters a model in the dtype and rank of its input, which Keras makes it have."""
+    made = x if value.dtype is None else ops.cast(b, x, value.dtype)
+    rank = made.rank if value.shape is None else len(value.shape)
+    if made.rank == rank + 1 and made.shape[-1] == 1:
+        made = ops.squeeze(b, made, rank)
+    elif made.rank == rank - 1 and value.shape is not None and value.shape[-1] == 1:
+        made = ops.unsqueeze(b, made, rank - 1)
+    return made if made.mask is x.mask else replace(made, mask=x.mask)
 
 
 def lower_node(

@@ -209,14 +209,17 @@ class _Upgrade:
             attributes["module"] = module
         elif layer.op_type in DEFAULTS:
             attributes["module"], attributes["registered_name"] = "keras.layers", None
+            gone = _gone_inside(layer.config)
+            if gone is not None:
+                attributes["not_in_keras3"] = gone
         elif layer.op_type in applications.MODULES:
             attributes["module"] = applications.MODULES[layer.op_type]
             attributes["registered_name"] = layer.op_type
         elif layer.op_type in OLD_ONLY or layer.op_type.startswith("Theano"):
-            attributes["not_in_keras3"] = True
+            attributes["not_in_keras3"] = layer.op_type
         elif layer.op_type.endswith("]"):
             # A stock class in a meaning that has no name in Keras 3.
-            attributes["not_in_keras3"] = True
+            attributes["not_in_keras3"] = layer.op_type
         scope = node.scope
         if scope and not is_operation(module):
             scope = (*scope[:-1], scope[-1]._replace(type=layer.op_type))
@@ -230,6 +233,21 @@ class _Upgrade:
             scope=scope,
         )
         yield from _surrounded(made, layer.before, layer.after)
+
+
+def _gone_inside(config: Mapping[str, Any]) -> str | None:
+    """The class of a layer inside a wrapper that Keras 3 does not have, if there is one."""
+    for key in ("layer", "backward_layer"):
+        held = config.get(key)
+        if isinstance(held, Mapping):
+            name = str(held.get("class_name"))
+            if name in OLD_ONLY or name.startswith("Theano"):
+                return name
+            inner = held.get("config")
+            found = _gone_inside(inner) if isinstance(inner, Mapping) else None
+            if found is not None:
+                return found
+    return None
 
 
 def _holds_layers(node: Node) -> bool:

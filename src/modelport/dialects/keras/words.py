@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from modelport.model.dtype import DTYPES
+
 MODEL_CLASSES = frozenset({"Functional", "Sequential", "Model"})
 """The class names that stand for a model in configs of all eras."""
 
@@ -58,3 +60,12 @@ def is_seed(value: Any) -> bool:
     if isinstance(value, Mapping):
         return value.get("class_name") == "SeedGenerator"
     return value is None or (is_whole(value) and -(1 << 31) <= value < 1 << 32)
+
+
+FLOATS = (*("float16", "bfloat16", "float32", "float64"), "mixed_float16", "mixed_bfloat16")
+"""The types and policies whose numbers are floats."""
+
+
+def is_dtype(value: Any) -> bool:
+    """Whether it is the name of a type, or of a policy, that Keras 3 knows."""
+    return isinstance(value, str) and (value in DTYPES or value in FLOATS)

@@ -237,6 +237,7 @@ class Builder:
                 self.graph.nodes.append(node)
         _rename(self.graph, renamed)
         if self.parent is None:
+            _drop_unused_nodes(self.graph)
             self._drop_unused_constants()
             widen(self.graph, self.unique)
         return self.graph
@@ -249,6 +250,22 @@ class Builder:
         for name in self._constants.values():
             if name not in used:
                 del self.graph.tensors[name]
+
+
+def _drop_unused_nodes(graph: Graph) -> set[str]:
+    """Leave out, in place, what computes results that nothing uses; gives the names used."""
+    needed = {value.name for value in graph.outputs}
+    kept = []
+    for node in reversed(graph.nodes):
+        if needed.isdisjoint(node.outputs):
+            continue
+        kept.append(node)
+        needed.update(node.inputs)
+        for item in node.attributes.values():
+            if isinstance(item, Graph):
+                needed |= _drop_unused_nodes(item)
+    graph.nodes[:] = kept[::-1]
+    return needed
 
 
 def _rename(graph: Graph, names: dict[str, str]) -> None:

@@ -109,6 +109,21 @@ def resized(
     return _weighted(b, x, extents, size, interpolation, antialias)
 
 
+def smooth(
+    b: Builder, x: Edge, size: Sequence[int], interpolation: str, steps: Sequence[float]
+) -> Edge:
+    """A channels-first image in another size, against aliasing; so many old elements to a new one.
+
+    Extents have to be known.
+    """
+    sides = zip(x.shape[2:], size, steps, strict=True)
+    rows, columns = (
+        b.constant(weights(int(old or 0), new, interpolation, True, step), x.dtype)
+        for old, new, step in sides
+    )
+    return ops.matmul(b, ops.matmul(b, rows, x), ops.transpose(b, columns, (1, 0)))
+
+
 def _weighted(
     b: Builder,
     x: Edge,
@@ -156,22 +171,28 @@ def _bicubic_matrix(b: Builder, extent: ops.Extent, size: ops.Extent) -> Edge:
 
 
 def weights(
-    extent: int, size: int, interpolation: str, antialias: bool = False
+    extent: int,
+    size: int,
+    interpolation: str,
+    antialias: bool = False,
+    step: float | None = None,
 ) -> NDArray[np.float64]:
     """The matrix (size, extent) of an interpolation along one axis.
 
     Weights of elements beyond the ends are left out and the others made to add up to 1, the rule
     of TensorFlow's ScaleAndTranslate. Against aliasing the kernel is as wide as a new element.
+    ``step`` is the number of old elements to a new one, where it is not that of the extents.
     """
     if interpolation == "area":
         return _overlap(extent, size)
     kernel, radius = INTERPOLATIONS[interpolation]
-    centres = (np.arange(size) + 0.5) * extent / size
+    step = extent / size if step is None else step
+    centres = (np.arange(size) + 0.5) * step
     if interpolation == "bicubic" and not antialias:
         centres = _tabled(extent, size)
     distance = np.abs(centres[:, None] - (np.arange(extent) + 0.5)[None, :])
     if antialias:
-        distance = distance / max(extent / size, 1.0)
+        distance = distance / max(step, 1.0)
     matrix = np.where(distance < radius, kernel(distance), 0.0)
     total: NDArray[np.float64] = matrix.sum(axis=1, keepdims=True)
     return np.asarray(matrix / total, np.float64)

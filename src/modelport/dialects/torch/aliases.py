@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from modelport.dialects.onnx import layout, ops
 from modelport.dialects.onnx.edge import Edge
-from modelport.dialects.torch.call import Call, in_place, lowering_of, run
+from modelport.dialects.torch.call import Call, in_place, lowering_of, plain, run
 from modelport.dialects.torch.permutation import order_of
 from modelport.errors import ConversionError
 from modelport.model.graph import Graph, Node, inner_graphs
@@ -20,15 +20,19 @@ from modelport.model.graph import Graph, Node, inner_graphs
 _SAME = frozenset(
     "alias contiguous detach dropout alpha_dropout feature_dropout lift_fresh positive".split()
 )
+_CASTS = frozenset("to type_as float double half bfloat16 int long short char byte bool".split())
 _MOVED = frozenset(
-    "expand expand_as flatten reshape squeeze unflatten unsqueeze view view_as".split()
+    "atleast_1d atleast_2d atleast_3d expand expand_as flatten ravel reshape reshape_as squeeze"
+    " unflatten unsqueeze view view_as".split()
 )
 _PERMUTED = frozenset(
-    "adjoint mH mT moveaxis movedim numpy_T permute swapaxes swapdims t transpose".split()
+    "adjoint mH mT matrix_H moveaxis movedim numpy_T permute swapaxes swapdims t transpose".split()
 )
 _PARTS = frozenset(
-    "select slice narrow diagonal split split_with_sizes chunk tensor_split unbind".split()
+    "select slice narrow diagonal linalg_diagonal split split_with_sizes chunk tensor_split hsplit"
+    " vsplit dsplit unbind unfold as_strided real imag view_as_real view_as_complex".split()
 )
+_CUT = frozenset("split split_with_sizes chunk tensor_split".split())
 
 _ITEMS = frozenset("ListUnpack __getitem__".split())
 _LISTS = frozenset("Constant append extend list slice add".split())
@@ -56,20 +60,32 @@ class Aliases:
         """The name under which the changed value of a weight is held."""
         return f"{cls.STATE}{name}"
 
-    def see(self, node: Node) -> None:
+    def see(self, node: Node, values: Mapping[str, Any]) -> None:
         """Remember a node that gives a view."""
-        if node.op_type in _SAME | _MOVED | _PERMUTED | _PARTS and node.domain == "aten":
-            base = self.changed(node)
-            for output in node.outputs if base is not None else ():
-                self._bases[output] = (str(base), node)
-            self._lists.update(node.outputs if node.op_type in _PARTS else ())
+        name, base = plain(node.op_type), self.changed(node)
+        if node.overload == "*":
+            self._see_lists(node, base)
+        if node.domain != "aten" or base is None or node.attributes.get("copies"):
+            return
+        if name in _CASTS and base in values and not _copied(node):
+            held, made = values[base], values[node.outputs[0]]
+            if isinstance(held, Edge) and isinstance(made, Edge) and held.dtype == made.dtype:
+                self._bases[node.outputs[0]] = (base, None)
+        elif name in ("resize", "resize_as") and base in values:
+            if values[base].shape == values[node.outputs[0]].shape:
+                self._bases[node.outputs[0]] = (base, None)
+        elif name in _SAME | _MOVED | _PERMUTED | _PARTS:
+            for output in node.outputs:
+                self._bases[output] = (base, node)
+
+    def _see_lists(self, node: Node, base: str | None) -> None:
+        """Remember what code makes lists of, and takes out of them."""
+        if node.op_type in _PARTS | _LISTS:
+            self._lists.update(node.outputs)
         elif node.op_type in _ITEMS and node.inputs and node.inputs[0] in self._lists:
             self._bases.update((output, (node.inputs[0], node)) for output in node.outputs)
-        elif node.op_type in _LISTS:
-            self._lists.update(node.outputs)
-            name = self.changed(node)
-            if node.op_type == "Constant" and name is not None:
-                self.join(node.outputs[0], name)
+        if node.op_type == "Constant" and base is not None:
+            self.join(node.outputs[0], base)
 
     def join(self, output: str, name: str, held: Any = None) -> None:
         """Another name for a value; ``held`` is the value, where it may be a list."""
@@ -86,9 +102,10 @@ class Aliases:
             self._lost.add(output)
 
     def changed(self, node: Node) -> str | None:
-        """The name of a node's first argument."""
+        """The name of a node's first argument, or of the one that takes its result."""
         written = node.attributes["call"]
         first = written["args"][0] if written["args"] else written["kwargs"].get("self")
+        first = written["kwargs"].get("out", first)
         if isinstance(first, Mapping) and "tensor" in first:
             return node.inputs[first["tensor"]]
         if isinstance(first, Mapping) and "parameter" in first:
@@ -116,9 +133,9 @@ class Aliases:
                 why = "it changes an item of a list in place, which other values may share"
                 raise ConversionError(call.where, why)
             old = call.tensor(values[base])
-            new = new if node is None else _written_back(call, node, values, old, new)
+            new = new if node is None else _written_back(call, node, root, old, new, values)
             values[base], root = new, base
-        stale = [view for view in self._bases if view != name and self._root(view) == root]
+        stale = [view for view in self._bases if view != name and self.root(view) == root]
         wanted: set[str] = set()
         for view in reversed(stale):
             if view in later or view in wanted:
@@ -130,7 +147,8 @@ class Aliases:
             elif view in wanted and node is not None:
                 values.update(zip(node.outputs, compute(node), strict=False))
 
-    def _root(self, name: str) -> str:
+    def root(self, name: str) -> str:
+        """The tensor that owns the elements."""
         while name in self._bases:
             name = self._bases[name][0]
         return name
@@ -139,9 +157,14 @@ class Aliases:
 _ACTS = frozenset("RaiseIf RaiseException Stuck".split())
 
 
+def changes(node: Node) -> bool:
+    """Whether a node gives a tensor that is there new elements."""
+    return in_place(node.op_type) or "out" in node.attributes["call"]["kwargs"]
+
+
 def acts(node: Node) -> bool:
     """Whether a node does something beside giving its outputs, or one in a body of it does."""
-    if in_place(node.op_type) or (node.domain == "prim" and node.op_type in _ACTS):
+    if changes(node) or (node.domain == "prim" and node.op_type in _ACTS):
         return True
     return any(acts(inner) for graph in inner_graphs(node.attributes) for inner in graph.nodes)
 
@@ -170,6 +193,12 @@ def needed_later(graph: Graph, nodes: Sequence[Node]) -> list[set[str]]:
     return found[::-1]
 
 
+def _copied(node: Node) -> bool:
+    """Whether a cast is told to copy even what has the dtype already."""
+    written = node.attributes["call"]
+    return written["kwargs"].get("copy") is True or True in written["args"][2:]
+
+
 def _like(call: Call, new: Edge, old: Edge) -> Edge:
     """A new value in the dtype and shape of the tensor that takes it."""
     new = ops.cast(call.b, new, old.dtype)
@@ -179,25 +208,44 @@ def _like(call: Call, new: Edge, old: Edge) -> Edge:
     return Edge(made.name, old.dtype, old.shape)
 
 
-def _written_back(call: Call, node: Node, values: Mapping[str, Any], base: Edge, new: Edge) -> Edge:
+def _written_back(
+    call: Call, node: Node, view: str, base: Edge, new: Edge, values: Mapping[str, Any]
+) -> Edge:
     """The base with a view's new elements in their places."""
-    written = node.attributes["call"]
+    written, name = node.attributes["call"], plain(node.op_type)
     args = [_told(item, node, values) for item in written["args"][1:]]
     kwargs = {k: _told(v, node, values) for k, v in written["kwargs"].items() if k != "self"}
-    if node.op_type in _SAME:
+    if name in _SAME:
         return new
-    if node.op_type in ("expand", "expand_as"):
+    if name in ("expand", "expand_as"):
         raise ConversionError(call.where, "it changes a tensor whose elements are repeated")
-    if node.op_type in _MOVED | _PERMUTED:
+    if name in _MOVED | _PERMUTED:
         return _moved_back(call, node, base, new)
-    if node.op_type in ("select", "slice", "diagonal", "narrow"):
-        if any(isinstance(item, Mapping) for item in (*args, *kwargs.values())):
-            raise ConversionError(call.where, "it changes a view whose place is computed")
-        scatter = lowering_of("aten", f"{node.op_type}_scatter", "")
-        if scatter is not None:
-            (made,) = run(call, scatter, [base, new, *args], kwargs)
-            return call.tensor(made)
-    raise ConversionError(call.where, f"it changes a part that {node.op_type} gave")
+    if any(isinstance(item, Mapping) for item in (*args, *kwargs.values())):
+        raise ConversionError(call.where, "it changes a view whose place is computed")
+    if name in _CUT or name == "unbind":
+        place, axis = _cut_at(node, view, base, values)
+        name = "select" if name == "unbind" else "slice"
+        args, kwargs = [axis, *place], {}
+    scatter = lowering_of("aten", f"{name}_scatter", "")
+    if name in ("select", "slice", "diagonal", "narrow") and scatter is not None:
+        (made,) = run(call, scatter, [base, new, *args], kwargs)
+        return call.tensor(made)
+    raise ConversionError(call.where, f"it changes a part that {name} gave")
+
+
+def _cut_at(node: Node, view: str, base: Edge, values: Mapping[str, Any]) -> tuple[list[int], int]:
+    """Where one of several parts of a tensor begins and ends (or its number), and the axis."""
+    written, at = node.attributes["call"], node.outputs.index(view)
+    args = written["args"][1 if node.op_type == "unbind" else 2 :]
+    axis = written["kwargs"].get("dim", args[0] if args else 0) % base.rank
+    if node.op_type == "unbind":
+        return [at], axis
+    extents = [values[output].shape[axis] for output in node.outputs[: at + 1]]
+    known = [extent for extent in extents if isinstance(extent, int)]
+    if len(known) < len(extents):
+        raise ConversionError(f"node {node.name!r}", "parts of unknown extents are changed")
+    return [sum(known[:-1]), sum(known)], axis
 
 
 def _told(item: Any, node: Node, values: Mapping[str, Any]) -> Any:
@@ -208,10 +256,11 @@ def _told(item: Any, node: Node, values: Mapping[str, Any]) -> Any:
 
 
 def _moved_back(call: Call, node: Node, base: Edge, new: Edge) -> Edge:
-    if node.op_type in _PERMUTED:
+    name = plain(node.op_type)
+    if name in _PERMUTED:
         written = node.attributes["call"]
         given = [*written["args"][1:], *(v for k, v in written["kwargs"].items() if k != "self")]
-        order = order_of(node.op_type, base.rank, given)
+        order = order_of(name, base.rank, given)
         return ops.transpose(call.b, new, layout.inverse(order))
     made = call.b.emit("Reshape", [new, ops.shape_of(call.b, base)], base.dtype, base.shape)
     return Edge(made.name, base.dtype, base.shape)

@@ -14,7 +14,16 @@ from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
 from modelport.errors import ConversionError
-from modelport.model.dtype import BOOL, DTYPES, FLOAT32, INT64, DType
+from modelport.model.dtype import (
+    BOOL,
+    COMPLEX64,
+    COMPLEX128,
+    DTYPES,
+    FLOAT32,
+    FLOAT64,
+    INT64,
+    DType,
+)
 from modelport.model.expression import Expression, source
 from modelport.model.graph import Dim, Graph, TensorType
 from modelport.model.tensor import Tensor
@@ -29,6 +38,8 @@ FAMILIES = (
     "cast",
     "cells",
     "compare",
+    "complex",
+    "complex_arithmetic",
     "convolution",
     "create",
     "cumulative",
@@ -39,6 +50,7 @@ FAMILIES = (
     "encoder",
     "extremes",
     "fold",
+    "fourier",
     "grid",
     "higher_order",
     "index",
@@ -48,12 +60,16 @@ FAMILIES = (
     "loss",
     "normalization",
     "padding",
+    "parts",
     "pooling",
+    "quantile",
+    "random",
     "recurrent",
     "reduce",
     "resize",
     "scatter",
     "shape",
+    "solve",
     "special",
     "state",
     "symbol",
@@ -63,6 +79,11 @@ FAMILIES = (
 """The modules of ``operators`` that hold lowerings, imported when the first one is needed."""
 
 _IN_PLACE = re.compile(r"[a-z].*[^_]_|__i(?!s(?:not)?__)[a-z]+__")
+
+RESHAPING = frozenset(
+    "resize_ resize_as_ squeeze_ swapaxes_ swapdims_ t_ transpose_ unsqueeze_".split()
+)
+"""Operators that give a tensor another shape in place: a view, for whoever uses it from then on."""
 
 BROKEN = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a lowering raises when it is given arguments that no torch could have written."""
@@ -96,7 +117,30 @@ class Parameter:
         return source(self.tensor)
 
 
-Value: TypeAlias = Edge | Parameter
+@dataclass(frozen=True, slots=True, eq=False)
+class Complex:
+    """A complex tensor, which ONNX has not: its real and its imaginary part."""
+
+    real: Edge
+    imag: Edge
+
+    @property
+    def dtype(self) -> DType:
+        """The type of one element."""
+        return COMPLEX128 if self.real.dtype == FLOAT64 else COMPLEX64
+
+    @property
+    def shape(self) -> tuple[Dim, ...]:
+        """The extent of each axis."""
+        return self.real.shape
+
+    @property
+    def rank(self) -> int:
+        """The number of axes."""
+        return self.real.rank
+
+
+Value: TypeAlias = Edge | Parameter | Complex
 Lower: TypeAlias = Callable[..., Any]
 
 _LOWERINGS: dict[str, Lower] = {}
@@ -107,8 +151,9 @@ def aten(*names: str) -> Callable[[_Lower], _Lower]:
     """Register a function as the lowering of the operators of those names.
 
     ``name`` is for every overload, ``name.overload`` for one of them. The function's parameters
-    after the call are the operator's arguments under the names of its schema, with ``x`` for
-    ``self``; those with a default may be missing. It returns an edge, or a list of them.
+    after the call are the operator's arguments under the names of its schema, with ``x``, or else
+    the first of them, for ``self``; those with a default may be missing. It returns an edge, or a
+    list of them.
     """
 
     def register(function: _Lower) -> _Lower:
@@ -130,18 +175,28 @@ def lowerings() -> Mapping[str, Lower]:
 def lowering_of(domain: str, op_type: str, overload: str) -> Lower | None:
     """The lowering of an operator; one that works in place computes as its other form does."""
     known = lowerings()
+    # A form that writes its result into a given tensor computes as the other does.
+    overload = "" if overload == "out" else overload.removesuffix("_out")
     prefix = "" if domain == "aten" else f"{domain}::"
-    names = [op_type, op_type[:-1]] if in_place(op_type) else [op_type]
+    shorter = in_place(op_type) or op_type in RESHAPING
+    # A copy of a view has the elements of the view.
+    names = [op_type, op_type[:-1] if shorter else op_type.removesuffix("_copy")]
     for name in names:
         found = known.get(f"{prefix}{name}.{overload}") or known.get(f"{prefix}{name}")
         if found is not None:
             return found
-    return None
+    # The primitives that aten's operators are made of bear their names, where they do the same.
+    return lowering_of("aten", op_type, "") if domain == "prims" else None
 
 
 def in_place(op_type: str) -> bool:
-    """Whether an operator changes its first argument, by its name."""
-    return _IN_PLACE.fullmatch(op_type) is not None
+    """Whether an operator changes the elements of its first argument, by its name."""
+    return op_type not in RESHAPING and _IN_PLACE.fullmatch(op_type) is not None
+
+
+def plain(op_type: str) -> str:
+    """The name of the form that gives a view, of an operator that reshapes in place."""
+    return op_type[:-1] if op_type in RESHAPING else op_type
 
 
 @cache
@@ -169,6 +224,8 @@ class Call:
 
     def tensor(self, value: Any) -> Edge:
         """A tensor argument as an edge; a Python number becomes a constant of rank 0."""
+        if meets_complex(value):
+            raise ConversionError(self.where, "ONNX has no complex numbers; it is given some")
         if isinstance(value, Edge):
             return ops.squeeze(self.b, value, 0) if is_number(value) else value
         if isinstance(value, Parameter):
@@ -260,18 +317,37 @@ def torch_dtype(value: Any, default: DType | None = None) -> DType | None:
     return DTYPES[value] if isinstance(value, str) else value
 
 
+def meets_complex(value: Any) -> bool:
+    """Whether an argument is, or holds, a complex number or tensor."""
+    if isinstance(value, list | tuple):
+        return any(meets_complex(item) for item in value)
+    if isinstance(value, Parameter | Edge):
+        return value.dtype.kind == "complex"
+    return isinstance(value, complex | Complex)
+
+
 def run(call: Call, function: Lower, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
     """Let a lowering write its operators.
 
     Raises:
         ConversionError: ONNX cannot hold the call, or it has other arguments than torch gives.
     """
+    if call.domain == "aten" and meets_complex([*args, *kwargs.values()]):
+        found = lowering_of("complex", call.op_type, call.overload)
+        if found is None:
+            why = "ONNX has no complex numbers, and modelport no form of it for pairs of numbers"
+            raise ConversionError(call.where, why)
+        function = found
     names = arguments_of(function)
     given = dict(zip(names, args, strict=False))
     if names and names[-1] == "rest":  # a lowering that takes whatever comes
         given = {"rest": [*args, *kwargs.values()]}
         args, kwargs = (), {}
-    given |= {("x" if key == "self" else key): value for key, value in kwargs.items()}
+    elif names == ("args", "named"):  # or hands it on
+        given = {"args": args, "named": kwargs}
+        args, kwargs = (), {}
+    own = "x" if "x" in names or not names else names[0]
+    given |= {(own if key == "self" else key): value for key, value in kwargs.items()}
     unknown = [key for key in given if key not in names]
     if unknown or len(args) > len(names):
         what = ", ".join(map(repr, unknown)) or f"{len(args)} arguments"
@@ -284,4 +360,4 @@ def run(call: Call, function: Lower, args: Sequence[Any], kwargs: Mapping[str, A
         raise ConversionError(call.where, error.why) from error
     except BROKEN as error:
         raise ConversionError(call.where, str(error) or type(error).__name__) from error
-    return [made] if isinstance(made, Edge | Parameter) else list(made)
+    return [made] if isinstance(made, Edge | Parameter | Complex) else list(made)

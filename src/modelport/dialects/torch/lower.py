@@ -8,10 +8,10 @@ from typing import Any
 
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
-from modelport.dialects.torch.aliases import Aliases, live_nodes, needed_later
-from modelport.dialects.torch.call import Call, Parameter, in_place, lowering_of, run
+from modelport.dialects.torch.aliases import Aliases, changes, live_nodes, needed_later
+from modelport.dialects.torch.call import Call, Parameter, lowering_of, plain, run
 from modelport.dialects.torch.script.code import compute
-from modelport.dialects.torch.script.control import CONTROL
+from modelport.dialects.torch.script.control import CONTROL, GOES_ON
 from modelport.errors import ConversionError
 from modelport.model.component import Component
 from modelport.model.dtype import FLOAT32
@@ -26,10 +26,10 @@ MOST_NODES = 100_000
 """The most operators that the loops of code may be unrolled to."""
 
 
-def lower(graph: Graph, report: Report, name: str = "model") -> Graph:
+def lower(graph: Graph, name: str = "model", report: Report | None = None) -> Graph:
     """The ONNX graph of a native torch graph; weights are rearrangements of its tensors.
 
-    What ONNX expresses otherwise goes into the report.
+    What ONNX expresses otherwise is added to ``report``.
 
     Raises:
         ConversionError: an operator that ONNX cannot hold, by node and reason.
@@ -40,16 +40,19 @@ def lower(graph: Graph, report: Report, name: str = "model") -> Graph:
         raise ConversionError("code", "its branches lie too deep in each other") from error
 
 
-def _lowered(graph: Graph, report: Report, name: str) -> Graph:
+def _lowered(graph: Graph, report: Report | None, name: str) -> Graph:
     b = Builder(name)
     values: dict[str, Any] = {value.name: _input(b, value) for value in graph.inputs}
     for value, edge in zip(
         graph.outputs, lower_graph(b, graph, values, graph.tensors), strict=True
     ):
         b.output(value.name, _output(b, value.name, edge))
-    for where, why in dict.fromkeys(b.notes):
-        report.add(Kind.INVENTED, Component.ARCHITECTURE, where, why)
-    return b.finish()
+    made = b.finish()
+    if report is not None:
+        for where, why in dict.fromkeys(b.notes):
+            kind = Kind.INVENTED if why == GOES_ON else Kind.APPROXIMATED
+            report.add(kind, Component.ARCHITECTURE, where, why)
+    return made
 
 
 def _output(b: Builder, name: str, value: Any) -> Edge:
@@ -73,6 +76,10 @@ def lower_graph(
     if len(weights) < len(missing):
         raise ConversionError(f"output {missing[0]!r}", "no node computes it")
     return [(walk.values | weights)[value.name] for value in graph.outputs]
+
+
+_AGAIN_THE_SAME = frozenset({"embedding_renorm_"})
+"""What changes a weight so that a second time nothing changes: no need to keep it."""
 
 
 class Walk:
@@ -149,22 +156,25 @@ class Walk:
             CONTROL[node.op_type](self, node, later)
             return
         results = self.compute(node)
-        if in_place(node.op_type):
+        if changes(node):
             self._change(node, results, later)
         else:
             self.values.update(zip(node.outputs, results, strict=False))
-            self.aliases.see(node)
+            self.aliases.see(node, self.values)
 
     def compute(self, node: Node) -> list[Any]:
         """The results of one call."""
         types = [self._type(name) for name in node.outputs]
         options = (node.domain, types, self._lower_inner)
-        call = Call(self.b, node.op_type, node.overload, node.name, *options)
+        call = Call(self.b, plain(node.op_type), node.overload, node.name, *options)
         args, kwargs = self.arguments(node)
+        kwargs.pop("out", None)
         if node.overload == ANY:
             call.overload, call.types = "", [None] * node.attributes["call"].get("count", 0)
             return compute(call, node, args, kwargs)
         function = lowering_of(node.domain, node.op_type, node.overload)
+        if function is None and node.domain == "aten":
+            function = lowering_of("complex", node.op_type, node.overload)
         if function is None:
             raise ConversionError(call.where, "ONNX has no form of it that modelport knows")
         results = run(call, function, args, kwargs)
@@ -199,11 +209,14 @@ class Walk:
         name = self.aliases.changed(node)
         if name is None:
             raise ConversionError(f"node {node.name!r}", "it changes what is no tensor")
-        if name.startswith(Aliases.STATE):
-            held = name.removeprefix(Aliases.STATE)
+        call = Call(self.b, node.op_type, node.overload, node.name)
+        root = self.aliases.root(name)
+        held = root.removeprefix(Aliases.STATE)
+        if held != root and node.op_type not in _AGAIN_THE_SAME:
             why = f"it changes the weight {held!r} for the next run, which ONNX cannot keep"
             raise ConversionError(f"node {node.name!r}", why)
-        call = Call(self.b, node.op_type, node.overload, node.name)
+        if held != root:
+            self.values.setdefault(root, call.tensor(Parameter(self.tensors[held], held)))
         self.change(call, name, results[0], later)
         for output in node.outputs:
             self.values[output] = self.values[name]
@@ -224,4 +237,7 @@ def _complete(edge: Any, stated: TensorType | None) -> None:
 def _input(b: Builder, value: Value) -> Edge:
     if value.shape is None:
         raise ConversionError(f"input {value.name!r}", "the file states no shape of it")
+    if value.dtype is not None and value.dtype.kind == "complex":
+        why = "it is complex, which ONNX models are not given; give its parts (view_as_real)"
+        raise ConversionError(f"input {value.name!r}", why)
     return b.input(value.name, value.dtype or FLOAT32, value.shape)

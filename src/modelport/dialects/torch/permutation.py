@@ -18,7 +18,13 @@ def order_of(op_type: str, rank: int, args: Sequence[Any]) -> list[int]:
         return order[::-1]
     if rank < 2:
         return order
-    ends = {"t": (0, 1), "mT": (-2, -1), "mH": (-2, -1), "adjoint": (-2, -1)}.get(name)
+    ends = {
+        "t": (0, 1),
+        "mT": (-2, -1),
+        "mH": (-2, -1),
+        "adjoint": (-2, -1),
+        "matrix_H": (-2, -1),
+    }.get(name)
     first, second = ends or (args[0], args[1])
     order[first], order[second] = order[second], order[first]
     return order

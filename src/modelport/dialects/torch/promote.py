@@ -84,6 +84,12 @@ def together(call: Call, *values: Any, dtype: DType | None = None) -> list[Edge]
     return [in_dtype(call, value, wanted) for value in values]
 
 
+def together_floating(call: Call, *values: Any) -> list[Edge]:
+    """Tensors and numbers in the dtype that they meet in, or float32 where that holds no floats."""
+    met = result_dtype(values)
+    return together(call, *values, dtype=met if met.kind in ("float", "complex") else FLOAT32)
+
+
 def in_dtype(call: Call, value: Any, dtype: DType) -> Edge:
     """A tensor or number in a dtype."""
     if isinstance(value, bool | int | float):

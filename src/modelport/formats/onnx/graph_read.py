@@ -10,7 +10,13 @@ from typing import Any
 
 from modelport.errors import LimitExceeded
 from modelport.formats.onnx.reading import Reading, add_pair
-from modelport.formats.onnx.schema import ATTRIBUTE_FIELDS, ATTRIBUTE_TYPES, DOMAIN, SCOPE_KEY
+from modelport.formats.onnx.schema import (
+    ATTRIBUTE_FIELDS,
+    ATTRIBUTE_TYPE_OF,
+    ATTRIBUTE_TYPES,
+    DOMAIN,
+    SCOPE_KEY,
+)
 from modelport.formats.onnx.tensor_data import text_or_bytes
 from modelport.formats.onnx.tensors_read import read_sparse, read_tensor
 from modelport.formats.onnx.types_read import read_type, read_value
@@ -31,7 +37,6 @@ MAX_NUMBERS = 20_000_000
 _NAME, _DOC, _TYPE, _REFERENCE = 1, 13, 20, 21
 _FLOAT, _INT, _STRING, _FLOATS, _INTS, _STRINGS = 2, 3, 4, 7, 8, 9
 _REPEATED = (7, 8, 9, 10, 11, 15, 23)
-_TYPE_OF_FIELD = {number: name for name, number in ATTRIBUTE_FIELDS.items()}
 _DEFAULTS: dict[str, Any] = {"FLOAT": 0.0, "INT": 0, "STRING": ""}
 
 # The first bytes (also in their longer spelling) of the fields g and graphs, and the key that every
@@ -232,13 +237,15 @@ def _read_attribute(
     kind = ATTRIBUTE_TYPES.get(code)
     if kind is None:
         reading.malformed(start, "an attribute type up to 14", str(code))
+    value: Any
     if reference:
-        note = AttributeNote(kind, doc, unknown) if doc or unknown else None
-        return name, Reference(reference, kind), note
-    if kind == "UNDEFINED":  # files before IR 2 leave it out
-        kind = _TYPE_OF_FIELD[next(iter(found))] if found else kind
-    value = _value(reading, start, kind, found)
-    unused = [other for other in found if other != ATTRIBUTE_FIELDS.get(kind)]
+        value = Reference(reference, kind)
+        unused = list(found)
+    else:
+        if kind == "UNDEFINED":  # files before IR 2 leave it out
+            kind = ATTRIBUTE_TYPE_OF[next(iter(found))] if found else kind
+        value = _value(reading, start, kind, found)
+        unused = [other for other in found if other != ATTRIBUTE_FIELDS.get(kind)]
     if unused:
         unknown += b"".join(
             walker.read(at, second)

@@ -8,7 +8,14 @@ from numbers import Integral, Real
 from typing import Any
 
 from modelport.errors import ConversionError
-from modelport.formats.onnx.schema import ATTRIBUTE_CODES, ATTRIBUTE_FIELDS, DOMAIN, SCOPE_KEY
+from modelport.formats.onnx.schema import (
+    ATTRIBUTE_CODES,
+    ATTRIBUTE_FIELDS,
+    ATTRIBUTE_TYPE_OF,
+    DOMAIN,
+    GRAPH_NAME,
+    SCOPE_KEY,
+)
 from modelport.formats.onnx.tensors_write import (
     ExternalData,
     write_pairs,
@@ -31,7 +38,9 @@ from modelport.model.graph import (
     UnknownType,
 )
 from modelport.model.tensor import Tensor
+from modelport.wire.protobuf import Walker
 from modelport.wire.protobuf_write import Message, pack_float32, tag, varint
+from modelport.wire.source import BytesSource
 
 MAX_DEPTH = 16
 """Graphs inside graphs; protobuf's own readers stop at about twice as many."""
@@ -44,8 +53,7 @@ def write_graph(graph: Graph, external: ExternalData | None = None, depth: int =
     message = Message()
     for node in graph.nodes:
         message.message(1, write_node(node, external, depth))
-    if graph.name:
-        message.text(2, graph.name)
+    message.text(2, graph.name or GRAPH_NAME)
     for name, tensor in graph.tensors.items():
         message.message(5, write_tensor(tensor, name, external))
     if graph.doc:
@@ -64,12 +72,8 @@ def write_node(node: Node, external: ExternalData | None = None, depth: int = 0)
     """The NodeProto of a node.
 
     Raises:
-        ConversionError: the node's weights are parameters, as in dialects other than ONNX' own, or
-            an attribute holds what ONNX cannot.
+        ConversionError: an attribute holds what ONNX cannot.
     """
-    if node.parameters:
-        why = f"{node.domain} {node.op_type} keeps its weights in a way ONNX does not have"
-        raise ConversionError(node.name, why)
     message = Message()
     for name in node.inputs:
         message.text(1, name)
@@ -121,6 +125,10 @@ def _attribute(
     kind = _kind(value, note)
     if kind is None:
         raise ConversionError(where, f"attribute {name!r} holds what ONNX cannot: {value!r:.80}")
+    if not name:
+        raise ConversionError(where, "an attribute without a name")
+    if note is not None and _holds_value(note.unknown):
+        raise ConversionError(where, f"attribute {name!r} holds a value beside that of its type")
     if isinstance(value, Reference):
         message.text(21, value.name)
     elif kind != "UNDEFINED":
@@ -131,6 +139,11 @@ def _attribute(
     if note is not None:
         message.raw(note.unknown)
     return message
+
+
+def _holds_value(fields: bytes) -> bool:
+    walker = Walker(BytesSource(fields))
+    return any(number in ATTRIBUTE_TYPE_OF for number, *_ in walker.fields(0, len(fields)))
 
 
 def _add_value(

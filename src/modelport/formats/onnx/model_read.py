@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from modelport.errors import ModelportError
 from modelport.formats.candidate import Candidate
 from modelport.formats.onnx.graph_read import read_attributes, read_graph, read_node
 from modelport.formats.onnx.reading import Reading, SideFiles, add_pair, read_pair
@@ -49,7 +50,7 @@ def read(candidate: Candidate) -> Model:
     model.findings = files.findings
     model.signature = _signature(model.graph)
     _take_hints(model)
-    model.evidence = _evidence(model)
+    model.evidence = _evidence(model, files)
     return model
 
 
@@ -236,11 +237,16 @@ def _training_config(stated: dict[str, Any]) -> TrainingConfig:
     return training
 
 
-def _evidence(model: Model) -> dict[Component, str]:
+def _evidence(model: Model, files: SideFiles) -> dict[Component, str]:
     graph = model.graph
-    found = {Component.ARCHITECTURE: f"graph of {len(graph.nodes):,} nodes"}
+    nodes = "1 node" if len(graph.nodes) == 1 else f"{len(graph.nodes):,} nodes"
+    found = {Component.ARCHITECTURE: f"graph of {nodes}"}
     if model.tensors:
-        found[Component.WEIGHTS] = "initializers of the graph"
+        withheld = [
+            place for place, file in files.known.items() if isinstance(file, ModelportError)
+        ]
+        missing = f"; not the values in {', '.join(map(repr, withheld[:3]))}" if withheld else ""
+        found[Component.WEIGHTS] = f"initializers of the graph{missing}"
     found[Component.SIGNATURE] = "inputs and outputs of the graph"
     if model.metadata:
         found[Component.METADATA] = "metadata_props and the fields of ModelProto"

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from modelport.errors import ConversionError
 from modelport.formats.onnx.graph_write import write_attributes, write_graph, write_node
+from modelport.formats.onnx.reading import Reading, SideFiles, read_pair
 from modelport.formats.onnx.schema import (
-    BUILT_IR,
     DOMAIN,
+    GRAPH_NAME,
     HYPERPARAMETERS_KEY,
-    IR_OF_DTYPE,
     MODEL_FACTS,
     TRAINING_KEY,
     TrainingInfo,
 )
 from modelport.formats.onnx.tensors_write import ExternalData, write_pairs
 from modelport.formats.onnx.types_write import write_value
+from modelport.formats.onnx.versions import Versions, versions_of
 from modelport.formats.onnx.wiring import check_wiring
 from modelport.model.component import Component
-from modelport.model.graph import Function, TensorType
+from modelport.model.graph import Function, Graph
 from modelport.model.model import Model
 from modelport.model.report import Kind, Report
 from modelport.model.training import TrainingConfig
 from modelport.wire.output import Output
+from modelport.wire.protobuf import LENGTH, Walker
 from modelport.wire.protobuf_write import Message
+from modelport.wire.source import BytesSource
 
 MAX_BYTES = (1 << 31) - 1
 """The most that one protobuf message may take; over it values go into a file beside."""
@@ -36,18 +40,21 @@ def write(model: Model, output: Output, report: Report, *, external_data: bool =
     """Write a model whose nodes are ONNX' (or a custom domain's).
 
     Values go into ``<name>.data`` beside the file where ``external_data`` asks for it or the file
-    would be over 2 GB. A model that was read from ONNX keeps its IR version.
+    would be over 2 GB. A model that was read from ONNX keeps its IR version. Where the source
+    breaks a rule of the specification, the file does not: it is mended where there is but one way,
+    which is reported, and refused otherwise.
 
     Raises:
-        ConversionError: something ONNX cannot hold, nodes that do not fit together, or more than
-            2 GB that must stay inside.
+        ConversionError: something ONNX cannot hold, nodes that do not fit together, operators of
+            no stated version, or more than 2 GB that must stay inside.
     """
     check_wiring(model)
+    versions = versions_of(model, report)
     external = None
-    message = None if external_data else _model(model, None)
+    message = None if external_data else _model(model, versions, None)
     if message is None or message.size > MAX_BYTES:
         external = ExternalData(f"{output.final.name}.data")
-        message = _model(model, external)
+        message = _model(model, versions, external)
     if message.size > MAX_BYTES:
         why = f"{message.size:,} bytes beside its weights; protobuf allows {MAX_BYTES:,}"
         raise ConversionError(output.final.name, why)
@@ -62,13 +69,11 @@ def write(model: Model, output: Output, report: Report, *, external_data: bool =
         raise ConversionError(output.final.name, str(error)) from error
 
 
-def _model(model: Model, external: ExternalData | None) -> Message:
+def _model(model: Model, versions: Versions, external: ExternalData | None) -> Message:
     message = Message()
     facts = model.metadata.get(MODEL_FACTS)
     facts = facts if isinstance(facts, dict) else {}
-    ir_version = _ir_version(model)
-    if ir_version is not None:
-        message.integer(1, ir_version)
+    message.integer(1, versions.ir)
     for number, text in (
         (2, model.producer.name),
         (3, model.producer.version),
@@ -81,31 +86,33 @@ def _model(model: Model, external: ExternalData | None) -> Message:
     if facts.get("doc_string"):
         message.text(6, facts["doc_string"])
     message.message(7, write_graph(model.graph, external))
-    _write_opsets(message, 8, model.opsets)
+    _write_opsets(message, 8, versions.opsets)
     write_pairs(message, 14, _metadata(model))
     for info in model.extras.get("training_info", ()):
         message.message(20, _training(info, external))
     for function in model.functions.values():
         message.message(25, _function(function, external))
-    message.raw(model.extras.get("onnx_unknown", b""))
+    for _, unknown in _unknown_fields(model):
+        message.raw(unknown)
     return message
 
 
-def _ir_version(model: Model) -> int | None:
-    if "ir_version" in model.extras:
-        stated: int | None = model.extras["ir_version"]
-        return stated
-    return max(BUILT_IR, *(IR_OF_DTYPE.get(name, BUILT_IR) for name in _dtypes(model)))
+def _unknown_fields(model: Model, repeated: bool = False) -> Iterator[tuple[str, bytes]]:
+    """The fields of ModelProto that the model has no place for, with their keys if they have one.
 
-
-def _dtypes(model: Model) -> Iterator[str]:
-    yield "float32"
-    for tensor in model.tensors.values():
-        yield tensor.dtype.name
-    for graph in model.graph.subgraphs():
-        for value in (*graph.inputs, *graph.outputs, *graph.values.values()):
-            if isinstance(value.type, TensorType) and value.type.dtype is not None:
-                yield value.type.dtype.name
+    Keys of ``metadata_props`` must differ: those that come again are left out, or, with
+    ``repeated``, are all there is.
+    """
+    fields = model.extras.get("onnx_unknown", b"")
+    reading = Reading(Walker(BytesSource(fields)), SideFiles("", Path()))
+    keys = {*_metadata(model)}
+    for number, wire, first, second, at in reading.walker.fields(0, len(fields)):
+        pair = read_pair(reading, first, second) if (number, wire) == (14, LENGTH) else None
+        key = pair[0] if pair else ""
+        if (key in keys) is repeated:
+            yield key, fields[at:second]
+        if pair:
+            keys.add(key)
 
 
 def _write_opsets(message: Message, number: int, opsets: dict[str, int]) -> None:
@@ -182,8 +189,24 @@ def _training(info: TrainingInfo, external: ExternalData | None) -> Message:
 
 
 def _report(model: Model, report: Report) -> None:
-    """Note what the file has no place for."""
-    for graph in model.graph.subgraphs():
+    """Note what the file has no place for, and what it must have."""
+    for graph in _graphs(model):
+        if not graph.name:
+            why = f"the source gives the graph no name; written as {GRAPH_NAME!r}"
+            report.add(Kind.INVENTED, Component.ARCHITECTURE, "graph", why)
         for name in graph.attributes:
             why = "ONNX has no attributes of graphs"
             report.add(Kind.DROPPED, Component.ARCHITECTURE, f"{graph.name} {name}", why)
+    for key, _ in _unknown_fields(model, repeated=True):
+        why = "the source has the key twice; the first one counts"
+        report.add(Kind.DROPPED, Component.METADATA, key, why)
+
+
+def _graphs(model: Model) -> Iterator[Graph]:
+    yield from model.graph.subgraphs()
+    for function in model.functions.values():
+        yield from Graph(function.name, nodes=function.nodes).subgraphs()
+    for info in model.extras.get("training_info", ()):
+        for graph in (info.initialization, info.algorithm):
+            if graph is not None:
+                yield from graph.subgraphs()

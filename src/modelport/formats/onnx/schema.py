@@ -100,6 +100,11 @@ ATTRIBUTE_FIELDS: dict[str, int] = {
 }
 """The field of AttributeProto that holds the value of a type."""
 
+ATTRIBUTE_TYPE_OF = {number: name for name, number in ATTRIBUTE_FIELDS.items()}
+
+GRAPH_NAME = "graph"
+"""What a graph is called whose source gives it no name, as every graph must have one."""
+
 SCOPE_KEY = "modelport.scope"
 TRAINING_KEY = "modelport.training"
 HYPERPARAMETERS_KEY = "modelport.hyperparameters"

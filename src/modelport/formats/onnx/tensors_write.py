@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from modelport.errors import ConversionError
 from modelport.formats.onnx.schema import CODE_OF
+from modelport.formats.onnx.sparse import check_sparse
 from modelport.formats.onnx.tensor_data import Segment, Strings, TypedField, Withheld
 from modelport.model.graph import SparseTensor
 from modelport.model.tensor import FileSlice, Tensor, TensorData
@@ -81,7 +82,12 @@ def write_tensor(
 
 
 def write_sparse(sparse: SparseTensor) -> Message:
-    """The SparseTensorProto of a sparse tensor."""
+    """The SparseTensorProto of a sparse tensor.
+
+    Raises:
+        ConversionError: its indices fit neither its values nor its shape.
+    """
+    check_sparse(sparse)
     message = Message()
     message.message(1, write_tensor(sparse.values))
     message.message(2, write_tensor(sparse.indices))

@@ -24,12 +24,15 @@ WIDER: Mapping[str, str] = {
 }
 """For types narrower than a byte: a common type that holds all their values exactly."""
 
+MEANING = ("quantizer", "layout", "shape", "coalesced", "ragged axis")
+"""Remarks on a tensor without which its values cannot be understood."""
+
 
 def report_left_out(model: Model, kept: set[Component], title: str, report: Report) -> None:
     """Note every component of the model that the format has no place for."""
     for component in sorted(model.components - kept):
         report.add(Kind.DROPPED, component, model.path, f"{title} has no place for it")
-    if any(tensor.metadata for tensor in model.tensors.values()):
+    if any(tensor.metadata.keys() - set(MEANING) for tensor in model.tensors.values()):
         why = f"{title} has no place for remarks on single tensors"
         report.add(Kind.DROPPED, Component.METADATA, "tensors", why)
 
@@ -44,6 +47,10 @@ def fitting(
     """
     fitted: dict[str, Tensor] = {}
     for name, tensor in model.tensors.items():
+        meaning = [f"{key} {tensor.metadata[key]}" for key in MEANING if key in tensor.metadata]
+        if meaning:
+            why = f"{title} has no place for what its values mean: {', '.join(meaning)}"
+            report.add(Kind.DROPPED, Component.METADATA, name, why)
         wider = WIDER.get(tensor.dtype.name)
         if tensor.dtype.name in known:
             fitted[name] = tensor
@@ -55,6 +62,15 @@ def fitting(
             why = f"{title} has no dtype {tensor.dtype}"
             report.add(Kind.DROPPED, Component.WEIGHTS, name, why)
     return fitted
+
+
+def report_apart(tensors: Mapping[str, Tensor], title: str, report: Report) -> None:
+    """Note every tensor that shares its bytes with another, where a format stores each apart."""
+    from modelport.model.sharing import shared  # needs numpy, as whoever writes does
+
+    for name, first in shared(tensors).items():
+        why = f"{title} stores every tensor apart; in the source it is in the bytes of {first!r}"
+        report.add(Kind.REARRANGED, Component.WEIGHTS, name, why)
 
 
 def check_paths(names: Iterable[str], title: str) -> None:

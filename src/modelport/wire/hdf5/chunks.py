@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import threading
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 FREE_CHUNK_BYTES = 64 << 20
+CACHED_BYTES = 64 << 20
 MOST_RATIO = 1100
 """Deflate cannot shrink further than 1,032 to 1."""
 
@@ -60,6 +62,36 @@ def chunk_index(source: ByteSource, root: int, axes: int) -> dict[tuple[int, ...
             else:
                 found[tuple(offsets[:axes])] = Chunk(offsets[-1], length, skipped)
     return found
+
+
+class ChunkCache:
+    """The chunks of one file that were decoded last, so that reading on decodes none again.
+
+    Together they take ``limit`` bytes at most, but the last one is kept however large it is, as
+    whoever reads it in pieces would decode it for each. Room is made before the next is decoded,
+    so that no more is in memory at a time than the decoding needs anyway.
+    """
+
+    def __init__(self, source: ByteSource, limit: int = CACHED_BYTES) -> None:
+        self._source = source
+        self._limit = limit
+        self._kept: dict[tuple[Chunk, tuple[int, ...], int, int], bytes] = {}
+        self._lock = threading.Lock()
+
+    def read(self, chunk: Chunk, filters: tuple[int, ...], size: int, width: int) -> bytes:
+        """What ``read_chunk`` gives."""
+        if not filters:
+            return read_chunk(self._source, chunk, filters, size, width)
+        key = (chunk, filters, size, width)
+        with self._lock:
+            data = self._kept.pop(key, None)
+            if data is None:
+                held = sum(len(other) for other in self._kept.values())
+                while self._kept and held + size > self._limit:
+                    held -= len(self._kept.pop(next(iter(self._kept))))
+                data = read_chunk(self._source, chunk, filters, size, width)
+            self._kept[key] = data
+        return data
 
 
 def read_chunk(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelport.errors import LimitExceeded, MalformedFile, UnsafeFile, UnsupportedFeature
 from modelport.wire.hdf5.attributes import GlobalHeaps, split_text
-from modelport.wire.hdf5.chunks import Chunk, chunk_index, read_chunk
+from modelport.wire.hdf5.chunks import Chunk, ChunkCache, chunk_index
 from modelport.wire.hdf5.datatype import count, parse_element, parse_shape
 from modelport.wire.hdf5.layout import (
     Chunked,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FREE_DECLARED = 4 << 30
+FREE_ELEMENT = 64 << 20
 MOST_RATIO = 1000
 
 
@@ -49,17 +50,21 @@ class HDF5Dataset:
         MalformedFile, UnsupportedFeature: its messages are broken, or of a kind not read here.
     """
 
-    def __init__(self, path: str, header: ObjectHeader, heaps: GlobalHeaps) -> None:
+    def __init__(
+        self, path: str, header: ObjectHeader, heaps: GlobalHeaps, cache: ChunkCache
+    ) -> None:
         self.path = path
         self.source = header.window.source
         self.address = header.address
         self._heaps = heaps
+        self._cache = cache
         if header.first(EXTERNAL) is not None:
             raise UnsafeFile(self.source.name, "values in external files", path)
         with guarded(self.source, f"dataset {path}", header.address):
             shape = parse_shape(header.first(DATASPACE) or b"")
             self.shape = (0,) if shape is None else shape
             self.element = parse_element(header.first(DATATYPE) or b"")
+            self._check_element()
             self._read_storage(header)
             self._fill = _fill_value(header.first(FILL), self.element.size)
         if isinstance(self.layout, Virtual):
@@ -120,6 +125,17 @@ class HDF5Dataset:
             if self.element.name == "bool":
                 return stored.astype(bool)
             return stored.astype(stored.dtype.newbyteorder("="), copy=False)
+
+    def _check_element(self) -> None:
+        """Refuse an element that is no file's, before one of them is in memory."""
+        limit = max(FREE_ELEMENT, MOST_RATIO * self.source.size)
+        if self.element.size > limit:
+            raise LimitExceeded(
+                self.source.name,
+                resource=f"bytes of one element of {self.path}",
+                limit=limit,
+                actual=self.element.size,
+            )
 
     def _check_size(self) -> None:
         layout, declared = self.layout, self.nbytes
@@ -200,7 +216,7 @@ class HDF5Dataset:
             chunk = self.chunks.get(corner)
             if chunk is None:
                 continue
-            data = read_chunk(self.source, chunk, self.filters, size, storage.itemsize)
+            data = self._cache.read(chunk, self.filters, size, storage.itemsize)
             values = np.frombuffer(data, storage).reshape(extent)
             here, there = [], []
             for (start, stop), low, width in zip(box, corner, extent, strict=True):

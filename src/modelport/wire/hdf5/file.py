@@ -10,6 +10,7 @@ from typing import Any
 
 from modelport.errors import LimitExceeded, MalformedFile, UnsupportedFeature
 from modelport.wire.hdf5.attributes import GlobalHeaps, read_attributes
+from modelport.wire.hdf5.chunks import ChunkCache
 from modelport.wire.hdf5.dataset import HDF5Dataset
 from modelport.wire.hdf5.objects import Link, ObjectHeader
 from modelport.wire.hdf5.window import Window, guarded
@@ -52,6 +53,7 @@ class HDF5File:
         self.source = SliceSource(source, base, source.size - base, source.name) if base else source
         self._window = Window(self.source)
         self._heaps = GlobalHeaps(self._window)
+        self._chunks = ChunkCache(self.source)
         self._headers: dict[int, ObjectHeader] = {}
         self._root = root
 
@@ -102,7 +104,7 @@ class HDF5File:
         if entry is None or entry.kind != "dataset":
             found = "nothing" if entry is None else f"a {entry.kind}"
             raise MalformedFile(self.source.name, expected=f"a dataset {path}", found=found)
-        return HDF5Dataset(path, self._header(entry.address), self._heaps)
+        return HDF5Dataset(path, self._header(entry.address), self._heaps, self._chunks)
 
     def place(self, path: str) -> str:
         """Where a path leads to in the end: itself, but for soft links."""

@@ -6,6 +6,8 @@ from modelport.errors import LimitExceeded, MalformedFile
 from modelport.wire.source import ByteSource
 
 WINDOW = 64 << 10
+NARROW = 4 << 10
+"""The window behind bytes that were passed over: there may be more such before long."""
 
 
 class Reader:
@@ -17,13 +19,14 @@ class Reader:
         MalformedFile: more is wanted than the source has left.
     """
 
-    __slots__ = ("_at", "_base", "_data", "source")
+    __slots__ = ("_at", "_base", "_data", "_window", "source")
 
     def __init__(self, source: ByteSource, start: int) -> None:
         self.source = source
         self._data = b""
         self._base = start
         self._at = 0
+        self._window = WINDOW
 
     @property
     def position(self) -> int:
@@ -59,6 +62,7 @@ class Reader:
         self._at += length
         if self._at > len(self._data):
             self._base, self._data, self._at = start + length, b"", 0
+            self._window = NARROW
         return start
 
     def line(self, limit: int) -> bytes:
@@ -92,7 +96,8 @@ class Reader:
     def _fill(self, length: int) -> None:
         self._demand(length)
         start = self.position
-        wanted = min(max(length, WINDOW), self.source.size - start)
+        wanted = min(max(length, self._window), self.source.size - start)
+        self._window = min(2 * self._window, WINDOW)
         self._data, self._base, self._at = self.source.read_at(start, wanted), start, 0
 
     def _demand(self, length: int) -> None:

@@ -1,13 +1,17 @@
-"""Writing pickle streams of protocol 2: plain values, and stubs as the calls they stand for.
+"""Writing pickle streams: plain values, and stubs as the calls they stand for.
 
-Protocol 2 is what torch reads everywhere. Values that are the same object are written once, so
-shared and cyclic ones stay so; nothing recurses, however deep the values lie in each other.
+Protocol 2 is what torch reads everywhere, 4 is for bytes of any number. Values that are the same
+object are written once, so shared and cyclic ones stay so; nothing recurses, however deep the
+values lie in each other.
 """
 
 from __future__ import annotations
 
 import struct
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 from modelport.errors import UnsupportedFeature
@@ -15,6 +19,7 @@ from modelport.wire.pickle.values import Blob, BlobKind, PersistentId, Reference
 
 _Step: TypeAlias = bytes | tuple[str, Any]
 _BATCH = 1000
+_BLOB_PIECE = 16 << 20
 _CONTAINERS = (list, dict, tuple, set, frozenset, bytearray, Stub, Reference, PersistentId, str)
 
 
@@ -30,11 +35,27 @@ def write(value: Any, name: str, renamed: Callable[[PersistentId], Any] | None =
     return b"".join(_Writer(name, renamed).run(value))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Pieces:
+    """Bytes of a known number that come in pieces; for streams of protocol 4."""
+
+    length: int
+    pieces: Callable[[], Iterator[bytes | memoryview]]
+
+
+def stream(value: Any, name: str) -> Iterator[bytes | memoryview]:
+    """The stream of one value in protocol 4, piece by piece; errors as for ``write``."""
+    return _Writer(name, None, 4).run(value)
+
+
 class _Writer:
     """Works off a list of steps: bytes to put out, or values to take apart into more steps."""
 
-    def __init__(self, name: str, renamed: Callable[[PersistentId], Any] | None) -> None:
+    def __init__(
+        self, name: str, renamed: Callable[[PersistentId], Any] | None, protocol: int = 2
+    ) -> None:
         self._name = name
+        self._protocol = protocol
         self._renamed = renamed or (lambda persistent: persistent.id)
         self._memo: dict[int, int] = {}
         self._texts: dict[str, int] = {}
@@ -42,8 +63,8 @@ class _Writer:
         self._alive: list[Any] = []
         self._count = 0
 
-    def run(self, value: Any) -> Iterator[bytes]:
-        yield b"\x80\x02"
+    def run(self, value: Any) -> Iterator[bytes | memoryview]:
+        yield b"\x80" + bytes([self._protocol])
         steps: list[_Step] = [b".", ("value", value)]
         while steps:
             step = steps.pop()
@@ -51,6 +72,8 @@ class _Writer:
                 yield step
             elif step[0] == "keep":
                 yield self._keep(step[1])
+            elif step[0] == "pieces":
+                yield from step[1].pieces()
             else:
                 steps.extend(reversed(self._taken_apart(step[1])))
 
@@ -61,8 +84,7 @@ class _Writer:
         if isinstance(value, Stub):
             return self._stub(value)
         if isinstance(value, Reference):
-            text = f"c{value.module}\n{value.name}\n".encode()
-            return [text, ("keep", value)]
+            return [self._global(value), ("keep", value)]
         if isinstance(value, PersistentId):
             found = self._renamed(value)
             if isinstance(found, Reference):
@@ -80,7 +102,28 @@ class _Writer:
             made.args = (sorted(value, key=repr),)
             self._alive.append(made)
             return [("value", made)]
+        if isinstance(value, complex):
+            made = Stub("REDUCE", Reference("__builtin__", "complex", 0), (), {}, 0)
+            made.args = (value.real, value.imag)
+            self._alive.append(made)
+            return [("value", made)]
+        if isinstance(value, Blob) and self._protocol >= 4 and value.kind is not BlobKind.TEXT:
+            raw = Pieces(value.length, partial(_of_blob, value))
+            if value.kind is BlobKind.BYTEARRAY:
+                kind = self._global(Reference("__builtin__", "bytearray", 0))
+                return [kind, b"(", ("value", raw), b"tR"]
+            value = raw
+        if isinstance(value, Pieces):
+            return [b"\x8e" + struct.pack("<Q", value.length), ("pieces", value)]
         return [self._plain(value), *([("keep", value)] if isinstance(value, str) else [])]
+
+    def _global(self, reference: Reference) -> bytes:
+        """The name; from protocol 3 on nobody translates the names of Python 2 when loading."""
+        module, name = reference.module, reference.name
+        if self._protocol >= 3:
+            module, name = NAME_MAPPING.get((module, name), (module, name))
+            module = IMPORT_MAPPING.get(module, module)
+        return f"c{module}\n{name}\n".encode()
 
     def _stub(self, stub: Stub) -> list[_Step]:
         """The call itself, then everything that was done to the object afterwards."""
@@ -122,13 +165,23 @@ class _Writer:
         if isinstance(value, str):
             return _text(value.encode("utf-8", "surrogatepass"))
         if isinstance(value, bytes | bytearray):
-            return _bytes(bytes(value), "bytearray" if isinstance(value, bytearray) else "")
+            return self._bytes(bytes(value), isinstance(value, bytearray))
         if isinstance(value, Blob):
             raw = value.read()
             if value.kind is BlobKind.TEXT:
                 return _text(raw)
-            return _bytes(raw, "bytearray" if value.kind is BlobKind.BYTEARRAY else "")
+            return self._bytes(raw, value.kind is BlobKind.BYTEARRAY)
         raise UnsupportedFeature(self._name, f"writing a value of type {type(value).__name__}")
+
+    def _bytes(self, raw: bytes, changeable: bool) -> bytes:
+        """Bytes; in protocol 2 text in Latin-1, which is encoded when it is loaded."""
+        if self._protocol >= 3:
+            encoded = b"B" + struct.pack("<I", len(raw)) + raw
+        else:
+            text = raw.decode("latin-1").encode("utf-8")
+            encoded = b"c_codecs\nencode\n(" + _text(text) + _text(b"latin1") + b"tR"
+        kind = self._global(Reference("__builtin__", "bytearray", 0))
+        return kind + b"(" + encoded + b"tR" if changeable else encoded
 
     def _known(self, value: Any) -> int | None:
         if isinstance(value, str):
@@ -168,8 +221,7 @@ def _text(raw: bytes) -> bytes:
     return b"X" + struct.pack("<I", len(raw)) + raw
 
 
-def _bytes(raw: bytes, kind: str) -> bytes:
-    """Bytes as protocol 2 has them: text in Latin-1, encoded when it is loaded."""
-    text = raw.decode("latin-1").encode("utf-8")
-    encoded = b"c_codecs\nencode\n(" + _text(text) + _text(b"latin1") + b"tR"
-    return b"c__builtin__\nbytearray\n(" + encoded + b"tR" if kind else encoded
+def _of_blob(blob: Blob) -> Iterator[bytes]:
+    for start in range(0, blob.length, _BLOB_PIECE):
+        length = min(_BLOB_PIECE, blob.length - start)
+        yield blob.source.read_at(blob.offset + start, length)

@@ -52,6 +52,8 @@ def modern_activation(
     name, config = value.get("class_name"), value.get("config")
     if name == "function" and isinstance(config, str):
         return _function(config, value, history, where)
+    if name == "Pipeline" and isinstance(config, Mapping) and _is_old_hard_sigmoid(config):
+        return "hard_sigmoid_keras2"
     if isinstance(name, str) and name in LAYERS:
         return layer(value)
     if isinstance(name, str) and name not in ("Activation",) and not config:
@@ -60,6 +62,26 @@ def modern_activation(
         return modern_activation(config.get("activation"), history, where, layer)
     history.foreign(where, f"the activation {name!r} is no part of Keras")
     return dict(value)
+
+
+_OLD_HARD_SIGMOID = (
+    ("Rescaling", {"scale": 0.2, "offset": 0.5}),
+    ("ReLU", {"max_value": 1.0, "negative_slope": 0.0, "threshold": 0.0}),
+)
+
+
+def _is_old_hard_sigmoid(config: Mapping[str, Any]) -> bool:
+    """Whether stock layers say the old function, as files that were carried to Keras 3 have it."""
+    layers = config.get("layers")
+    if not isinstance(layers, list) or len(layers) != len(_OLD_HARD_SIGMOID):
+        return False
+    for layer, (name, settings) in zip(layers, _OLD_HARD_SIGMOID, strict=True):
+        stated = layer.get("config") if isinstance(layer, Mapping) else None
+        if not isinstance(stated, Mapping) or layer.get("class_name") != name:
+            return False
+        if any(stated.get(key) != value for key, value in settings.items()):
+            return False
+    return True
 
 
 def _function(name: str, written: Any, history: History, where: str) -> Any:

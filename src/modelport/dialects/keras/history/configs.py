@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from modelport.dialects.keras.defaults import AS_STATED, DEFAULTS, arguments, complete
-from modelport.dialects.keras.history import applications, keras1, keras2
+from modelport.dialects.keras.history import applications, keras1, keras2, lambdas
 from modelport.dialects.keras.history.activation_names import modern_activation
 from modelport.dialects.keras.history.era import Era, History
 from modelport.dialects.keras.history.kinds import check_kinds
@@ -85,8 +85,8 @@ def modern_layer(
         return _own_name(class_name, module, registered_name), dict(config)
     if name == "Lambda":
         history.foreign(where, "a Lambda holds Python code, which is kept and never run")
-        return name, dict(config)
-    strange = _strange(name, renamed)
+        return name, lambdas.modern(config)
+    strange = _strange(name, renamed, history)
     if strange is not None:
         history.foreign(where, f"{name} with {strange} is no layer that modelport can carry")
         return f"{name}[{strange}]", dict(config)
@@ -125,13 +125,15 @@ def is_unnamed_operation(op_type: str, config: Any, module: Any, history: Histor
     return isinstance(config, Mapping) and not {"trainable", "dtype", "layers"} & config.keys()
 
 
-def _strange(name: str, config: Config) -> str | None:
-    """A setting that changes what a layer computes and that its lowering does not know."""
+def _strange(name: str, config: Config, history: History) -> str | None:
+    """What changes the arithmetic of a layer in a way that its lowering does not know."""
     policy = modern_dtype(config.get("dtype"))
     if "_from_" in policy:
         return policy
     if name == "BatchNormalization" and config.get("mode", 0) not in (0, None):
         return f"mode={config['mode']}"
+    if name == "BatchNormalization" and keras1.stores_deviations(history):
+        return "a stored deviation"
     if config.get("time_major"):
         return "time_major"
     return None

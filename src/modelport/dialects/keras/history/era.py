@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import takewhile
 from typing import Any
 
 from modelport.errors import MalformedFile
@@ -36,6 +37,8 @@ class History:
     backend: str
     path: str
     report: Report
+    version: tuple[int, ...] = ()
+    """The version as numbers, where the file states it."""
 
     def malformed(self, layer: str, *, expected: str, found: Any) -> MalformedFile:
         """The error for a layer that no Keras could have written."""
@@ -61,15 +64,20 @@ def history(model: Model, report: Report) -> History:
     era = _by_version(model.producer.version or "", model.producer.backend)
     if era is None:
         era = Era.KERAS3 if model.format == "keras-v3" else _by_words(model.graph)
-    return History(era, _backend(model, era), model.path, report)
+    version = _numbers(model.producer.version or "")
+    return History(era, _backend(model, era), model.path, report, version)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    parts = takewhile(str.isdecimal, version.split("-")[0].split("."))
+    return tuple(int(part) for part in parts)
 
 
 def _by_version(version: str, backend: str | None) -> Era | None:
-    parts = version.split("-")[0].split(".")
-    if not parts[0].isdecimal():
+    numbers = _numbers(version)
+    if not numbers:
         return None
-    major = int(parts[0])
-    minor = int(parts[1]) if len(parts) > 1 and parts[1].isdecimal() else 0
+    major, minor = (*numbers, 0)[:2]
     if major >= 3:
         return Era.KERAS3
     if major < 2:

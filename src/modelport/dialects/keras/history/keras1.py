@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from modelport.dialects.keras.history.era import History
+from modelport.model.component import Component
+from modelport.model.report import Kind
 
 Config: TypeAlias = dict[str, Any]
 
@@ -70,6 +72,8 @@ def modern(class_name: str, config: Mapping[str, Any], history: History) -> tupl
         renamed.pop("input_dim", None)
     if name in _SPECIAL:
         _SPECIAL[name](renamed)
+    if name == "BatchNormalization":
+        _batch_normalization(renamed, history)
     _values(name, renamed, history)
     return name, renamed
 
@@ -84,6 +88,23 @@ def _values(name: str, config: Config, history: History) -> None:
     if "forget_bias_init" in config:
         config["unit_forget_bias"] = config.pop("forget_bias_init") in ("one", "ones")
     config.pop("consume_less", None)
+
+
+def stores_deviations(history: History) -> bool:
+    """Whether a BatchNormalization keeps a running deviation, where later ones keep a variance.
+
+    By the sources of the releases: all to 1.0.5, and 1.0.6 on Theano. They divide by
+    ``deviation + epsilon``.
+    """
+    last = (1, 0, 6) if history.backend == "theano" else (1, 0, 5)
+    return bool(history.version) and history.version <= last
+
+
+def _batch_normalization(config: Config, history: History) -> None:
+    if history.version == (1, 0, 7) and history.backend == "theano":
+        why = "Keras 1.0.7 added epsilon behind the square root on Theano, today's adds it inside"
+        place = str(config.get("name", "BatchNormalization"))
+        history.report.add(Kind.APPROXIMATED, Component.HYPERPARAMETERS, place, why)
 
 
 def _convolution_1d(config: Config) -> None:

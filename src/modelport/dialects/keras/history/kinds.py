@@ -12,8 +12,7 @@ from typing import Any
 from modelport.dialects.keras.defaults import DEFAULTS, REQUIRED
 from modelport.dialects.keras.history.era import History
 from modelport.dialects.keras.roles import knows
-from modelport.dialects.keras.words import is_number, is_seed, is_whole
-from modelport.model.dtype import DTYPES
+from modelport.dialects.keras.words import FLOATS, is_dtype, is_number, is_seed, is_whole
 
 _MOST = (1 << 31) - 1
 
@@ -66,11 +65,8 @@ def check_kinds(name: str, config: dict[str, Any], history: History, where: str)
         if _is_flag(name, key):
             config[key] = bool(value)
     dtype = config.get("dtype", "float32")
-    if dtype not in _FLOATS and _has_floats(name):
+    if dtype not in FLOATS and _has_floats(name):
         raise history.malformed(where, expected="a type of floats as dtype", found=dtype)
-
-
-_FLOATS = (*("float16", "bfloat16", "float32", "float64"), "mixed_float16", "mixed_bfloat16")
 
 
 def _has_floats(name: str) -> bool:
@@ -103,7 +99,7 @@ def _mismatch(name: str, key: str, value: Any) -> str | None:
     if key == "name":
         return None if isinstance(value, str) else "text"
     if key == "dtype":
-        return None if _is_dtype(value) else "a type"
+        return None if is_dtype(value) else "a type"
     return _mismatched_word(name, key, value) or _mismatched_shape(name, key, value)
 
 
@@ -153,7 +149,3 @@ _SEVERAL_AXES = (
     "Softmax",
     "UnitNormalization",
 )
-
-
-def _is_dtype(value: Any) -> bool:
-    return isinstance(value, str) and (value in DTYPES or value in _FLOATS)

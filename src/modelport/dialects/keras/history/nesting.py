@@ -7,6 +7,7 @@ their order, then all the others.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from modelport.dialects.keras.history.configs import modern_layer
@@ -77,7 +78,7 @@ def _counts(
     written = node.attributes.get("config")
     if not isinstance(written, Mapping) or node.op_type in ("InputLayer", "Merge"):
         return 0, 0
-    quiet = History(history.era, history.backend, history.path, Report())
+    quiet = replace(history, report=Report())
     name, config = modern_layer(node.op_type, written, quiet, node.name)
     settle_reset_after(written, config, list(given.values()))
     found = roles(name, config)

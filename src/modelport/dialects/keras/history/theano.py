@@ -7,11 +7,12 @@ Theano backends of Keras 1.2.2 and 2.2.4.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from modelport.dialects.keras.defaults import complete
+from modelport.dialects.keras.history.objects import serialised
 from modelport.dialects.keras.history.shapes import rank
 
 
@@ -42,6 +43,9 @@ def same_padding(name: str, config: Mapping[str, Any]) -> Spelling | str | None:
 
     None where the words mean the same; a reason, as text, where no stock layers can say it.
     """
+    held = [config[key] for key in _HOLDERS.get(name, ()) if isinstance(config.get(key), Mapping)]
+    if held:
+        return _inside(name, held[0]) if len(held) == 1 else _either(held)
     n = rank(name)
     if n is None:
         return None
@@ -54,6 +58,37 @@ def same_padding(name: str, config: Mapping[str, Any]) -> Spelling | str | None:
     if name.endswith("Transpose"):
         return _transposed(config, n)
     return _convolution(name, config, n)
+
+
+_HOLDERS = {"TimeDistributed": ("layer",), "Bidirectional": ("layer", "backward_layer")}
+"""Wrappers, and where in their configs the layers inside are."""
+
+
+def _inside(name: str, held: Mapping[str, Any]) -> Spelling | str | None:
+    """The layer inside a wrapper in other words; what stands around it is wrapped too."""
+    if not isinstance(held.get("config"), Mapping):
+        return None
+    found = same_padding(str(held["class_name"]), held["config"])
+    if found is None or isinstance(found, str):
+        return found
+    config = {**held["config"], **found.changes}
+    changed = {**held, "class_name": found.op_type or held["class_name"], "config": config}
+    before, after = (_wrapped(name, extra) for extra in (found.before, found.after))
+    return Spelling({"layer": changed}, before, after)
+
+
+def _wrapped(name: str, extra: Extra | None) -> Extra | None:
+    if extra is None:
+        return None
+    inner = {"name": extra.suffix, **extra.config}
+    held = serialised("keras.layers", extra.op_type, inner)
+    return Extra(name, extra.suffix, complete(name, {"layer": held}))
+
+
+def _either(held: Sequence[Mapping[str, Any]]) -> str | None:
+    """Why not, of two layers that have no layers around them: recurrent ones."""
+    found = [same_padding(str(each["class_name"]), each.get("config") or {}) for each in held]
+    return next((why for why in found if isinstance(why, str)), None)
 
 
 def _convolution(name: str, config: Mapping[str, Any], n: int) -> Spelling | None:

@@ -36,7 +36,7 @@ def activate(layer: Layer, x: Edge, activation: Any, path: str = "activation") -
     name, given = activation.get("class_name"), activation.get("config") or {}
     if isinstance(given, str):
         return activate(layer, x, given, path)
-    if name == "Sequential":
+    if name in ("Sequential", "Pipeline"):
         return _sequential(layer, x, given, path)
     if name in FUNCTIONS:
         return _apply(layer, x, str(name), given)
@@ -86,7 +86,8 @@ def relu(
         positive = layout.unary(b, "ThresholdedRelu", x, alpha=float(threshold))
         if max_value is not None:
             positive = ops.clip(b, positive, 0.0, max_value)
-    elif max_value is not None:
+    elif max_value is not None or x.dtype.kind != "float":
+        # onnxruntime has Clip for every whole number, Relu not.
         positive = ops.clip(b, x, 0.0, max_value)
     else:
         positive = layout.unary(b, "Relu", x)

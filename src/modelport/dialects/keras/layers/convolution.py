@@ -7,12 +7,15 @@ transposed ones as (spatial ..., out, in), depthwise ones as (spatial ..., in, m
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from modelport.dialects.keras.history.era import Era
 from modelport.dialects.keras.layer import Layer, lowers
 from modelport.dialects.keras.layers import spatial
 from modelport.dialects.keras.layers.activations import activate
 from modelport.dialects.keras.layers.spatial import Window
+from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.edge import Edge
 from modelport.model.expression import Expression
 from modelport.model.graph import Dim
@@ -23,11 +26,23 @@ def convolution(layer: Layer) -> Edge:
     """Convolution with groups, strides or dilation."""
     kernel = layer.expression("kernel")
     rank = len(kernel.shape) - 2
+    if layer.era < Era.KERAS3 and layer.x.rank > rank + 2:
+        return _over_batches(layer, layer.x.rank - rank - 1)
     weight = layer.weight("kernel", _outwards(kernel))
     name, shape = spatial.channels_first(layer)
     groups = layer.config.get("groups") or 1
     name, shape = convolve(layer, name, shape, weight, window_of(layer, rank), groups, _bias(layer))
     return _activated(layer, name, shape)
+
+
+def _over_batches(layer: Layer, count: int) -> Edge:
+    """The convolution over several batch axes, which tf.keras allows, as over one."""
+    b, x = layer.b, layer.x
+    extents = [ops.extent(b, x, axis) for axis in range(x.rank)]
+    flat = ops.reshape(b, x, [-1, *extents[count:]])
+    y = convolution(replace(layer, inputs=[flat]))
+    spatial_extents = [ops.extent(b, y, axis) for axis in range(1, y.rank)]
+    return ops.reshape(b, y, [*extents[:count], *spatial_extents])
 
 
 @lowers("DepthwiseConv1D", "DepthwiseConv2D")

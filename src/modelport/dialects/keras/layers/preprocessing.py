@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from modelport.dialects.keras.history.era import Era
 from modelport.dialects.keras.layer import Layer, lowers, policy_name
 from modelport.dialects.keras.layers import images, spatial
-from modelport.dialects.keras.layers.convolution import convolve
 from modelport.dialects.keras.layers.encoding import encoded
-from modelport.dialects.keras.layers.spatial import Window
-from modelport.dialects.keras.operations.binary import arctan2
 from modelport.dialects.keras.operations.operands import array, plain, tensor
 from modelport.dialects.keras.operations.order import search_sorted
 from modelport.dialects.keras.operations.unary import saturated
@@ -94,12 +89,11 @@ def category_encoding(layer: Layer) -> Edge:
     return encoded(layer, layer.x, mode, count, FLOAT32 if mixed else layer.dtype, given)
 
 
-@lowers("Hashing", "HashedCrossing", "TextVectorization", "MelSpectrogram", autocast=False)
+@lowers("Hashing", "HashedCrossing", "TextVectorization", autocast=False)
 def impossible(layer: Layer) -> Edge:
     """Layers whose arithmetic ONNX has no operators for."""
     why = {
         "TextVectorization": "ONNX has no operators that split and clean texts as it does",
-        "MelSpectrogram": "modelport knows no ONNX form of its Fourier transform",
     }
     raise layer.error(why.get(layer.op_type, "ONNX has no operator for the hash it uses"))
 
@@ -191,65 +185,3 @@ def equalization(layer: Layer) -> Edge:
 def solarization(layer: Layer) -> Edge:
     """The images as they are, in the dtype of the layer: Keras solarizes in training only."""
     return layout.unary(layer.b, "Identity", ops.cast(layer.b, layer.x, layer.dtype))
-
-
-# Sound
-
-
-@lowers("STFTSpectrogram")
-def stft_spectrogram(layer: Layer) -> Edge:
-    """The short-time Fourier transform: a convolution with waves, which are weights."""
-    b, mode = layer.b, str(layer.config["mode"])
-    parts = [
-        _waves(layer, f"{part}_kernel")
-        for part in ("real", "imag")
-        if mode != ("imag" if part == "real" else "real")
-    ]
-    if mode in ("real", "imag"):
-        return _arranged(layer, parts[0])
-    real, imaginary = parts
-    if mode == "angle":
-        return _arranged(layer, arctan2(layer, imaginary, real))
-    if mode == "stft":
-        return _arranged(layer, ops.concat(b, parts, 2))
-    power = ops.add(b, *(ops.multiply(b, part, part) for part in parts))
-    if mode == "psd":
-        inner = ops.slice_axis(b, power, 2, 1, -1)
-        return _arranged(layer, ops.add(b, power, ops.pad(b, inner, {2: (1, 1)})))
-    size = layout.unary(b, "Sqrt", ops.clip(b, power, _EPSILON, None))
-    if mode == "log":
-        size = layout.unary(b, "Log", ops.clip(b, size, _EPSILON, None))
-    return _arranged(layer, size)
-
-
-def _waves(layer: Layer, role: str) -> Edge:
-    """Every channel's product with every wave: (batch, channel, frequency, time)."""
-    b, config = layer.b, layer.config
-    x = layer.x if not spatial.last(layer) else ops.transpose(b, layer.x, [0, 2, 1])
-    kernel = layer.expression(role)
-    length, _, count = kernel.shape
-    step = config.get("frame_step") or length // 2
-    flat = ops.reshape(b, x, [-1, 1, x.shape[2] if isinstance(x.shape[2], int) else -1])
-    if not isinstance(x.shape[1], int):
-        raise layer.error("its number of channels is unknown")
-    if not isinstance(x.shape[2], int):
-        flat = ops.reshape(b, x, [-1, 1, ops.extent(b, x, 2)])
-    weight = layer.weight(role, kernel.transpose(2, 1, 0))
-    window = Window((length,), (step,), (1,), config["padding"])
-    name, shape = convolve(layer, b.name(flat), flat.shape, weight, window, 1, None)
-    made = Edge(name, layer.dtype, tuple(shape))
-    time: Any = made.shape[2] if isinstance(made.shape[2], int) else ops.extent(b, made, 2)
-    return ops.reshape(b, made, [-1, x.shape[1], count, time])
-
-
-def _arranged(layer: Layer, y: Edge) -> Edge:
-    b, last = layer.b, spatial.last(layer)
-    if layer.config["expand_dims"]:
-        return ops.transpose(b, y, [0, 3, 2, 1] if last else [0, 1, 3, 2])
-    _, channels, frequencies, time = y.shape
-    wide = (
-        channels * frequencies if isinstance(channels, int) and isinstance(frequencies, int) else -1
-    )
-    kept: Any = time if isinstance(time, int) else ops.extent(b, y, 3)
-    flat = ops.reshape(b, y, [-1, wide, kept])
-    return ops.transpose(b, flat, [0, 2, 1]) if last else flat

@@ -41,6 +41,8 @@ class Names:
     chosen: dict[tuple[str, str], str] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
+    models: dict[str, Graph] = field(default_factory=dict)
+    """The models made here, one for all calls of a layer."""
     replaced: set[str] = field(default_factory=set)
     """The tensors that others stand for."""
 
@@ -145,6 +147,22 @@ class Chain:
         made = self._add(op_type, *given)
         self.nodes[-1].parameters = dict(weights or {})
         return made
+
+    def model(
+        self,
+        suffix: str,
+        args: list[Any],
+        kwargs: Mapping[str, Any],
+        make: Callable[[str, tuple[Scope, ...]], Graph],
+    ) -> list[V]:
+        """A call of a small model inside this one; ``make`` gives its graph, by name and scope."""
+        name = self.names.choose(self.owner, suffix)
+        scope = (*self.node.scope[:-1], Scope(name, "Functional", 0))
+        graph = self.names.models.setdefault(name, make(name, scope))
+        config = {"trainable": bool(self.config.get("trainable", True))}
+        outputs = len(graph.outputs)
+        given = dict(kwargs)
+        return self._add("Functional", config, args, given, outputs, {"graph": graph}, suffix)
 
     def _add(
         self,

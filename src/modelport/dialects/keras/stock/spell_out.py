@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from modelport.dialects.keras.stock.chain import Chain, Dims, Names
+from modelport.dialects.keras.stock.changed import changed
+from modelport.dialects.keras.stock.masked import (
+    bidirectional,
+    makes_mask,
+    reached_by_masks,
+    repeats_masked_steps,
+)
 from modelport.dialects.keras.stock.removed import REMOVED
 from modelport.dialects.keras.stock.tensorflow import TENSORFLOW
 from modelport.errors import ConversionError
@@ -19,16 +26,27 @@ def spell_out(graph: Graph, report: Report) -> None:
     Raises:
         ConversionError: Keras 3 has no words for a layer or a call of TensorFlow.
     """
-    for each in list(graph.subgraphs()):
-        _spell_out(each, report)
+    every = list(graph.subgraphs())
+    masks = any(makes_mask(node) for each in every for node in each.nodes)
+    for each in every:
+        _spell_out(each, report, masks and each is not graph)
 
 
-def _spell_out(graph: Graph, report: Report) -> None:
+def _spell_out(graph: Graph, report: Report, masked_inputs: bool) -> None:
+    masked = reached_by_masks(graph, masked_inputs)
     names = Names(graph, {node.scope[-1].name for node in graph.nodes})
     dims: dict[str, Dims] = {}
     nodes: list[Node] = []
     for node in graph.nodes:
-        nodes += _said(node, Chain(node, names, report, dims))
+        chain = Chain(node, names, report, dims)
+        if repeats_masked_steps(node) and node.inputs[0] in masked:
+            nodes += chain.finish(bidirectional(chain))
+            why = (
+                "at masked steps it repeats its last output, and today's gives zeros; said in parts"
+            )
+            report.add(Kind.REARRANGED, Component.ARCHITECTURE, chain.owner, why)
+        else:
+            nodes += _said(node, chain)
     graph.nodes[:] = nodes
     for name in names.replaced:
         del graph.tensors[name]
@@ -38,7 +56,7 @@ def _spell_out(graph: Graph, report: Report) -> None:
 
 
 def _said(node: Node, chain: Chain) -> list[Node]:
-    says = REMOVED.get(node.op_type) or TENSORFLOW.get(node.op_type)
+    says = REMOVED.get(node.op_type) or TENSORFLOW.get(node.op_type) or changed(node)
     if says is None:
         return [node]
     values = says(chain)

@@ -54,6 +54,11 @@ def tensordot(chain: Chain, a: Any, b: Any, axes: Any) -> Any:
 @function("einsum")
 def einsum(chain: Chain, equation: str, *inputs: Any) -> Any:
     """Products summed as an equation says."""
+    if len(inputs) < len(str(equation).partition("->")[0].split(",")):
+        raise chain.error(
+            f"the file states the equation {equation!r} without its operands, which tf.keras does "
+            "not save; rebuild the model with a Dot or EinsumDense in its place"
+        )
     return chain.op("Einsum", *map(constant, inputs), subscripts=equation)
 
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from modelport.dialects.keras.training.compile_kinds import refused
+from modelport.dialects.keras.words import is_number
+
 LOSSES: dict[str, tuple[str, ...]] = {
     "BinaryCrossentropy": ("from_logits", "label_smoothing", "axis"),
     "BinaryFocalCrossentropy": (
@@ -184,6 +187,16 @@ def metrics(stated: Any, outputs: int, where: str, lost: Lost) -> Any:
     return [_without_gaps(item if isinstance(item, list) else [item]) for item in found]
 
 
+def loss_weights(stated: Any, lost: Lost) -> Any:
+    """The weights of losses as Keras 3's ``compile`` takes them; None for what it refuses."""
+    if is_number(stated):
+        return float(stated)
+    if stated is None or isinstance(stated, list | dict):
+        return stated
+    lost("loss_weights", f"{stated!r:.80} are no numbers")
+    return None
+
+
 def _without_gaps(found: Any) -> Any:
     if isinstance(found, list):
         return [item for item in found if item is not None]
@@ -215,6 +228,10 @@ def _convert(stated: Any, where: str, lost: Lost, by_name: _Name, by_class: _Obj
         }
     else:
         found = None
+    why = refused(found["class_name"], found["config"]) if isinstance(found, dict) else None
+    if why is not None:
+        lost(where, f"Keras 3 takes no such {found['class_name']}: {why}")
+        return None
     if found is None:
         lost(where, f"{_called(stated)} is not among the stock objects of Keras 3")
     return found

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from modelport.dialects.keras.history.era import history
-from modelport.dialects.keras.training.compile_words import loss, metrics
+from modelport.dialects.keras.training.compile_words import loss, loss_weights, metrics
 from modelport.dialects.keras.training.moving_statistics import upgrade_moving_statistics
 from modelport.dialects.keras.training.order import annotate
 from modelport.dialects.keras.training.rows import upgrade_rows
@@ -119,7 +119,7 @@ def _compile_config(
         lost("sample_weight_mode", f"Keras 3 takes weights of any shape, not a mode ({sample!r})")
     config = {
         "loss": losses,
-        "loss_weights": given.get("loss_weights"),
+        "loss_weights": loss_weights(given.get("loss_weights"), lost),
         "metrics": metrics(given.get("metrics"), outputs, "metrics", lost),
         "weighted_metrics": metrics(
             given.get("weighted_metrics"), outputs, "weighted_metrics", lost

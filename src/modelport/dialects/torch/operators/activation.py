@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelport.dialects.onnx import ops
+from modelport.dialects.onnx import arithmetic, ops
 from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.call import Call, Parameter, aten, torch_dtype
 from modelport.dialects.torch.promote import computed, floating
@@ -37,8 +37,17 @@ def _soft_plain(op_type: str) -> Any:
     return lower
 
 
-aten("_softmax", "_safe_softmax")(_soft_plain("Softmax"))
+aten("_softmax")(_soft_plain("Softmax"))
 aten("_log_softmax")(_soft_plain("LogSoftmax"))
+
+
+@aten("_safe_softmax")
+def safe_softmax(call: Call, x: Any, dim: int, dtype: Any = None) -> Edge:
+    """The softmax; 0 along an axis of minus infinity alone."""
+    b, made = call.b, _soft("Softmax")(call, x, dim, dtype)
+    most = ops.reduce(b, "ReduceMax", floating(call, x), [dim], True)
+    nothing = arithmetic.is_infinite(b, most, plus=False)
+    return ops.where(b, nothing, b.constant(0, made.dtype), made)
 
 
 @aten("relu")
@@ -124,6 +133,20 @@ def rrelu(
     if training:
         raise ValueError("its slope is random, as in training")
     return leaky_relu(call, x, (lower + upper) / 2)
+
+
+@aten("rrelu_with_noise", "rrelu_with_noise_functional")
+def rrelu_with_noise(
+    call: Call,
+    x: Any,
+    noise: Any,
+    lower: float = 1 / 8,
+    upper: float = 1 / 3,
+    training: bool = False,
+    generator: Any = None,
+) -> list[Any]:
+    """As ``rrelu``; the noise is not used in evaluation."""
+    return [rrelu(call, x, lower, upper, training), noise]
 
 
 @aten("prelu", "_prelu_kernel")

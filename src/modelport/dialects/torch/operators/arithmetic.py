@@ -16,6 +16,7 @@ from modelport.dialects.torch.promote import (
     result_dtype,
     roomy,
     together,
+    together_floating,
 )
 from modelport.model.dtype import BOOL, FLOAT64, INT64
 
@@ -68,7 +69,7 @@ def divide(call: Call, x: Any, other: Any, rounding_mode: str | None = None) -> 
         if left.dtype.kind == "float":
             return arithmetic.trunc(call.b, ops.divide(call.b, left, right))
         return computed(call, "Div", left, right)
-    return ops.divide(call.b, floating(call, left), floating(call, right))
+    return ops.divide(call.b, *together_floating(call, x, other))
 
 
 @aten("true_divide")
@@ -147,7 +148,8 @@ def power(call: Call, x: Any, exponent: Any) -> Edge:
             return arithmetic.rsqrt(call.b, floating(call, edge))
     left, right = together(call, x, exponent)
     if left.dtype == BOOL:
-        left, right = (ops.cast(call.b, edge, INT64) for edge in (left, right))
+        wide = [ops.cast(call.b, edge, INT64) for edge in (left, right)]
+        return ops.cast(call.b, computed(call, "Pow", *wide), BOOL)
     return computed(call, "Pow", left, right)
 
 
@@ -161,7 +163,7 @@ def float_power(call: Call, x: Any, exponent: Any) -> Edge:
 def atan2(call: Call, x: Any, other: Any) -> Edge:
     """The angle of the point (other, x); IEEE's rules for signed zeros and infinities."""
     b = call.b
-    rise, run = (floating(call, edge) for edge in together(call, x, other))
+    rise, run = together_floating(call, x, other)
     infinite = [arithmetic.is_infinite(b, edge) for edge in (rise, run)]
     both = ops.binary(b, "And", *infinite)
     nought = ops.binary(b, "And", *(ops.binary(b, "Equal", edge, 0) for edge in (rise, run)))
@@ -186,7 +188,7 @@ def atan2(call: Call, x: Any, other: Any) -> Edge:
 def hypotenuse(call: Call, x: Any, other: Any) -> Edge:
     """√(x² + other²), scaled so that nothing overflows."""
     b = call.b
-    left, right = (ops.unary(b, "Abs", floating(call, edge)) for edge in together(call, x, other))
+    left, right = (ops.unary(b, "Abs", edge) for edge in together_floating(call, x, other))
     long, short = ops.binary(b, "Max", left, right), ops.binary(b, "Min", left, right)
     nought = ops.binary(b, "Equal", long, 0)
     ratio = ops.divide(b, short, ops.where(b, nought, b.constant(1, long.dtype), long))
@@ -208,7 +210,7 @@ def log_add_exp2(call: Call, x: Any, other: Any) -> Edge:
 
 def _log_sum(call: Call, x: Any, other: Any, base: float) -> Edge:
     b = call.b
-    left, right = (floating(call, edge) for edge in together(call, x, other))
+    left, right = together_floating(call, x, other)
     high = ops.binary(b, "Max", left, right)
     apart = ops.unary(b, "Neg", ops.unary(b, "Abs", ops.subtract(b, left, right)))
     same = ops.binary(b, "Equal", left, right)
@@ -234,7 +236,7 @@ def x_log1p_y(call: Call, x: Any, other: Any) -> Edge:
 
 def _x_log(call: Call, x: Any, other: Any, plus: int) -> Edge:
     b = call.b
-    left, right = (floating(call, edge) for edge in together(call, x, other))
+    left, right = together_floating(call, x, other)
     inner = ops.add(b, right, plus) if plus else right
     product = ops.multiply(b, left, ops.unary(b, "Log", inner))
     nought = ops.binary(b, "Equal", left, 0)
@@ -246,7 +248,7 @@ def _x_log(call: Call, x: Any, other: Any, plus: int) -> Edge:
 def copy_sign(call: Call, x: Any, other: Any) -> Edge:
     """The size of the one with the sign of the other."""
     b = call.b
-    left, right = (floating(call, edge) for edge in together(call, x, other))
+    left, right = together_floating(call, x, other)
     size = ops.unary(b, "Abs", left)
     return ops.where(b, arithmetic.sign_bit(b, right), ops.unary(b, "Neg", size), size)
 
@@ -264,7 +266,7 @@ def heaviside(call: Call, x: Any, values: Any) -> Edge:
 @aten("ldexp")
 def ldexp(call: Call, x: Any, other: Any) -> Edge:
     """X times 2 to the power of other."""
-    left, right = (floating(call, edge) for edge in together(call, x, other))
+    left, right = together_floating(call, x, other)
     two = call.b.constant(2, left.dtype)
     return ops.multiply(call.b, left, ops.binary(call.b, "Pow", two, right))
 

@@ -42,5 +42,15 @@ def shift_right(call: Call, x: Any, other: Any) -> Edge:
     b = call.b
     left, right = together(call, x, other)
     wide = [ops.cast(b, edge, roomy(left.dtype)) for edge in (left, right)]
+    most = roomy(left.dtype).bits - 2
+    if not isinstance(other, int) or not 0 <= other <= most:
+        # Shifted by what is no number of bits, nothing but the sign is left.
+        fits = ops.binary(
+            b,
+            "And",
+            ops.binary(b, "GreaterOrEqual", wide[1], 0),
+            ops.binary(b, "LessOrEqual", wide[1], most),
+        )
+        wide[1] = ops.where(b, fits, wide[1], b.constant(most, wide[1].dtype))
     found = arithmetic.floor_divide(b, wide[0], arithmetic.power_of_two(b, wide[1]))
     return ops.cast(b, found, left.dtype)

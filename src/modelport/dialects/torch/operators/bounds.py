@@ -32,8 +32,9 @@ def _held(call: Call, x: Any, low: Any, high: Any) -> Edge:
     dtype = result_dtype([x, low, high])
     edge = in_dtype(call, x, dtype)
     numbers = all(end is None or isinstance(end, int | float) for end in (low, high))
-    if numbers and dtype.kind == "float":
+    if numbers and dtype.kind == "float" and None not in (low, high):
         return ops.clip(call.b, edge, low, high)
+    # A Clip that is open at one end keeps infinities and NaN in some runtimes only.
     if low is not None:
         edge = computed(call, "Max", edge, in_dtype(call, low, dtype))
     return edge if high is None else computed(call, "Min", edge, in_dtype(call, high, dtype))

@@ -6,7 +6,8 @@ from typing import Any
 
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.edge import Edge
-from modelport.dialects.torch.call import Call, aten, torch_dtype
+from modelport.dialects.torch.call import Call, aten, meets_complex, torch_dtype
+from modelport.dialects.torch.operators.complex import converted as complex_of
 from modelport.model.dtype import (
     BFLOAT16,
     BOOL,
@@ -22,8 +23,10 @@ from modelport.model.dtype import (
 )
 
 
-def converted(call: Call, x: Any, dtype: DType | None) -> Edge:
+def converted(call: Call, x: Any, dtype: DType | None) -> Any:
     """The values in another dtype; floats lose what is behind the point."""
+    if meets_complex(x) or (dtype is not None and dtype.kind == "complex"):
+        return complex_of(call, x, dtype)
     edge = call.tensor(x)
     wanted = dtype or edge.dtype
     if edge.dtype.kind == "float" and wanted.kind in ("int", "uint") and wanted.bits < 64:
@@ -32,7 +35,7 @@ def converted(call: Call, x: Any, dtype: DType | None) -> Edge:
     return ops.cast(call.b, edge, wanted)
 
 
-@aten("to.dtype")
+@aten("to.dtype", "complex::to.dtype")
 def to_dtype(
     call: Call,
     x: Any,
@@ -40,12 +43,12 @@ def to_dtype(
     non_blocking: bool = False,
     copy: bool = False,
     memory_format: Any = None,
-) -> Edge:
+) -> Any:
     """The values in another dtype."""
     return converted(call, x, torch_dtype(dtype))
 
 
-@aten("to.device", "to.prim_Device")
+@aten("to.device", "to.prim_Device", "complex::to.device", "complex::to.prim_Device")
 def to_device(
     call: Call,
     x: Any,
@@ -54,12 +57,12 @@ def to_device(
     non_blocking: bool = False,
     copy: bool = False,
     memory_format: Any = None,
-) -> Edge:
+) -> Any:
     """The values in another dtype."""
     return converted(call, x, torch_dtype(dtype))
 
 
-@aten("to.other")
+@aten("to.other", "complex::to.other")
 def to_other(
     call: Call,
     x: Any,
@@ -67,18 +70,18 @@ def to_other(
     non_blocking: bool = False,
     copy: bool = False,
     memory_format: Any = None,
-) -> Edge:
+) -> Any:
     """The values in the dtype of another tensor."""
-    return converted(call, x, call.tensor(other).dtype)
+    return converted(call, x, other.dtype)
 
 
-@aten("type_as")
-def type_as(call: Call, x: Any, other: Any) -> Edge:
+@aten("type_as", "complex::type_as")
+def type_as(call: Call, x: Any, other: Any) -> Any:
     """The values in the dtype of another tensor."""
-    return converted(call, x, call.tensor(other).dtype)
+    return converted(call, x, other.dtype)
 
 
-@aten("_to_copy", "to.dtype_layout")
+@aten("_to_copy", "to.dtype_layout", "complex::_to_copy", "complex::to.dtype_layout")
 def to_copy(
     call: Call,
     x: Any,
@@ -89,19 +92,19 @@ def to_copy(
     non_blocking: bool = False,
     memory_format: Any = None,
     copy: bool = False,
-) -> Edge:
+) -> Any:
     """The values in another dtype."""
     return converted(call, x, torch_dtype(dtype))
 
 
 @aten("prims::convert_element_type")
-def convert_element_type(call: Call, a: Any, dtype: Any) -> Edge:
+def convert_element_type(call: Call, a: Any, dtype: Any) -> Any:
     """The values in another dtype."""
     return converted(call, a, torch_dtype(dtype))
 
 
 def _in(dtype: DType) -> Any:
-    def lower(call: Call, x: Any, non_blocking: bool = False) -> Edge:
+    def lower(call: Call, x: Any, non_blocking: bool = False) -> Any:
         return converted(call, x, dtype)
 
     return lower

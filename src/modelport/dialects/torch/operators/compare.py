@@ -11,10 +11,10 @@ from modelport.dialects.torch.operators.reduce import reduce_bool
 from modelport.dialects.torch.promote import (
     chosen,
     computed,
-    floating,
     in_dtype,
     roomy,
     together,
+    together_floating,
     truth,
 )
 from modelport.model.dtype import BOOL, INT32
@@ -72,7 +72,7 @@ def is_close(
     equal_nan: bool = False,
 ) -> Edge:
     """Whether |x - other| ≤ atol + rtol |other|."""
-    left, right = (floating(call, edge) for edge in together(call, x, other))
+    left, right = together_floating(call, x, other)
     return arithmetic.is_close(call.b, left, right, rtol, atol, equal_nan)
 
 
@@ -120,3 +120,19 @@ def is_in(
     same = ops.cast(b, ops.binary(b, "Equal", wide, among), INT32)
     found = ops.binary(b, "Greater", ops.reduce(b, "ReduceSum", same, [-1]), 0)
     return ops.unary(b, "Not", found) if invert else found
+
+
+@aten("isin.Tensor_Scalar")
+def is_number(
+    call: Call, elements: Any, test_element: Any, assume_unique: bool = False, invert: bool = False
+) -> Edge:
+    """Whether each element is a number."""
+    return is_in(call, elements, test_element, assume_unique, invert)
+
+
+@aten("isin.Scalar_Tensor")
+def number_is_in(
+    call: Call, element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False
+) -> Edge:
+    """Whether a number is one of the elements."""
+    return is_in(call, element, test_elements, assume_unique, invert)

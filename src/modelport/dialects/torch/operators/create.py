@@ -85,6 +85,49 @@ for _name, _value in {"zeros": 0, "ones": 1, "empty": 0}.items():
     aten(f"new_{_name}")(_filling_new(_value))
 
 
+@aten("empty_permuted")
+def empty_permuted(
+    call: Call,
+    size: Any,
+    physical_layout: Any,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: Any = None,
+) -> Edge:
+    """A tensor to be filled; in which order its elements lie is nothing to ONNX."""
+    return full_of(call, size, 0, torch_dtype(dtype, FLOAT32) or FLOAT32)
+
+
+@aten("empty_strided")
+def empty_strided(
+    call: Call,
+    size: Any,
+    stride: Any,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: Any = None,
+) -> Edge:
+    """A tensor to be filled; in which order its elements lie is nothing to ONNX."""
+    return full_of(call, size, 0, torch_dtype(dtype, FLOAT32) or FLOAT32)
+
+
+@aten("new_empty_strided")
+def new_empty_strided(
+    call: Call,
+    x: Any,
+    size: Any,
+    stride: Any,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: Any = None,
+) -> Edge:
+    """A tensor to be filled, in the dtype of another."""
+    return new_full(call, x, size, 0, dtype)
+
+
 @aten("full")
 def full(
     call: Call,

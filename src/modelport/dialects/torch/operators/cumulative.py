@@ -111,5 +111,5 @@ def running(
 
 
 def _filled(b: Builder, like: Edge, value: float) -> Edge:
-    made = b.emit("Expand", [b.constant(value, like.dtype), ops.shape_of(b, like)], like.dtype, ())
-    return Edge(made.name, like.dtype, like.shape)
+    inputs = [b.constant(value, like.dtype), ops.shape_of(b, like)]
+    return b.emit("Expand", inputs, like.dtype, like.shape)

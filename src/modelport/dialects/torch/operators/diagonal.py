@@ -51,7 +51,19 @@ aten("tril_indices")(_indices(False))
 aten("triu_indices")(_indices(True))
 
 
-@aten("diagonal", "diagonal_copy", "linalg_diagonal")
+@aten("linalg_diagonal")
+def linalg_diagonal(
+    call: Call,
+    A: Any,  # noqa: N803 - the schema's name
+    offset: int = 0,
+    dim1: int = -2,
+    dim2: int = -1,
+) -> Edge:
+    """The elements whose indices along two axes differ by an offset, as a new last axis."""
+    return diagonal(call, A, offset, dim1, dim2)
+
+
+@aten("diagonal")
 def diagonal(call: Call, x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Edge:
     """The elements whose indices along two axes differ by an offset, as a new last axis."""
     b, edge = call.b, call.tensor(x)
@@ -65,9 +77,9 @@ def diagonal(call: Call, x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) 
     chosen_rows = ops.gather(b, moved, places[0], -2)
     column = ops.unsqueeze(b, places[1], 1)
     sizes = [ops.extent(b, chosen_rows, i) for i in range(chosen_rows.rank - 1)]
-    spread = b.emit("Expand", [column, ops.vector(b, [*sizes, 1])], INT64, ())
-    spread = Edge(spread.name, INT64, (*chosen_rows.shape[:-1], 1))
-    found = b.emit("GatherElements", [chosen_rows, spread], edge.dtype, spread.shape, axis=-1)
+    shape = (*chosen_rows.shape[:-1], 1)
+    spread = b.emit("Expand", [column, ops.vector(b, [*sizes, 1])], INT64, shape)
+    found = b.emit("GatherElements", [chosen_rows, spread], edge.dtype, shape, axis=-1)
     return ops.squeeze(b, found, -1)
 
 
@@ -87,7 +99,7 @@ def _length(call: Call, x: Edge, offset: int) -> ops.Extent:
 diagonal_of = diagonal
 
 
-@aten("diag_embed", "diag_embed_copy")
+@aten("diag_embed")
 def diag_embed(call: Call, x: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Edge:
     """The last axis as a diagonal of matrices of zeros."""
     b, edge = call.b, call.tensor(x)

@@ -9,6 +9,8 @@ from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.call import Call, aten
 from modelport.dialects.torch.operators.index import places_of
+from modelport.dialects.torch.operators.reduce import norm_of
+from modelport.dialects.torch.operators.scatter import index_copy
 from modelport.model.dtype import BOOL, INT64
 
 
@@ -23,6 +25,19 @@ def embedding(
 ) -> Edge:
     """Rows of ``weight``; the padding index matters for gradients alone."""
     return ops.gather(call.b, call.tensor(weight), places_of(call, indices), 0)
+
+
+@aten("embedding_renorm")
+def embedding_renorm(call: Call, x: Any, indices: Any, max_norm: float, norm_type: float) -> Edge:
+    """The rows that are looked up, no longer than a norm."""
+    b, edge = call.b, call.tensor(x)
+    norm = norm_of(call, edge, norm_type, [1], True)
+    longer = ops.binary(b, "Greater", norm, max_norm)
+    scale = ops.divide(b, b.constant(max_norm, edge.dtype), ops.add(b, norm, 1e-7))
+    places = ops.reshape(b, places_of(call, indices), [-1])
+    shortened = ops.where(b, longer, ops.multiply(b, edge, scale), edge)
+    rows = ops.gather(b, shortened, places, 0)
+    return index_copy(call, edge, 0, places, rows)
 
 
 @aten("embedding_bag")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
-
-import numpy as np
 
 from modelport.dialects.onnx import arithmetic, ops
 from modelport.dialects.onnx.edge import Edge
@@ -192,38 +189,6 @@ def median(call: Call, x: Any) -> Edge:
     """The lower of the two middle elements."""
     flat = ops.reshape(call.b, call.tensor(x), [-1])
     return median_along(call, flat, 0)[0]
-
-
-@aten("quantile.scalar", "quantile")
-def quantile(
-    call: Call,
-    x: Any,
-    q: Any,
-    dim: int | None = None,
-    keepdim: bool = False,
-    interpolation: str = "linear",
-) -> Edge:
-    """The elements that given parts of all lie below, between those that are there."""
-    b, edge = call.b, call.tensor(x)
-    rank = edge.rank
-    if dim is None:
-        edge = ops.reshape(b, edge, [-1])
-    axis = 0 if dim is None else dim % rank
-    extent = edge.shape[axis]
-    if not isinstance(extent, int) or isinstance(q, Edge):
-        raise ValueError("quantiles need an extent and parts that are known")
-    values = sorted_along(call, edge, axis, False)[0]
-    place = float(q) * (extent - 1)
-    low, high = math.floor(place), math.ceil(place)
-    part = {"lower": 0.0, "higher": 1.0, "midpoint": 0.5 * (low != high)}.get(interpolation)
-    if interpolation == "nearest":
-        low = high = int(np.rint(place))
-    part = place - math.floor(place) if part is None else part
-    below, above = (ops.slice_axis(b, values, axis, at, at + 1) for at in (low, high))
-    found = ops.add(b, below, ops.multiply(b, ops.subtract(b, above, below), part))
-    if not keepdim:
-        return ops.squeeze(b, found, axis)
-    return ops.reshape(b, found, [1] * rank) if dim is None else found
 
 
 @aten("mode")

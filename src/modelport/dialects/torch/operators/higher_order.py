@@ -8,8 +8,15 @@ from typing import Any
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
-from modelport.dialects.torch.call import Call, Parameter, aten, is_number, number_edge
-from modelport.model.dtype import BOOL, INT64
+from modelport.dialects.torch.call import (
+    Call,
+    Parameter,
+    aten,
+    is_number,
+    number_edge,
+    torch_dtype,
+)
+from modelport.model.dtype import BOOL, FLOAT32, INT64
 from modelport.model.graph import Dim, Graph
 
 
@@ -27,8 +34,11 @@ def _lowered(call: Call, b: Builder, graph: Any, values: Sequence[Any]) -> list[
 
 @aten("higher_order::wrap_with_set_grad_enabled", "higher_order::wrap_with_autocast")
 def wrapped(call: Call, rest: Sequence[Any]) -> list[Any]:
-    """The graph itself: what is wrapped around it matters for training alone."""
+    """The graph itself, in the dtypes of its inputs."""
     at = next(i for i, item in enumerate(rest) if isinstance(item, dict) and "graph" in item)
+    if call.op_type == "wrap_with_autocast" and rest[2] is True:
+        narrow = torch_dtype(rest[1], FLOAT32)
+        call.b.note(call.name, f"it is computed in float32, where torch uses {narrow}")
     return _lowered(call, call.b, rest[at], rest[at + 1 :])
 
 

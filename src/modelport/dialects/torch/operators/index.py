@@ -24,7 +24,7 @@ def places_of(call: Call, index: Any) -> Edge:
     return edge if edge.dtype in (INT32, INT64) else ops.cast(call.b, edge, INT64)
 
 
-@aten("index_select", "index_select_copy")
+@aten("index_select")
 def index_select(call: Call, x: Any, dim: int, index: Any) -> Edge:
     """Entries along an axis by index."""
     edge, places = call.tensor(x), places_of(call, index)
@@ -157,7 +157,13 @@ def nonzero(call: Call, x: Any) -> Edge:
     return rows if edge.rank else ops.slice_axis(call.b, rows, 1, 0, 0)
 
 
-@aten("nonzero_numpy", "where")
+@aten("where")
+def places_where(call: Call, condition: Any) -> list[Edge]:
+    """The places where a condition holds, one vector an axis."""
+    return nonzero_columns(call, condition)
+
+
+@aten("nonzero_numpy")
 def nonzero_columns(call: Call, x: Any) -> list[Edge]:
     """The places of the elements other than 0, one vector an axis."""
     rows = nonzero_rows(call, x)
@@ -249,7 +255,7 @@ def one_hot(call: Call, x: Any, num_classes: int = -1) -> Edge:
     return ops.cast(b, same, INT64)
 
 
-@aten("as_strided", "as_strided_copy")
+@aten("as_strided")
 def as_strided(call: Call, x: Any, size: Any, stride: Any, storage_offset: Any = None) -> Edge:
     """Elements by the steps between them, of a tensor that lies in C order."""
     sizes = [call.fixed(item, "an extent") for item in size]
@@ -262,16 +268,49 @@ def as_strided(call: Call, x: Any, size: Any, stride: Any, storage_offset: Any =
     return take(call, x, call.b.constant(places, INT64))
 
 
-@aten("_unique2", "unique_dim", "unique_consecutive", "_unique")
+@aten("unique_dim")
+def unique_rows(call: Call, rest: Sequence[Any]) -> list[Edge]:
+    """Distinct entries of an axis: refused."""
+    raise ValueError("distinct rows have no operator in ONNX that runtimes agree on")
+
+
+@aten("unique_consecutive")
+def runs(
+    call: Call,
+    x: Any,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+) -> list[Edge]:
+    """The first element of each run of equal ones; which run each is in; how long they are."""
+    b, edge = call.b, call.tensor(x)
+    if dim is not None and edge.rank != 1:
+        raise ValueError("runs of equal rows")
+    flat = ops.reshape(b, edge, [-1])
+    wide = ops.cast(b, flat, roomy(flat.dtype))
+    pair = [ops.slice_axis(b, wide, 0, *ends) for ends in ((1, None), (0, -1))]
+    changes = ops.unary(b, "Not", ops.binary(b, "Equal", *pair))
+    # The first element, where there is one, begins a run.
+    first = ops.slice_axis(b, ops.binary(b, "Equal", wide, wide), 0, 0, 1)
+    first = ops.binary(b, "Or", first, b.constant(True, BOOL))
+    begins = ops.concat(b, [first, changes], 0)
+    values = b.emit("Compress", [flat, begins], flat.dtype, (None,), axis=0)
+    steps = ops.cast(b, begins, INT64)
+    number = b.emit("CumSum", [steps, b.constant(0, INT64)], INT64, flat.shape)
+    number = ops.subtract(b, number, 1)
+    places = b.emit("Reshape", [number, ops.shape_of(b, edge)], INT64, edge.shape)
+    return [values, places, bincount(call, number)]
+
+
+@aten("_unique2", "_unique")
 def unique(call: Call, rest: Sequence[Any]) -> list[Edge]:
     """The distinct elements, sorted; where each went; how often each occurs."""
-    if call.op_type not in ("_unique2", "_unique"):
-        raise ValueError("distinct rows and runs have no operator in ONNX that runtimes agree on")
     b, edge = call.b, call.tensor(rest[0])
     names = b.node("Unique", [b.name(edge)], 4, sorted=1)
     values = Edge(names[0], edge.dtype, (None,))
-    back = b.emit("Reshape", [Edge(names[2], INT64, (None,)), ops.shape_of(b, edge)], INT64, ())
-    return [values, Edge(back.name, INT64, edge.shape), Edge(names[3], INT64, (None,))]
+    places = [Edge(names[2], INT64, (None,)), ops.shape_of(b, edge)]
+    back = b.emit("Reshape", places, INT64, edge.shape)
+    return [values, back, Edge(names[3], INT64, (None,))]
 
 
 @aten("histc")

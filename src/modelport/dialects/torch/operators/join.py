@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.demands import broadcast
 from modelport.dialects.onnx.edge import Edge
-from modelport.dialects.torch.call import Call, aten, dim_of
-from modelport.dialects.torch.operators.shape import expand_as, narrow
+from modelport.dialects.torch.call import Call, aten
+from modelport.dialects.torch.operators.shape import expand_as
 from modelport.dialects.torch.promote import in_dtype, result_dtype
 from modelport.model.dtype import INT64
 
@@ -44,28 +43,46 @@ def _at_least(call: Call, x: Edge, rank: int) -> Edge:
     return x
 
 
-@aten("atleast_1d", "atleast_1d.Sequence")
-def at_least_1d(call: Call, x: Any) -> Any:
-    """With one axis at least."""
-    return _each(call, x, 1)
+def _of_rank(rank: int) -> tuple[Any, Any]:
+    def one(call: Call, x: Any) -> Edge:
+        return _at_least(call, call.tensor(x), rank)
+
+    def each(call: Call, tensors: Sequence[Any]) -> list[Edge]:
+        return [_at_least(call, call.tensor(item), rank) for item in tensors]
+
+    return one, each
 
 
-@aten("atleast_2d", "atleast_2d.Sequence")
-def at_least_2d(call: Call, x: Any) -> Any:
-    """With two axes at least."""
-    return _each(call, x, 2)
+for _rank in (1, 2, 3):
+    _one, _each = _of_rank(_rank)
+    aten(f"atleast_{_rank}d")(_one)
+    aten(f"atleast_{_rank}d.Sequence")(_each)
 
 
-@aten("atleast_3d", "atleast_3d.Sequence")
-def at_least_3d(call: Call, x: Any) -> Any:
-    """With three axes at least."""
-    return _each(call, x, 3)
-
-
-def _each(call: Call, x: Any, rank: int) -> Any:
-    if isinstance(x, list):
-        return [_at_least(call, call.tensor(item), rank) for item in x]
-    return _at_least(call, call.tensor(x), rank)
+@aten("pad_sequence")
+def pad_sequence(
+    call: Call,
+    sequences: Sequence[Any],
+    batch_first: bool = False,
+    padding_value: float = 0.0,
+    padding_side: str = "right",
+) -> Edge:
+    """Sequences of several lengths side by side, the shorter ones filled up."""
+    edges = alike(call, sequences)
+    lengths = [edge.shape[0] for edge in edges if isinstance(edge.shape[0], int)]
+    if len(lengths) < len(edges):
+        raise ValueError("sequences of unknown length")
+    most = max(lengths)
+    padded = [
+        ops.pad(
+            call.b,
+            edge,
+            {0: (0, most - n) if padding_side == "right" else (most - n, 0)},
+            padding_value,
+        )
+        for edge, n in zip(edges, lengths, strict=True)
+    ]
+    return stack(call, padded, 0 if batch_first else 1)
 
 
 def _stacked(rank: int, dim: int) -> Any:
@@ -90,115 +107,6 @@ def column_stack(call: Call, tensors: Sequence[Any]) -> Edge:
         for edge in alike(call, tensors)
     ]
     return ops.concat(call.b, edges, 1)
-
-
-# Parts
-
-
-def parts_of(call: Call, x: Any, sizes: Sequence[ops.Extent], dim: int) -> list[Edge]:
-    """Consecutive parts of given extents."""
-    b, edge = call.b, call.tensor(x)
-    axis = dim % edge.rank
-    if all(isinstance(size, int) for size in sizes):
-        shapes = [(*edge.shape[:axis], size, *edge.shape[axis + 1 :]) for size in sizes]
-        if len(sizes) == 1:
-            return [edge]
-        given = [b.name(edge), b.name(b.constant(list(sizes), INT64))]
-        names = b.node("Split", given, len(sizes), axis=axis)
-        return [
-            Edge(name, edge.dtype, tuple(dim_of(d) if isinstance(d, Edge) else d for d in shape))
-            for name, shape in zip(names, shapes, strict=True)
-        ]
-    start: ops.Extent = 0
-    parts = []
-    for size in sizes:
-        parts.append(narrow(call, edge, axis, start, size))
-        ends = [b.constant([item]) if isinstance(item, int) else item for item in (start, size)]
-        start = ops.add(b, *ends)
-    return parts
-
-
-@aten("split", "split.Tensor", "unsafe_split", "unsafe_split.Tensor")
-def split(call: Call, x: Any, split_size: Any, dim: int = 0) -> list[Edge]:
-    """Parts of one extent, the last as large as is left."""
-    if isinstance(split_size, list):
-        return split_with_sizes(call, x, split_size, dim)
-    edge, size = call.tensor(x), call.extent(split_size)
-    known = edge.shape[dim]
-    if isinstance(known, int) and isinstance(size, int):
-        rest = [size] * (known // size) + ([known % size] if known % size else [])
-        return parts_of(call, edge, rest or [0], dim)
-    if isinstance(size, int) and len(call.types):
-        return _cut(call, edge, size, dim, len(call.types))
-    raise ValueError("how many parts there are is computed by the model")
-
-
-def _cut(call: Call, x: Edge, size: int, dim: int, count: int) -> list[Edge]:
-    ends = [None if i == count - 1 else size * (i + 1) for i in range(count)]
-    return [ops.slice_axis(call.b, x, dim, size * i, end) for i, end in enumerate(ends)]
-
-
-@aten("split.sizes", "split_with_sizes", "split_with_sizes_copy", "unsafe_split_with_sizes")
-def split_with_sizes(call: Call, x: Any, split_sizes: Any, dim: int = 0) -> list[Edge]:
-    """Parts of given extents."""
-    return parts_of(call, x, call.extents(split_sizes), dim)
-
-
-@aten("chunk", "unsafe_chunk")
-def chunk(call: Call, x: Any, chunks: int, dim: int = 0) -> list[Edge]:
-    """So many parts, all but the last of one extent."""
-    b, edge = call.b, call.tensor(x)
-    known = edge.shape[dim]
-    if isinstance(known, int):
-        return split(call, edge, max(-(-known // chunks), 1), dim)
-    # The extent of a part, rounded up, is computed as the tensor is.
-    whole = ops.extent(b, edge, dim)
-    size = ops.divide(b, ops.add(b, call.tensor(whole), chunks - 1), chunks)
-    count = len(call.types) or chunks
-    starts = [ops.multiply(b, size, i) for i in range(count + 1)]
-    return [ops.slice_axis(b, edge, dim, starts[i], starts[i + 1]) for i in range(count)]
-
-
-@aten("tensor_split.sections", "tensor_split.indices")
-def tensor_split(call: Call, x: Any, sections: Any, dim: int = 0) -> list[Edge]:
-    """So many parts, the first ones larger by 1; or parts up to given places."""
-    edge = call.tensor(x)
-    known = edge.shape[dim]
-    if isinstance(sections, list):
-        ends = [call.fixed(item, "a place to split at") for item in sections]
-        bounds = [0, *ends, None]
-        return [
-            ops.slice_axis(call.b, edge, dim, start, stop)
-            for start, stop in itertools.pairwise(bounds)
-        ]
-    if not isinstance(known, int):
-        raise ValueError("it splits an unknown extent in parts")
-    each, more = divmod(known, sections)
-    return parts_of(call, edge, [each + (i < more) for i in range(sections)], dim)
-
-
-def _split_at(axis: int) -> Any:
-    def lower(call: Call, x: Any, sections: Any) -> list[Edge]:
-        edge = call.tensor(x)
-        return tensor_split(call, edge, sections, 0 if axis == 1 and edge.rank == 1 else axis)
-
-    return lower
-
-
-for _name, _axis in {"hsplit": 1, "vsplit": 0, "dsplit": 2}.items():
-    aten(f"{_name}.int", f"{_name}.array")(_split_at(_axis))
-
-
-@aten("unbind", "unbind.int", "unbind_copy.int")
-def unbind(call: Call, x: Any, dim: int = 0) -> list[Edge]:
-    """All entries along an axis."""
-    edge = call.tensor(x)
-    count = edge.shape[dim]
-    if not isinstance(count, int):
-        raise ValueError("how many parts there are is computed by the model")
-    if count == 1:
-        return [ops.squeeze(call.b, edge, dim)]
-    return [ops.squeeze(call.b, part, dim) for part in parts_of(call, edge, [1] * count, dim)]
 
 
 # Places exchanged

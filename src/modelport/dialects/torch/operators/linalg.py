@@ -13,15 +13,15 @@ from modelport.dialects.torch.operators.reduce import norm_of, reduced
 from modelport.dialects.torch.promote import together
 
 
-@aten("det", "linalg_det")
+@aten("det")
 def determinant(call: Call, x: Any) -> Edge:
     """The determinant of the last two axes."""
     edge = call.tensor(x)
     return call.b.emit("Det", [edge], edge.dtype, edge.shape[:-2])
 
 
-@aten("_linalg_det")
-def determinant_with_factors(call: Call, A: Any) -> Edge:  # noqa: N803 - the schema's name
+@aten("linalg_det", "_linalg_det")
+def linalg_determinant(call: Call, A: Any) -> Edge:  # noqa: N803 - the schema's name
     """The determinant of the last two axes."""
     return determinant(call, A)
 
@@ -30,6 +30,14 @@ def determinant_with_factors(call: Call, A: Any) -> Edge:  # noqa: N803 - the sc
 def log_determinant(call: Call, x: Any) -> Edge:
     """The logarithm of the determinant."""
     return ops.unary(call.b, "Log", determinant(call, x))
+
+
+@aten("slogdet", "linalg_slogdet", "_linalg_slogdet")
+def sign_and_log_determinant(call: Call, A: Any) -> list[Edge]:  # noqa: N803
+    """The sign of the determinant, and the logarithm of its size."""
+    made = determinant(call, A)
+    size = ops.unary(call.b, "Log", ops.unary(call.b, "Abs", made))
+    return [ops.unary(call.b, "Sign", made), size]
 
 
 def _cross(call: Call, x: Any, other: Any, dim: int) -> Edge:

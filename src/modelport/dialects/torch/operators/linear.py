@@ -8,6 +8,7 @@ from typing import Any
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.call import Call, Parameter, aten
+from modelport.dialects.torch.operators.solve import inverted
 from modelport.dialects.torch.promote import in_dtype, roomy
 
 
@@ -150,14 +151,14 @@ def contracted(call: Call, x: Edge, y: Edge, left: Sequence[int], right: Sequenc
         for edge, axes in zip((x, y), kept, strict=True)
     ]
     dims = [edge.shape[axis] for edge, axes in zip((x, y), kept, strict=True) for axis in axes]
-    inner_size = [ops.extent(b, x, axis) for axis in gone[0]]
-    known = 1
-    for extent in inner_size:
-        known = known * extent if isinstance(extent, int) else -1
-        if known < 0:
-            raise ValueError("it sums over axes of unknown extents")
-    first = ops.reshape(b, ops.transpose(b, x, [*kept[0], *gone[0]]), [-1, known])
-    second = ops.reshape(b, ops.transpose(b, y, [*gone[1], *kept[1]]), [known, -1])
+    inner: ops.Extent = 1
+    for extent in (ops.extent(b, x, axis) for axis in gone[0]):
+        if isinstance(extent, int) and isinstance(inner, int):
+            inner *= extent
+        else:
+            inner = ops.multiply(b, ops.vector(b, [inner]), ops.vector(b, [extent]))
+    first = ops.reshape(b, ops.transpose(b, x, [*kept[0], *gone[0]]), [-1, inner])
+    second = ops.reshape(b, ops.transpose(b, y, [*gone[1], *kept[1]]), [inner, -1])
     made = ops.reshape(b, product(call, first, second), [*extents[0], *extents[1]])
     return Edge(b.name(made), x.dtype, tuple(dims))
 
@@ -202,7 +203,7 @@ def matrix_power(call: Call, x: Any, n: int) -> Edge:
     """A matrix times itself n times."""
     b, edge = call.b, call.tensor(x)
     if n < 0:
-        raise ValueError("ONNX has no inverse of a matrix")
+        return matrix_power(call, inverted(call, edge), -n)
     if n == 0:
         size = ops.arange(b, ops.extent(b, edge, -1))
         same = ops.binary(b, "Equal", ops.unsqueeze(b, size, 1), ops.unsqueeze(b, size, 0))
@@ -225,3 +226,24 @@ def bilinear(call: Call, input1: Any, input2: Any, weight: Any, bias: Any = None
     given = [left, matrix, right]
     made = b.emit("Einsum", given, left.dtype, shape, equation="...i,kij,...j->...k")
     return made if bias is None else ops.add(b, made, call.tensor(bias))
+
+
+@aten("_trilinear")
+def trilinear(
+    call: Call,
+    i1: Any,
+    i2: Any,
+    i3: Any,
+    expand1: Sequence[int],
+    expand2: Sequence[int],
+    expand3: Sequence[int],
+    sumdim: Sequence[int],
+    unroll_dim: int = 1,
+) -> Edge:
+    """The product of three tensors with new axes, summed over axes."""
+    wide = [
+        ops.unsqueeze(call.b, call.tensor(item), *axes) if axes else call.tensor(item)
+        for item, axes in ((i1, expand1), (i2, expand2), (i3, expand3))
+    ]
+    product_ = ops.multiply(call.b, ops.multiply(call.b, wide[0], wide[1]), wide[2])
+    return ops.reduce(call.b, "ReduceSum", product_, list(sumdim)) if sumdim else product_

@@ -239,17 +239,17 @@ def cross_entropy(
     b, edge, aim = call.b, call.tensor(x), call.tensor(target)
     axis = 0 if edge.rank == 1 else 1
     logs = b.emit("LogSoftmax", [edge], edge.dtype, edge.shape, axis=axis)
-    classes = edge.shape[axis]
     if aim.dtype.kind != "float" and label_smoothing == 0:
         return nll_loss(call, logs, aim, weight, reduction, ignore_index)
-    if not isinstance(classes, int):
-        raise ValueError("an unknown number of classes")
+    each = _part_of_each(call, edge, axis, label_smoothing)
     weighted = logs
     if weight is not None:
         wide = ops.reshape(b, call.tensor(weight), [-1, *[1] * (edge.rank - axis - 1)])
         weighted = ops.multiply(b, logs, wide)
     if aim.dtype.kind == "float":
-        spread = _smoothed(call, aim, label_smoothing, classes)
+        spread = aim
+        if label_smoothing:
+            spread = ops.add(b, ops.multiply(b, aim, 1 - label_smoothing), each)
         made = ops.reduce(b, "ReduceSum", ops.multiply(b, weighted, spread), [axis])
         made = ops.unary(b, "Neg", made)
         return over_all(call, made, reduction)
@@ -261,16 +261,17 @@ def cross_entropy(
         weight,
         reduction,
         ignore_index,
-        label_smoothing / classes,
+        each,
         axis,
         1 - label_smoothing,
     )
 
 
-def _smoothed(call: Call, aim: Edge, smoothing: float, classes: int) -> Edge:
-    if not smoothing:
-        return aim
-    return ops.add(call.b, ops.multiply(call.b, aim, 1 - smoothing), smoothing / classes)
+def _part_of_each(call: Call, x: Edge, axis: int, part: float) -> Edge:
+    """A part shared out among the classes along an axis."""
+    b = call.b
+    classes = ops.squeeze(b, ops.vector(b, [ops.extent(b, x, axis)]), 0)
+    return ops.divide(b, b.constant(part, x.dtype), ops.cast(b, classes, x.dtype))
 
 
 def _smooth_classes(
@@ -281,7 +282,7 @@ def _smooth_classes(
     weight: Any,
     reduction: int,
     ignore_index: int,
-    each: float,
+    each: Edge,
     axis: int,
     rest: float,
 ) -> Edge:
@@ -317,16 +318,46 @@ def multi_margin_loss(
     """The mean over the other classes of max(0, margin - x_target + x)^p."""
     b, edge = call.b, call.tensor(x)
     aim = ops.cast(b, call.tensor(target), INT64)
-    classes = edge.shape[-1]
-    if not isinstance(classes, int):
-        raise ValueError("an unknown number of classes")
+    classes = ops.arange(b, ops.extent(b, edge, -1))
     wide = ops.unsqueeze(b, aim, aim.rank) if edge.rank > aim.rank else aim
     own = b.emit("GatherElements", [edge, wide], edge.dtype, wide.shape, axis=-1)
     apart = ops.unary(b, "Relu", ops.add(b, ops.subtract(b, edge, own), margin))
     apart = ops.multiply(b, apart, apart) if p == 2 else apart
     if weight is not None:
         apart = ops.multiply(b, apart, ops.gather(b, call.tensor(weight), wide, 0))
-    same = ops.binary(b, "Equal", wide, b.constant(list(range(classes)), INT64))
-    apart = ops.where(b, same, in_dtype(call, 0, apart.dtype), apart)
-    sums = ops.reduce(b, "ReduceSum", apart, [-1])
-    return over_all(call, ops.multiply(b, sums, 1 / classes), reduction)
+    apart = ops.where(
+        b, ops.binary(b, "Equal", wide, classes), in_dtype(call, 0, apart.dtype), apart
+    )
+    return over_all(call, ops.reduce(b, "ReduceMean", apart, [-1]), reduction)
+
+
+@aten("multilabel_margin_loss")
+def multilabel_margin_loss(call: Call, x: Any, target: Any, reduction: int = 1) -> Edge:
+    """The sum over targets and other classes of max(0, 1 - x_target + x_other), over all classes.
+
+    The targets are those before the first negative number.
+    """
+    b, edge = call.b, call.tensor(x)
+    aim = ops.cast(b, call.tensor(target), INT64)
+    none = ops.cast(b, ops.binary(b, "Less", aim, 0), INT64)
+    ended = b.emit("CumSum", [none, b.constant(-1, INT64)], INT64, aim.shape)
+    given = ops.binary(b, "Equal", ended, 0)
+    places = ops.where(b, given, aim, b.constant(0, INT64))
+    own = b.emit("GatherElements", [edge, places], edge.dtype, places.shape, axis=-1)
+    classes = ops.arange(b, ops.extent(b, edge, -1))
+    here = ops.binary(b, "Equal", ops.unsqueeze(b, places, places.rank), classes)
+    here = ops.binary(b, "And", here, ops.unsqueeze(b, given, given.rank))
+    wanted = ops.reduce(b, "ReduceMax", ops.cast(b, here, edge.dtype), [-2], True)
+    apart = ops.subtract(b, ops.unsqueeze(b, edge, edge.rank - 1), ops.unsqueeze(b, own, own.rank))
+    apart = ops.unary(b, "Relu", ops.add(b, apart, 1))
+    counts = ops.cast(b, ops.unsqueeze(b, given, given.rank), edge.dtype)
+    others = ops.subtract(b, b.constant(1, edge.dtype), wanted)
+    apart = ops.multiply(b, apart, ops.multiply(b, counts, others))
+    sums = ops.reduce(b, "ReduceSum", ops.reduce(b, "ReduceMean", apart, [-1]), [-1])
+    return over_all(call, sums, reduction)
+
+
+@aten("multilabel_margin_loss_forward")
+def multilabel_margin_loss_forward(call: Call, x: Any, target: Any, reduction: int) -> Edge:
+    """As ``multilabel_margin_loss``."""
+    return multilabel_margin_loss(call, x, target, reduction)

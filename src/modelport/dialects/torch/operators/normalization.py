@@ -174,9 +174,12 @@ def native_group_norm(
     HxW: Any,  # noqa: N803
     group: int,
     eps: float,
-) -> Edge:
-    """As ``group_norm``."""
-    return group_norm(call, input, group, weight, bias, eps)
+) -> list[Edge]:
+    """As ``group_norm``, with the means and one over the deviations."""
+    edge = call.tensor(input)
+    made = group_norm(call, edge, group, weight, bias, eps)
+    grouped = ops.reshape(call.b, edge, [ops.extent(call.b, edge, 0), group, -1])
+    return [made, *_statistics(call, grouped, [2], eps, False)]
 
 
 @aten("layer_norm")
@@ -200,9 +203,17 @@ def layer_norm(
 @aten("native_layer_norm")
 def native_layer_norm(
     call: Call, input: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float
-) -> Edge:
-    """As ``layer_norm``."""
-    return layer_norm(call, input, normalized_shape, weight, bias, eps)
+) -> list[Edge]:
+    """As ``layer_norm``, with the means and one over the deviations."""
+    edge = call.tensor(input)
+    axes = list(range(-len(normalized_shape), 0))
+    made = layer_norm(call, edge, normalized_shape, weight, bias, eps)
+    return [made, *_statistics(call, edge, axes, eps, True)]
+
+
+def _statistics(call: Call, x: Edge, axes: list[int], eps: float, keepdim: bool) -> list[Edge]:
+    variance, mean = moments(call, x, axes, 0, keepdim)
+    return [mean, arithmetic.rsqrt(call.b, ops.add(call.b, variance, eps))]
 
 
 @aten("rms_norm", "_fused_rms_norm")

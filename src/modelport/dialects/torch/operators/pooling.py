@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from modelport.dialects.onnx import ops
@@ -45,42 +46,6 @@ def _rest(
     return more, extents
 
 
-def max_pool(
-    call: Call,
-    x: Any,
-    kernel_size: Any,
-    stride: Any = (),
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
-) -> list[Edge]:
-    """The largest element of every window, and its number in the channel."""
-    b, rank = call.b, int(call.op_type.split("pool")[1][0])
-    given = call.tensor(x)
-    edge, had_batch = batched(call, ops.cast(b, given, roomy(given.dtype)), rank)
-    size, pad, dilate = pair(kernel_size, rank), pair(padding, rank), pair(dilation, rank)
-    step = pair(stride, rank) if stride not in (None, [], ()) else size
-    if edge.dtype.kind != "float":
-        raise ValueError("runtimes have no pooling of whole numbers")
-    more, extents = _rest(edge, size, step, pad, dilate, ceil_mode)
-    unknown = any(extent is None for extent in extents)
-    shape = (*edge.shape[:2], *extents)
-    names = b.node(
-        "MaxPool",
-        [b.name(edge)],
-        2,
-        kernel_shape=size,
-        strides=step,
-        pads=[*pad, *(p + m for p, m in zip(pad, more, strict=True))],
-        dilations=dilate if max(dilate) > 1 else None,
-        ceil_mode=int(ceil_mode) if unknown else None,
-    )
-    values = ops.cast(b, Edge(names[0], edge.dtype, shape), given.dtype)
-    places = ops.binary(b, "Mod", Edge(names[1], INT64, shape), plane(call, edge, rank))
-    found = [values, places]
-    return found if had_batch else [ops.squeeze(b, item, 0) for item in found]
-
-
 def _max_pool(with_places: bool) -> Any:
     def lower(
         call: Call,
@@ -90,28 +55,35 @@ def _max_pool(with_places: bool) -> Any:
         padding: Any = 0,
         dilation: Any = 1,
         ceil_mode: bool = False,
-    ) -> Any:
-        count = len(call.b.graph.nodes)
-        found = max_pool(call, x, kernel_size, stride, padding, dilation, ceil_mode)
+    ) -> list[Edge]:
+        """The largest element of every window and, where asked for, its number in the channel."""
+        b, rank = call.b, int(call.op_type.split("pool")[1][0])
+        given = call.tensor(x)
+        edge, had_batch = batched(call, ops.cast(b, given, roomy(given.dtype)), rank)
+        size, pad, dilate = pair(kernel_size, rank), pair(padding, rank), pair(dilation, rank)
+        step = pair(stride, rank) if stride not in (None, [], ()) else size
+        if edge.dtype.kind != "float":
+            raise ValueError("runtimes have no pooling of whole numbers")
+        more, extents = _rest(edge, size, step, pad, dilate, ceil_mode)
+        unknown = any(extent is None for extent in extents)
+        shape = (*edge.shape[:2], *extents)
+        names = b.node(
+            "MaxPool",
+            [b.name(edge)],
+            2 if with_places else 1,
+            kernel_shape=size,
+            strides=step,
+            pads=[*pad, *(p + m for p, m in zip(pad, more, strict=True))],
+            dilations=dilate if max(dilate) > 1 else None,
+            ceil_mode=int(ceil_mode) if unknown else None,
+        )
+        found = [ops.cast(b, Edge(names[0], edge.dtype, shape), given.dtype)]
         if with_places:
-            return found
-        return _alone(call, found[0], count)
+            places = Edge(names[1], INT64, shape)
+            found.append(ops.binary(b, "Mod", places, plane(call, edge, rank)))
+        return found if had_batch else [ops.squeeze(b, item, 0) for item in found]
 
     return lower
-
-
-def _alone(call: Call, values: Edge, count: int) -> Edge:
-    """The values without what was computed for the places."""
-    nodes = call.b.graph.nodes
-    needed = {values.name}
-    for node in reversed(nodes[count:]):
-        if not needed.intersection(node.outputs):
-            nodes.remove(node)
-        else:
-            needed.update(node.inputs)
-            if node.op_type == "MaxPool":
-                del node.outputs[1:]
-    return values
 
 
 for _n in "123":
@@ -154,6 +126,12 @@ def average_pool(
     step = pair(stride, rank) if stride not in (None, [], ()) else size
     more, extents = _rest(edge, size, step, pad, [1] * rank, ceil_mode)
     shape = (*edge.shape[:2], *extents)
+    if ceil_mode and None in extents:
+        whole = divisor_override is None
+        made = _rounded_up(call, edge, size, step, pad, count_include_pad, whole)
+        if divisor_override is not None:
+            made = ops.multiply(b, made, math.prod(size) / divisor_override)
+        return made if had_batch else ops.squeeze(b, made, 0)
     counts = count_include_pad and any(pad)
     if counts or divisor_override is not None:
         edge = ops.pad(b, edge, {axis + 2: (p, p) for axis, p in enumerate(pad)})
@@ -167,12 +145,56 @@ def average_pool(
         kernel_shape=size,
         strides=step,
         pads=[*pad, *(p + m for p, m in zip(pad, more, strict=True))],
-        ceil_mode=int(ceil_mode) if any(extent is None for extent in extents) else None,
         count_include_pad=1 if whole else None,
     )
     if divisor_override is not None:
-        count = 1
-        for width in size:
-            count *= width
-        made = ops.multiply(b, made, count / divisor_override)
+        made = ops.multiply(b, made, math.prod(size) / divisor_override)
     return made if had_batch else ops.squeeze(b, made, 0)
+
+
+def _rounded_up(
+    call: Call,
+    x: Edge,
+    size: list[int],
+    step: list[int],
+    pad: list[int],
+    counts: bool,
+    mean: bool,
+) -> Edge:
+    """Means of windows whose number is rounded up, of unknown extents: padding is computed.
+
+    Without ``mean``, sums over the size of a window. With ``counts``, padding counts, but what
+    lies beyond it does not.
+    """
+    b, rank = call.b, len(size)
+    shape = (*x.shape[:2], *(None,) * rank)
+    sides = ops.vector(b, [ops.extent(b, x, axis) for axis in range(2, rank + 2)])
+    widths, steps, pads = (b.constant(item, INT64) for item in (size, step, pad))
+    room = ops.subtract(b, ops.add(b, sides, ops.multiply(b, pads, 2)), widths)
+    last = ops.divide(b, ops.subtract(b, ops.add(b, room, steps), 1), steps)
+    # The last window has to start within the tensor or before it.
+    late = ops.binary(b, "GreaterOrEqual", ops.multiply(b, last, steps), ops.add(b, sides, pads))
+    last = ops.subtract(b, last, ops.cast(b, late, INT64))
+    beyond = ops.binary(b, "Max", ops.subtract(b, ops.multiply(b, last, steps), room), 0)
+    none = b.constant([0, 0], INT64)
+
+    def pooled(edge: Edge, before: Edge, after: Edge) -> Edge:
+        ends = ops.concat(b, [none, before, none, after], 0)
+        wide = b.emit("Pad", [edge, ends], edge.dtype, (*edge.shape[:2], *(None,) * rank))
+        result = (*edge.shape[:2], *(None,) * rank)
+        given = {"kernel_shape": size, "strides": step}
+        return b.emit("AveragePool", [wide], edge.dtype, result, **given)
+
+    made = pooled(x, pads, ops.add(b, pads, beyond))
+    if not mean:
+        return made
+    inside = ops.add(b, sides, ops.multiply(b, pads, 2)) if counts else sides
+    ones = b.emit(
+        "Expand",
+        [b.constant(1, x.dtype), ops.concat(b, [b.constant([1, 1], INT64), inside], 0)],
+        x.dtype,
+        (1, 1, *(None,) * rank),
+    )
+    nought = b.constant([0] * rank, INT64)
+    edges = (nought, beyond) if counts else (pads, ops.add(b, pads, beyond))
+    return Edge(b.name(ops.divide(b, made, pooled(ones, *edges))), x.dtype, shape)

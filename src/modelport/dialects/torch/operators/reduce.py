@@ -9,7 +9,7 @@ from modelport.dialects.onnx import arithmetic, ops
 from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.call import Call, aten, torch_dtype
 from modelport.dialects.torch.promote import floating, truth, whole
-from modelport.model.dtype import BOOL, INT32, INT64, DType
+from modelport.model.dtype import INT32, INT64, UINT8, DType
 
 
 def axes(dim: Any) -> list[int] | None:
@@ -115,7 +115,13 @@ def reduce_bool(call: Call, x: Edge, dim: Any, keepdim: bool, every: bool) -> Ed
     """Whether any, or every, element over axes is other than 0."""
     numbers = ops.cast(call.b, truth(call, x), INT32)
     op_type = "ReduceMin" if every else "ReduceMax"
-    return ops.cast(call.b, reduced(call, op_type, numbers, dim, keepdim), BOOL)
+    if isinstance(dim, list) and not dim:
+        found = numbers
+    else:
+        found = reduced(call, op_type, numbers, dim, keepdim)
+    # Of no elements the largest is the smallest number there is.
+    answer = ops.binary(call.b, "Greater", found, 0)
+    return ops.cast(call.b, answer, UINT8) if x.dtype == UINT8 else answer
 
 
 @aten("any")

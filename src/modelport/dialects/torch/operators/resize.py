@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx import resize as onnx_resize
 from modelport.dialects.onnx.edge import Edge
-from modelport.dialects.torch.call import Call, aten, dim_of
+from modelport.dialects.torch.call import Call, Lower, aten, dim_of
 from modelport.model.dtype import FLOAT32, INT64
 from modelport.model.graph import Dim
 
@@ -26,9 +26,10 @@ _EXACT = {
 }
 
 
-def resized(
-    call: Call, x: Any, size: Any, scales: Sequence[Any] | None, how: dict[str, Any]
-) -> Edge:
+Scales = Sequence[float | None]
+
+
+def resized(call: Call, x: Any, size: Any, scales: Scales | None, how: Mapping[str, Any]) -> Edge:
     """The spatial axes in another size; stated scales are taken as they are."""
     b, edge = call.b, call.tensor(x)
     rank = edge.rank - 2
@@ -40,8 +41,8 @@ def resized(
             int(extent * scale) if isinstance(extent, int) else None
             for extent, scale in zip(edge.shape[2:], given, strict=True)
         ]
-        factors = b.constant(np.array([1, 1, *given], np.float32), FLOAT32)
-        inputs = [edge, None, factors]
+        factors = [_factor(*item) for item in zip(given, edge.shape[2:], shape, strict=True)]
+        inputs = [edge, None, b.constant(np.array([1, 1, *factors], np.float32), FLOAT32)]
     else:
         shape = [dim_of(item) for item in wanted]
         head = b.emit("Shape", [edge], INT64, (2,), start=0, end=2)
@@ -49,111 +50,149 @@ def resized(
     return b.emit("Resize", inputs, edge.dtype, (*edge.shape[:2], *shape), **how)
 
 
-def _nearest(how: dict[str, Any]) -> tuple[Any, Any]:
-    def plain(
+def _factor(scale: float, extent: Dim, wanted: Dim) -> np.float32:
+    """A scale in float32 by which an extent comes out as in torch, which multiplies in float64."""
+    factor = np.float32(scale)
+    if isinstance(extent, int) and isinstance(wanted, int):
+        while int(factor * np.float32(extent)) < wanted:
+            factor = np.nextafter(factor, np.float32(np.inf))
+        while int(factor * np.float32(extent)) > wanted:
+            factor = np.nextafter(factor, np.float32(0))
+    return factor
+
+
+def _nearest(how: Mapping[str, Any]) -> tuple[Lower, ...]:
+    """The operator for one axis, two and three, and with its scales in a list."""
+
+    def one(call: Call, x: Any, output_size: Any, scales: float | None = None) -> Edge:
+        return resized(call, x, output_size, [scales], how)
+
+    def two(
         call: Call,
         x: Any,
         output_size: Any,
-        scales: float | None = None,
         scales_h: float | None = None,
         scales_w: float | None = None,
     ) -> Edge:
-        return resized(call, x, output_size, [scales, scales_h, scales_w], how)
+        return resized(call, x, output_size, [scales_h, scales_w], how)
 
-    def by_list(call: Call, input: Any, output_size: Any, scale_factors: Any = None) -> Edge:
+    def three(
+        call: Call,
+        x: Any,
+        output_size: Any,
+        scales_d: float | None = None,
+        scales_h: float | None = None,
+        scales_w: float | None = None,
+    ) -> Edge:
+        return resized(call, x, output_size, [scales_d, scales_h, scales_w], how)
+
+    def by_list(
+        call: Call, input: Any, output_size: Any, scale_factors: Scales | None = None
+    ) -> Edge:
         return resized(call, input, output_size, scale_factors, how)
 
-    return plain, by_list
+    return one, two, three, by_list
 
 
 for _name, _how in {"upsample_nearest": _NEAREST, "_upsample_nearest_exact": _EXACT}.items():
-    _plain, _by_list = _nearest(_how)
-    for _n in "123":
-        aten(f"{_name}{_n}d")(_plain)
+    *_plain, _by_list = _nearest(_how)
+    for _n, _lower in enumerate(_plain, 1):
+        aten(f"{_name}{_n}d")(_lower)
         aten(f"{_name}{_n}d.vec")(_by_list)
 
+Resize = Callable[[Call, Any, Any, bool, Scales | None], Edge]
+"""Resizes a tensor to a size, with or without aligned corners, where scales may be stated."""
 
-def _corners(align_corners: bool) -> str:
-    return "align_corners" if align_corners else "half_pixel"
+
+def _with_corners(resize: Resize) -> tuple[Lower, ...]:
+    """The operator for one axis, two and three, and with its scales in a list."""
+
+    def one(
+        call: Call, x: Any, output_size: Any, align_corners: bool, scales: float | None = None
+    ) -> Edge:
+        return resize(call, x, output_size, align_corners, [scales])
+
+    def two(
+        call: Call,
+        x: Any,
+        output_size: Any,
+        align_corners: bool,
+        scales_h: float | None = None,
+        scales_w: float | None = None,
+    ) -> Edge:
+        return resize(call, x, output_size, align_corners, [scales_h, scales_w])
+
+    def three(
+        call: Call,
+        x: Any,
+        output_size: Any,
+        align_corners: bool,
+        scales_d: float | None = None,
+        scales_h: float | None = None,
+        scales_w: float | None = None,
+    ) -> Edge:
+        return resize(call, x, output_size, align_corners, [scales_d, scales_h, scales_w])
+
+    def by_list(
+        call: Call,
+        input: Any,
+        output_size: Any,
+        align_corners: bool,
+        scale_factors: Scales | None = None,
+    ) -> Edge:
+        return resize(call, input, output_size, align_corners, scale_factors)
+
+    return one, two, three, by_list
 
 
-def _interpolated(mode: str) -> tuple[Any, Any]:
+def _interpolated(mode: str) -> Resize:
     more = {"cubic_coeff_a": -0.75} if mode == "cubic" else {}
 
-    def how(align_corners: bool) -> dict[str, Any]:
-        where = _corners(align_corners)
-        return {"mode": mode, "coordinate_transformation_mode": where, **more}
+    def resize(call: Call, x: Any, size: Any, align_corners: bool, scales: Scales | None) -> Edge:
+        where = "align_corners" if align_corners else "half_pixel"
+        how = {"mode": mode, "coordinate_transformation_mode": where, **more}
+        return resized(call, x, size, None if align_corners and size else scales, how)
 
-    def plain(
-        call: Call,
-        x: Any,
-        output_size: Any,
-        align_corners: bool,
-        scales: float | None = None,
-        scales_h: float | None = None,
-        scales_w: float | None = None,
-    ) -> Edge:
-        given = [] if align_corners else [scales, scales_h, scales_w]
-        return resized(call, x, output_size, given, how(align_corners))
-
-    def by_list(
-        call: Call, input: Any, output_size: Any, align_corners: bool, scale_factors: Any = None
-    ) -> Edge:
-        return resized(call, input, output_size, scale_factors, how(align_corners))
-
-    return plain, by_list
+    return resize
 
 
-for _name, _mode in {
-    "upsample_linear1d": "linear",
-    "upsample_bilinear2d": "linear",
-    "upsample_trilinear3d": "linear",
-    "upsample_bicubic2d": "cubic",
-}.items():
-    _plain, _by_list = _interpolated(_mode)
-    aten(_name)(_plain)
-    aten(f"{_name}.vec")(_by_list)
-
-
-def _smooth(interpolation: str) -> tuple[Any, Any]:
+def _smooth(interpolation: str) -> Resize:
     """Without aliasing: every new element from all old ones that it covers."""
 
-    def plain(
-        call: Call,
-        x: Any,
-        output_size: Any,
-        align_corners: bool,
-        scales_h: float | None = None,
-        scales_w: float | None = None,
-    ) -> Edge:
+    def resize(call: Call, x: Any, size: Any, align_corners: bool, scales: Scales | None) -> Edge:
         edge = call.tensor(x)
-        size = call.extents(output_size)
-        known = [item for item in size if isinstance(item, int)]
-        if align_corners or len(known) < len(size):
-            raise ValueError("it resizes to a size that is computed, without aliasing")
-        return onnx_resize.resized(call.b, edge, known, interpolation, antialias=True)
+        extents = [extent for extent in edge.shape[2:] if isinstance(extent, int)]
+        given = list(scales or [None, None])
+        if len(extents) == 2 and size is None:
+            sizes = [int(n * scale) for n, scale in zip(extents, given, strict=True) if scale]
+        else:
+            sizes = [item for item in call.extents(size or []) if isinstance(item, int)]
+        if len(extents) < 2 or len(sizes) < 2:
+            raise ValueError("resizing without aliasing needs extents that are known")
+        steps = [_step(*item, align_corners) for item in zip(extents, sizes, given, strict=True)]
+        return onnx_resize.smooth(call.b, edge, sizes, interpolation, steps)
 
-    def by_list(
-        call: Call, input: Any, output_size: Any, align_corners: bool, scale_factors: Any = None
-    ) -> Edge:
-        edge = call.tensor(input)
-        if output_size is None:
-            output_size = [
-                int(extent * scale) if isinstance(extent, int) else ops.extent(call.b, edge, -1)
-                for extent, scale in zip(edge.shape[2:], scale_factors, strict=True)
-            ]
-        return plain(call, edge, output_size, align_corners)
-
-    return plain, by_list
+    return resize
 
 
-for _name, _mode in {
-    "_upsample_bilinear2d_aa": "bilinear",
-    "_upsample_bicubic2d_aa": "bicubic",
-    "_upsample_lanczos2d_aa": "lanczos3",
-}.items():
-    _plain, _by_list = _smooth(_mode)
-    aten(_name)(_plain)
+def _step(extent: int, size: int, scale: float | None, align_corners: bool) -> float:
+    """How many old elements there are to a new one (ATen's ``area_pixel_compute_scale``)."""
+    if align_corners:
+        return (extent - 1) / (size - 1) if size > 1 else 0.0
+    return 1 / scale if scale else extent / size
+
+
+for _name, _axes, _resize in (
+    ("upsample_linear1d", 1, _interpolated("linear")),
+    ("upsample_bilinear2d", 2, _interpolated("linear")),
+    ("upsample_trilinear3d", 3, _interpolated("linear")),
+    ("upsample_bicubic2d", 2, _interpolated("cubic")),
+    ("_upsample_bilinear2d_aa", 2, _smooth("bilinear")),
+    ("_upsample_bicubic2d_aa", 2, _smooth("bicubic")),
+    ("_upsample_lanczos2d_aa", 2, _smooth("lanczos3")),
+):
+    *_plain, _by_list = _with_corners(_resize)
+    aten(_name)(_plain[_axes - 1])
     aten(f"{_name}.vec")(_by_list)
 
 
@@ -214,11 +253,8 @@ def _as_before(call: Call, x: Edge, made: Edge, lead: int) -> Edge:
 def channel_shuffle(call: Call, x: Any, groups: int) -> Edge:
     """The channels of several groups, one of each in turn."""
     b, edge = call.b, call.tensor(x)
-    head, tail = ops.extent(b, edge, 0), [ops.extent(b, edge, i) for i in range(2, edge.rank)]
-    channels = edge.shape[1]
-    if not isinstance(channels, int):
-        raise ValueError("an unknown number of channels")
-    wide = ops.reshape(b, edge, [head, groups, channels // groups, *tail])
+    head, channels, *tail = [ops.extent(b, edge, axis) for axis in range(edge.rank)]
+    wide = ops.reshape(b, edge, [head, groups, -1, *tail])
     moved = ops.transpose(b, wide, (0, 2, 1, *range(3, edge.rank + 1)))
     made = ops.reshape(b, moved, [head, channels, *tail])
     return Edge(b.name(made), edge.dtype, edge.shape)

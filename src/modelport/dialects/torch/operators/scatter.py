@@ -52,16 +52,30 @@ def _box(call: Call, source: Edge, places: Edge) -> Edge:
     return Edge(b.name(source), source.dtype, places.shape)
 
 
-@aten("scatter.src", "scatter.value", "scatter")
+@aten("scatter.src", "scatter")
 def scatter(call: Call, x: Any, dim: int, index: Any, src: Any) -> Edge:
     """Elements put where the indices say along an axis."""
     return _elements(call, x, dim, index, src)
 
 
-@aten("scatter.reduce", "scatter.value_reduce")
+@aten("scatter.value")
+def scatter_number(call: Call, x: Any, dim: int, index: Any, value: Any) -> Edge:
+    """A number put where the indices say along an axis."""
+    return _elements(call, x, dim, index, value)
+
+
+@aten("scatter.reduce")
 def scatter_joined(call: Call, x: Any, dim: int, index: Any, src: Any, reduce: str) -> Edge:
     """Elements added to, or multiplied with, those at the indices."""
     return _elements(call, x, dim, index, src, _REDUCTIONS[reduce])
+
+
+@aten("scatter.value_reduce")
+def scatter_number_joined(
+    call: Call, x: Any, dim: int, index: Any, value: Any, reduce: str
+) -> Edge:
+    """A number added to, or multiplied with, the elements at the indices."""
+    return _elements(call, x, dim, index, value, _REDUCTIONS[reduce])
 
 
 @aten("scatter_add")
@@ -88,9 +102,9 @@ def scatter_reduce(
     if reduce != "mean":
         return _elements(call, begin, dim, index, src, _REDUCTIONS[reduce])
     total = _elements(call, begin, dim, index, src, "add")
-    blank = ops.multiply(b, edge, 0) if kind != "float" else None
-    ones = b.emit("Expand", [b.constant(1, edge.dtype), ops.shape_of(b, edge)], edge.dtype, ())
-    count = Edge(ones.name, edge.dtype, edge.shape) if blank is None else ops.add(b, blank, 1)
+    count = b.emit(
+        "Expand", [b.constant(1, edge.dtype), ops.shape_of(b, edge)], edge.dtype, edge.shape
+    )
     if not include_self:
         count = _elements(call, count, dim, index, 0)
     count = _elements(call, count, dim, index, 1, "add")

@@ -9,6 +9,7 @@ from typing import Any
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.call import Call, aten, dim_of
+from modelport.dialects.torch.operators.create import full_of
 from modelport.dialects.torch.permutation import order_of
 from modelport.model.dtype import INT64
 from modelport.model.graph import Dim
@@ -36,14 +37,15 @@ def _permuting(op_type: str, overload: str = "") -> None:
         edge = call.tensor(x)
         return ops.transpose(call.b, edge, order_of(op_type, edge.rank, args))
 
-    plain: dict[str, Any] = {"permute": one, "permute_copy": one, "movedim": ends, "moveaxis": ends}
-    plain |= {"transpose": two, "transpose_copy": two, "swapdims": two, "swapaxes": names}
+    plain: dict[str, Any] = {"permute": one, "movedim": ends, "moveaxis": ends}
+    plain |= {"transpose": two, "swapdims": two, "swapaxes": names}
     aten(op_type)(plain.get(op_type, none))
 
 
 for _name in (
-    *("transpose", "transpose_copy", "swapaxes", "swapdims", "permute", "permute_copy"),
-    *("movedim", "moveaxis", "t", "t_copy", "mT", "mH", "numpy_T", "adjoint"),
+    *("transpose", "swapaxes", "swapdims", "permute"),
+    *("movedim", "moveaxis", "t", "mT", "mH", "numpy_T", "adjoint"),
+    "matrix_H",
 ):
     _permuting(_name)
 
@@ -75,19 +77,44 @@ def reshaped(call: Call, x: Edge, size: Sequence[ops.Extent]) -> Edge:
     return Edge(b.name(made), x.dtype, tuple(shape), twin=None)
 
 
-@aten("view", "_unsafe_view", "view_copy")
+@aten("view", "_unsafe_view")
 def view(call: Call, x: Any, size: Any) -> Edge:
     """The elements under another shape."""
     return reshaped(call, call.tensor(x), call.extents(size))
 
 
-@aten("reshape", "_reshape_alias")
-def reshape(call: Call, x: Any, shape: Any, stride: Any = None) -> Edge:
+@aten("reshape")
+def reshape(call: Call, x: Any, shape: Any) -> Edge:
     """The elements under another shape."""
     return reshaped(call, call.tensor(x), call.extents(shape))
 
 
-@aten("view.dtype", "view_copy.dtype")
+@aten("_reshape_alias")
+def reshape_alias(call: Call, x: Any, size: Any, stride: Any = None) -> Edge:
+    """The elements under another shape."""
+    return reshape(call, x, size)
+
+
+@aten("resize")
+def resized(call: Call, x: Any, size: Any, memory_format: Any = None) -> Edge:
+    """In another shape; of a tensor without elements, one that is to be filled."""
+    edge, sizes = call.tensor(x), call.extents(size)
+    if edge.shape == tuple(sizes):
+        return edge
+    if 0 not in edge.shape:
+        raise ValueError("it gives a tensor another number of elements")
+    return full_of(call, sizes, 0, edge.dtype)
+
+
+@aten("resize_as")
+def resized_as(call: Call, x: Any, the_template: Any, memory_format: Any = None) -> Edge:
+    """In the shape of another tensor."""
+    like = call.tensor(the_template)
+    made = resized(call, x, [ops.extent(call.b, like, axis) for axis in range(like.rank)])
+    return Edge(call.b.name(made), made.dtype, like.shape)
+
+
+@aten("view.dtype")
 def view_as_dtype(call: Call, x: Any, dtype: Any) -> Edge:
     """The same bytes in another dtype: ONNX has no such operator."""
     raise ValueError("ONNX cannot read the bytes of a tensor as another dtype")
@@ -141,20 +168,20 @@ def unflatten(call: Call, x: Any, dim: int, sizes: Any) -> Edge:
     return reshaped(call, edge, [*head, *call.extents(sizes), *tail])
 
 
-@aten("unsqueeze", "unsqueeze_copy")
+@aten("unsqueeze")
 def unsqueeze(call: Call, x: Any, dim: int) -> Edge:
     """A new axis of extent 1."""
     return ops.unsqueeze(call.b, call.tensor(x), dim)
 
 
-@aten("squeeze", "squeeze_copy")
+@aten("squeeze")
 def squeeze_all(call: Call, x: Any) -> Edge:
     """Without all axes of extent 1."""
     edge = call.tensor(x)
     return squeeze(call, edge, list(range(edge.rank)))
 
 
-@aten("squeeze.dim", "squeeze.dims", "squeeze_copy.dim", "squeeze_copy.dims")
+@aten("squeeze.dim", "squeeze.dims")
 def squeeze(call: Call, x: Any, dim: Any) -> Edge:
     """Without those of the given axes that have extent 1."""
     edge = call.tensor(x)
@@ -163,7 +190,7 @@ def squeeze(call: Call, x: Any, dim: Any) -> Edge:
     return ops.squeeze(call.b, edge, *gone) if gone else edge
 
 
-@aten("expand", "expand_copy")
+@aten("expand")
 def expand(call: Call, x: Any, size: Any, implicit: bool = False) -> Edge:
     """Axes of extent 1 repeated up to a shape, where -1 keeps an extent."""
     edge, extents = call.tensor(x), call.extents(size)
@@ -224,7 +251,7 @@ def tile(call: Call, x: Any, dims: Any) -> Edge:
 # Parts
 
 
-@aten("select", "select_copy")
+@aten("select")
 def select(call: Call, x: Any, dim: int, index: Any) -> Edge:
     """One entry along an axis, which goes."""
     edge = call.tensor(x)
@@ -232,7 +259,7 @@ def select(call: Call, x: Any, dim: int, index: Any) -> Edge:
     return ops.gather(call.b, edge, at, dim)
 
 
-@aten("slice", "slice_copy")
+@aten("slice")
 def slice_(
     call: Call, x: Any, dim: int = 0, start: Any = None, end: Any = None, step: Any = 1
 ) -> Edge:
@@ -253,7 +280,7 @@ def _end(call: Call, item: Any) -> int | Edge | None:
     return None if item is None else call.extent(item)
 
 
-@aten("narrow", "narrow_copy")
+@aten("narrow")
 def narrow(call: Call, x: Any, dim: int, start: Any, length: Any) -> Edge:
     """``length`` entries from ``start`` on."""
     b, edge = call.b, call.tensor(x)
@@ -290,13 +317,10 @@ def unfold(call: Call, x: Any, dimension: int, size: int, step: int) -> Edge:
     return ops.transpose(b, found, [*order, axis + 1])
 
 
-@aten("alias", "alias_copy", "clone", "contiguous", "detach", "detach_copy", "lift", "lift_fresh")
+@aten("alias", "clone", "contiguous", "detach", "lift", "lift_fresh")
 def same(call: Call, x: Any, memory_format: Any = None) -> Edge:
     """The same elements."""
     return call.tensor(x)
-
-
-aten("lift_fresh_copy")(same)
 
 
 @aten("numel")

@@ -11,11 +11,11 @@ from typing import Any
 
 from modelport.dialects.onnx import arithmetic, ops
 from modelport.dialects.onnx.edge import Edge
-from modelport.dialects.torch.call import Call, aten, number_edge
+from modelport.dialects.torch.call import Call, aten, dim_of, number_edge
 from modelport.model.dtype import BOOL, FLOAT64, INT64
 
 
-@aten("sym_size", "sym_size.int", "size.int")
+@aten("sym_size.int", "size.int")
 def size(call: Call, x: Any, dim: int) -> Edge:
     """The extent of an axis."""
     edge = call.tensor(x)
@@ -114,6 +114,12 @@ _BINARY: dict[str, tuple[Python, Callable[[Call, Any, Any], Edge]]] = {
             call.b, _edge(call, a), arithmetic.power_of_two(call.b, _edge(call, b))
         ),
     ),
+    "rshift": (
+        operator.rshift,
+        lambda call, a, b: arithmetic.floor_divide(
+            call.b, _edge(call, a), arithmetic.power_of_two(call.b, _edge(call, b))
+        ),
+    ),
 }
 for _name, (_python, _graph) in _BINARY.items():
     aten(f"operator::{_name}")(_binary(_python, _graph))
@@ -125,6 +131,12 @@ aten("torch::sym_min")(_binary(min, _of("Min")))
 def negative(call: Call, a: Any) -> Edge:
     """-a."""
     return number_edge(ops.unary(call.b, "Neg", _edge(call, a)))
+
+
+@aten("operator::pos")
+def positive(call: Call, a: Any) -> Edge:
+    """The number as it is."""
+    return number_edge(_edge(call, a), dim_of(a))
 
 
 @aten("operator::abs")
@@ -145,23 +157,29 @@ def as_float(call: Call, a: Any) -> Edge:
     return number_edge(ops.cast(call.b, _edge(call, a), FLOAT64))
 
 
-@aten("torch::sym_int", "math::trunc", "operator::trunc")
+@aten("math::trunc", "operator::trunc")
+def trunc(call: Call, x: Any) -> Edge:
+    """A number without what is behind the point."""
+    return number_edge(ops.cast(call.b, _edge(call, x), INT64))
+
+
+@aten("torch::sym_int")
 def as_int(call: Call, a: Any) -> Edge:
     """A number without what is behind the point."""
-    return number_edge(ops.cast(call.b, _edge(call, a), INT64))
+    return trunc(call, a)
 
 
 @aten("math::floor", "operator::floor")
-def floor(call: Call, a: Any) -> Edge:
+def floor(call: Call, x: Any) -> Edge:
     """A number rounded down."""
-    down = ops.unary(call.b, "Floor", ops.cast(call.b, _edge(call, a), FLOAT64))
+    down = ops.unary(call.b, "Floor", ops.cast(call.b, _edge(call, x), FLOAT64))
     return number_edge(ops.cast(call.b, down, INT64))
 
 
 @aten("math::ceil", "operator::ceil")
-def ceil(call: Call, a: Any) -> Edge:
+def ceil(call: Call, x: Any) -> Edge:
     """A number rounded up."""
-    up = ops.unary(call.b, "Ceil", ops.cast(call.b, _edge(call, a), FLOAT64))
+    up = ops.unary(call.b, "Ceil", ops.cast(call.b, _edge(call, x), FLOAT64))
     return number_edge(ops.cast(call.b, up, INT64))
 
 
@@ -188,6 +206,6 @@ def total(call: Call, args: Any) -> Edge:
 
 
 @aten("torch::sym_ite")
-def choose(call: Call, condition: Any, a: Any, b: Any) -> Edge:
-    """One number where the condition holds, else the other."""
-    return number_edge(ops.where(call.b, _edge(call, condition), *_pair(call, a, b)))
+def choose(call: Call, b: Any, t: Any, f: Any) -> Edge:
+    """The number ``t`` where ``b`` holds, else ``f``."""
+    return number_edge(ops.where(call.b, _edge(call, b), *_pair(call, t, f)))

@@ -206,7 +206,14 @@ aten("isinf")(_asked(arithmetic.is_infinite, False))
 aten("isposinf")(_asked(lambda b, x: arithmetic.is_infinite(b, x, minus=False), False))
 aten("isneginf")(_asked(lambda b, x: arithmetic.is_infinite(b, x, plus=False), False))
 aten("isfinite")(_asked(arithmetic.is_finite, True))
-aten("isreal")(_asked(lambda b, x: ops.binary(b, "Equal", x, x), True))
+
+
+@aten("isreal")
+def is_real(call: Call, x: Any) -> Edge:
+    """True: there is no imaginary part."""
+    edge = call.tensor(x)
+    inputs = [call.b.constant(True, BOOL), ops.shape_of(call.b, edge)]
+    return call.b.emit("Expand", inputs, BOOL, edge.shape)
 
 
 @aten("signbit")

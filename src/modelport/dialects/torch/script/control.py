@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from modelport.dialects.torch.lower import Walk
 
 
+GOES_ON = "the code raises an exception for some inputs; ONNX goes on"
+
+
 def if_(walk: Walk, node: Node, later: set[str]) -> None:
     """One branch where the condition is known, else ONNX' If over both."""
     test, one, two = walk.arguments(node)[0]
@@ -33,7 +36,7 @@ def if_(walk: Walk, node: Node, later: set[str]) -> None:
         return
     for graph, rest in ((then, other), (other, then)):
         if any(inner.op_type == "RaiseException" for inner in graph.nodes):
-            walk.b.note(node.name, "the code raises an exception for some inputs; ONNX goes on")
+            walk.b.note(node.name, GOES_ON)
             _follow(walk, node, rest, later)
             return
     _branches(walk, node, test, [then, other], later)
@@ -48,7 +51,7 @@ def raise_if(walk: Walk, node: Node, later: set[str]) -> None:
     """A check of the model's own: what only a run can tell is taken to hold."""
     test, sense = walk.arguments(node)[0]
     if isinstance(test, Edge):
-        walk.b.note(node.name, "the code raises an exception for some inputs; ONNX goes on")
+        walk.b.note(node.name, GOES_ON)
     elif bool(test) is sense:
         raise ConversionError(f"node {node.name!r}", "the code raises an exception here")
 

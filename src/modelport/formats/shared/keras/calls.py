@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,11 +61,14 @@ def parse_call(node: Any, layers: Collection[str]) -> Call:
 
 
 def references(value: Any) -> list[Reference]:
-    """The tensors of ``input_layers`` or ``output_layers``: a triple, a list, a dictionary."""
+    """The tensors of ``input_layers`` or ``output_layers``: a triple, a list, a dictionary.
+
+    Keras counts those of a dictionary in the order of its keys.
+    """
     plain = plain_reference(value)
     if plain is not None:
         return [plain]
-    items = value.values() if isinstance(value, dict) else value
+    items = [value[key] for key in sorted(value)] if isinstance(value, dict) else value
     return [found for item in items for found in references(item)]
 
 
@@ -86,6 +89,12 @@ def _place(reference: Reference, call: Call) -> dict[str, int]:
     return {"tensor": len(call.tensors) - 1}
 
 
+def _by_key(value: dict[str, Any], parse: Callable[[Any], Any]) -> dict[str, Any]:
+    """The items parsed in the order of their keys, in which Keras counts the tensors."""
+    parsed = {key: parse(value[key]) for key in sorted(value)}
+    return {key: parsed[key] for key in value}
+
+
 def _new_style(value: Any, call: Call) -> Any:
     if isinstance(value, list):
         return [_new_style(item, call) for item in value]
@@ -104,7 +113,7 @@ def _new_style(value: Any, call: Call) -> Any:
         return _place(Reference(plain.layer, plain.node, plain.output, stated), call)
     if "class_name" in value and not _is_object(value):
         raise ValueError(f"an argument of the class {str(value['class_name'])[:80]}")
-    return {key: _new_style(item, call) for key, item in value.items()}
+    return _by_key(value, lambda item: _new_style(item, call))
 
 
 def _is_object(value: dict[str, Any]) -> bool:
@@ -129,7 +138,7 @@ def _old_style(value: Any, call: Call, kwargs: dict[str, Any]) -> Any:
     if isinstance(value, list):
         return [_old_style(item, call, kwargs) for item in value]
     if isinstance(value, dict):
-        return {key: _old_style(item, call, kwargs) for key, item in value.items()}
+        return _by_key(value, lambda item: _old_style(item, call, kwargs))
     raise ValueError(f"a tensor of the form {str(value)[:80]}")
 
 
@@ -143,5 +152,5 @@ def _old_value(value: Any, call: Call, layers: Collection[str]) -> Any:
     if isinstance(value, list):
         return [_old_value(item, call, layers) for item in value]
     if isinstance(value, dict):
-        return {key: _old_value(item, call, layers) for key, item in value.items()}
+        return _by_key(value, lambda item: _old_value(item, call, layers))
     return value

@@ -88,9 +88,12 @@ def model_entry(graph: Graph, report: Report, keras_2: bool = False) -> dict[str
 
 
 def _listed(graph: Graph) -> dict[str, list[Node]]:
+    """The calls of each layer in the order of their numbers, by which they are referred to."""
     found: dict[str, list[Node]] = {}
     for node in graph.nodes:
         found.setdefault(node.scope[-1].name, []).append(node)
+    for calls in found.values():
+        calls.sort(key=lambda node: node.scope[-1].call)
     return found
 
 
@@ -193,8 +196,9 @@ def _account_for_era(node: Node, config: dict[str, Any], names: Names) -> None:
     if node.op_type in _UNNAMED_IN_KERAS_2 and names.keras_2:
         why = f"tf_keras loads its own {node.op_type} of keras.applications by custom_objects only"
         names.report.add(Kind.FOREIGN, Component.ARCHITECTURE, name, why)
-    if node.attributes.get("not_in_keras3") and not names.keras_2:
-        raise ConversionError(f"layer {name!r}", f"Keras 3 has no layer {node.op_type}")
+    gone = node.attributes.get("not_in_keras3")
+    if gone and not names.keras_2:
+        raise ConversionError(f"layer {name!r}", f"Keras 3 has no layer {gone}")
     if config.get("interpolation") == OLD_BILINEAR:
         config["interpolation"] = "bilinear"
         why = "Keras 2 interpolated from the corners of pixels; today's Keras from their centres"
@@ -324,7 +328,8 @@ def _is_nested(stated: Any) -> bool:
 
 def _filled(stated: Any, found: Iterator[Any]) -> Any:
     if isinstance(stated, dict):
-        return {key: _filled(item, found) for key, item in stated.items()}
+        filled = {key: _filled(stated[key], found) for key in sorted(stated)}
+        return {key: filled[key] for key in stated}
     if isinstance(stated, list) and stated and isinstance(stated[0], str):
         return next(found)
     return [_filled(item, found) for item in stated]

@@ -24,7 +24,7 @@ from modelport.formats.shared.keras.write_store import (
     write_optimizer,
 )
 from modelport.formats.shared.keras.write_v3 import KERAS_VERSION, check, compiled_optimizer
-from modelport.formats.shared.weights_only import cast, check_paths, fitting
+from modelport.formats.shared.weights_only import cast, check_paths, fitting, report_apart
 from modelport.model.component import Component
 from modelport.model.dtype import DTYPES, FLOAT32
 from modelport.model.expression import fill
@@ -207,6 +207,7 @@ def write_weights(model: Model, output: Output, report: Report) -> None:
     names = fitting(model, known, "HDF5", report)
     if not model.graph.nodes:
         check_paths(names, "HDF5")
+        report_apart(names, "HDF5", report)
     tree = output.final.name.endswith(".weights.h5") if model.graph.nodes else _is_tree(names)
     with HDF5Writer(output.path) as writer:
         if tree and model.graph.nodes:

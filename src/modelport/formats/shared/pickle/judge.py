@@ -13,6 +13,7 @@ from typing import Any
 
 from modelport.errors import LimitExceeded
 from modelport.formats.shared.pickle.allowed import CALLS, NAMES
+from modelport.formats.shared.pickle.inner import LOADS, inner_source
 from modelport.formats.shared.pickle.known import (
     ACT_WHEN_IMPORTED,
     is_harmless,
@@ -20,8 +21,17 @@ from modelport.formats.shared.pickle.known import (
 )
 from modelport.formats.shared.pickle.names import canonical, package
 from modelport.formats.shared.pickle.show import short
+from modelport.formats.shared.torch.storage import LEGACY_HEAD
 from modelport.model.model import Finding, Level
-from modelport.wire.pickle import Fault, FaultKind, PersistentId, Program, Reference, Stub
+from modelport.wire.pickle import (
+    Fault,
+    FaultKind,
+    PersistentId,
+    Program,
+    Reference,
+    Stub,
+    interpret,
+)
 
 _FAULTS = {
     FaultKind.CHANGED_GLOBAL: ("PKL-003", Level.DANGEROUS),
@@ -41,6 +51,9 @@ _NEW = {
     "copyreg.__newobj_ex__": 3,
 }
 """Functions that make an instance of their first argument, and how many arguments they get."""
+_STREAMS = 5
+_FUNCTIONS = "torch._C._VariableFunctionsClass"
+"""Where torch's own functions lie (``torch.relu``); naming one is common, calling one is not."""
 _REBUILD_TYPE = ("torch._tensor._rebuild_from_type_v2", "torch._tensor._rebuild_from_type")
 _BUILTIN_NEW = frozenset({"collections.OrderedDict", "torch.nn.parameter.Parameter", "uuid.UUID"})
 
@@ -108,6 +121,8 @@ def _call(stub: Stub) -> Iterator[_Found]:
     elif name in CALLS:
         if not isinstance(stub.args, tuple) or stub.kwargs or not CALLS[name](stub.args):
             yield "PKL-011", Level.DANGEROUS, _as_called(stub, name), stub.offset
+    elif name == LOADS:
+        yield from _inner(stub)
     elif name == "builtins.getattr":
         yield from _attribute(stub)
     else:
@@ -180,7 +195,30 @@ def _rebuilt(stub: Stub) -> Iterator[_Found]:
         inner = canonical(args[0])
         if inner in CALLS and CALLS[inner](args[2]):
             return
+        if is_harmless(inner):
+            yield "PKL-010", Level.NEEDS_CODE, f"needs {inner}", stub.offset
+            return
     yield "PKL-011", Level.DANGEROUS, _as_called(stub, _REBUILD_TYPE[0]), stub.offset
+
+
+def _inner(stub: Stub) -> Iterator[_Found]:
+    """A storage as a file of torch: five streams, which are judged like all others."""
+    source = inner_source(stub)
+    if source is None or source.read_at(0, min(len(LEGACY_HEAD), source.size)) != LEGACY_HEAD:
+        yield "PKL-011", Level.DANGEROUS, _as_called(stub, LOADS), stub.offset
+        return
+    start = 0
+    for _ in range(_STREAMS):
+        program = interpret(source, start)
+        for rule, level, what, _ in _all(program):
+            yield rule, level, what, stub.offset
+        if program.error is not None:
+            return
+        if any(_name(inner.callable) == LOADS for inner in program.stubs):
+            what = "loads a file inside a file inside a pickle, which nobody writes"
+            yield "PKL-011", Level.DANGEROUS, what, stub.offset
+            return
+        start = program.end
 
 
 def _name(target: Any, depth: int = 8) -> str | None:
@@ -198,7 +236,8 @@ def _name(target: Any, depth: int = 8) -> str | None:
     if not isinstance(args, tuple) or len(args) != 2 or not isinstance(args[1], str):
         return None
     owner = _owner(args[0], depth - 1)
-    if owner is None or is_territory(owner) or args[1].startswith("__"):
+    closed = owner is None or (is_territory(owner) and owner != _FUNCTIONS)
+    if closed or args[1].startswith("__"):
         return None
     return f"{owner}.{args[1]}"
 

@@ -49,11 +49,13 @@ _MAKERS = (
         "pandas._libs.tslibs.nattype._nat_unpickle",
     ),
     *("torch.distributed._shard.sharded_tensor.api.ShardedTensor", "torch.Generator"),
+    "torch._C.Generator",
     *(
         "torch.fx.graph_module.reduce_graph_module",
         "torch.fx.graph_module.reduce_deploy_graph_module",
     ),
-    *("torch._utils_internal.get_file_path",),
+    *("torch._utils_internal.get_file_path", "torch._dynamo.decorators._DimRange"),
+    *("torch.nested._internal.nested_tensor._rebuild_njt",),
 )
 _HARMLESS = frozenset(
     {

@@ -118,7 +118,8 @@ def _items(kind: type[Any]) -> Builder:
     return build
 
 
-def _encoded(stub: Stub) -> Any:
+def encoded(stub: Stub) -> Any:
+    """Bytes that protocol 2 has as text in Latin-1; the stub where it is something else."""
     text = stub.args[0] if stub.args else None
     if isinstance(text, Blob):
         text = text.read().decode("utf-8", "surrogatepass")
@@ -126,6 +127,12 @@ def _encoded(stub: Stub) -> Any:
         return text.encode("latin-1") if isinstance(text, str) else stub
     except UnicodeEncodeError:
         return stub
+
+
+def _changeable(stub: Stub) -> Any:
+    """A bytearray of bytes, which is as good as these."""
+    whole = len(stub.args) == 1 and isinstance(stub.args[0], bytes | Blob)
+    return stub.args[0] if whole else stub
 
 
 def _number(kind: Callable[..., Any]) -> Builder:
@@ -153,6 +160,7 @@ _COMMON: dict[str, Builder] = {
     "builtins.frozenset": _items(list),
     "builtins.dict": _mapping,
     "builtins.complex": _number(complex),
-    "_codecs.encode": _encoded,
+    "builtins.bytearray": _changeable,
+    "_codecs.encode": encoded,
     "datetime.timedelta": _number(datetime.timedelta),
 }

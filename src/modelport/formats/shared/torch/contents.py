@@ -12,11 +12,11 @@ from typing import Any
 from modelport.formats.shared.pickle.objects import Attributed, Objects, class_name
 from modelport.formats.shared.pickle.plain import plain
 from modelport.formats.shared.pickle.walk import find
+from modelport.formats.shared.torch.array import Array
 from modelport.formats.shared.torch.module import is_module, read_module
 from modelport.formats.shared.torch.optimizer import is_optimizer, read_optimizer
-from modelport.formats.shared.torch.tensors import Array
 from modelport.model.component import Component, Holds
-from modelport.model.model import Model
+from modelport.model.model import BESIDE, Model
 from modelport.model.tensor import Tensor
 from modelport.model.training import TrainingConfig
 from modelport.wire.pickle import Stub
@@ -72,10 +72,19 @@ class Contents:
                 self._state_dict("" if len(dicts) == 1 else f"{key}.", value)
             elif is_optimizer(value, self.objects):
                 self._optimizer(key, value)
+            elif self._are_optimizers(value):
+                for number, item in enumerate(value):
+                    self._optimizer(f"{key}.{number}", self.objects.build(item))
             elif isinstance(value, Stub):
                 self._object(key, value)
             else:
-                self._value(key, value)
+                self._value(key, value, beside=bool(dicts))
+
+    def _are_optimizers(self, value: Any) -> bool:
+        """Whether a value is a list of optimizers, as trainers keep them."""
+        if not isinstance(value, list) or not value:
+            return False
+        return all(is_optimizer(self.objects.build(item), self.objects) for item in value)
 
     def _state_dict(self, prefix: str, mapping: Mapping[str, Any]) -> None:
         for name, value in mapping.items():
@@ -89,10 +98,7 @@ class Contents:
             self.model.extras.setdefault("versions", {})[prefix] = plain(versions, self.objects)
 
     def _tensor(self, name: str, array: Array) -> None:
-        tensor = Tensor(name, array.data)
-        if array.quantizer is not None:
-            tensor.metadata["quantizer"] = str(plain(array.quantizer, self.objects))
-        self.model.graph.tensors[name] = tensor
+        add_array(self.model, name, array, self.objects)
 
     def _optimizer(self, key: str, mapping: Mapping[str, Any]) -> None:
         if self.model.optimizer_state is not None:  # a second one, as GANs have
@@ -125,11 +131,16 @@ class Contents:
             stub, self.objects
         )
 
-    def _value(self, path: str, value: Any) -> None:
-        """Tensors wherever they lie become tensors; the rest is told as plain values."""
+    def _value(self, path: str, value: Any, *, beside: bool = False) -> None:
+        """Tensors wherever they lie become tensors; the rest is told as plain values.
+
+        ``beside`` says that they stand beside a state dict, as those of random generators do.
+        """
         arrays = list(find(value, self.objects, Array, path))
         for name, array in arrays:
             self._tensor(name, array)
+            if beside:
+                self.model.extras.setdefault(BESIDE, []).append(name)
         if arrays and isinstance(value, Array):
             return
         shown = plain(value, self.objects)
@@ -144,7 +155,9 @@ class Contents:
             evidence[Component.WEIGHTS] = (
                 "the parameters and buffers of the modules"
                 if model.dialect
-                else "a state_dict: names of layers, but no architecture"
+                else "a state_dict: names of layers, but no architecture; for a model: "
+                "convert GRAPH DST --state FILE, or with your own code "
+                "convert FILE DST --model package.module:factory --run-code"
             )
         if model.hyperparameters:
             evidence[Component.HYPERPARAMETERS] = "numbers and settings under the user's own keys"
@@ -152,6 +165,17 @@ class Contents:
             evidence[Component.METADATA] = "texts under the user's own keys"
         if model.extras.get("python_objects"):
             evidence[Component.PYTHON_OBJECTS] = "objects of other classes, as inert stubs"
+
+
+def add_array(model: Model, name: str, array: Array, objects: Objects) -> None:
+    """List a tensor of torch among the weights, and what belongs to it under names below its."""
+    own = f"{name}.{array.part}" if array.part else name
+    tensor = Tensor(own, array.data)
+    for key, value in array.remark.items():
+        tensor.metadata[key] = str(plain(value, objects))
+    model.graph.tensors[own] = tensor
+    for part, inner in array.parts.items():
+        add_array(model, f"{name}.{part}", inner, objects)
 
 
 def _key(key: Any) -> str:

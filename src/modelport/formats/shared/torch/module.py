@@ -7,11 +7,12 @@ and the arguments its class was made with. What ``forward`` does is nowhere in i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from modelport.formats.shared.pickle.objects import Objects, attributes, class_name
 from modelport.formats.shared.pickle.plain import plain
-from modelport.formats.shared.torch.tensors import Array
+from modelport.formats.shared.torch.array import Array
 from modelport.model.component import Component
 from modelport.model.graph import Node, Scope
 from modelport.model.model import Model
@@ -19,6 +20,8 @@ from modelport.wire.pickle import PersistentId, Stub
 
 _INNER = ("_parameters", "_buffers", "_modules")
 _OWN_WORDS = ("_backend", "training")
+_HOOKS = ("_forward_pre_hooks", "_forward_hooks")
+_LIBRARY = "torch.nn.modules."
 
 
 def is_module(stub: Stub) -> bool:
@@ -32,19 +35,21 @@ def read_module(
 ) -> Iterator[tuple[str, Array]]:
     """Put the tree of modules into the model's graph; the tensors by their path in it.
 
-    A module that occurs twice is one module with two paths; its tensors appear under the first.
+    A module that occurs twice is one module with two paths; its tensors appear under the first, the
+    second says where that is. A module without a name is an attribute of the graph.
     """
     model.dialect, model.kind = "torch", "modules"
-    model.evidence[Component.ARCHITECTURE] = (
-        "the tree of modules with their settings; what forward does is not in the file"
-    )
+    model.evidence[Component.ARCHITECTURE] = _forward(root, objects)
+    if attributes(root).get("training") is True:
+        model.graph.attributes["training"] = True
     waiting: list[tuple[str, Stub, tuple[Scope, ...]]] = [(key, root, ())]
-    seen = set[int]()
+    seen: dict[int, str] = {}
     while waiting:
         path, stub, scope = waiting.pop()
         if id(stub) in seen:
+            model.graph.nodes.append(_again(path, stub, scope, seen[id(stub)]))
             continue
-        seen.add(id(stub))
+        seen[id(stub)] = path
         found, tensors = attributes(stub), {}
         for kind in _INNER[:2]:
             inner = objects.build(found.get(kind))
@@ -54,13 +59,45 @@ def read_module(
                     tensors[name] = f"{path}.{name}" if path else name
                     yield tensors[name], built
         inside = _children(found, objects)
+        node = _node(path, stub, found, tensors, scope, objects)
+        if not path:
+            model.graph.attributes["module"] = node
         if path or tensors or not inside:
-            model.graph.nodes.append(_node(path, stub, found, tensors, scope, objects))
+            model.graph.nodes.append(node)
         deeper = (*scope, Scope(path.rsplit(".", 1)[-1], class_name(stub), 0)) if path else scope
         waiting.extend(
             (f"{path}.{name}" if path else name, child, deeper)
             for name, child in reversed(inside.items())
         )
+
+
+def _forward(root: Stub, objects: Objects) -> str:
+    """What the file tells of the order of its modules, and the first class that keeps it."""
+    waiting, seen = [root], set[int]()
+    while waiting:
+        stub = waiting.pop()
+        if id(stub) in seen:
+            continue
+        seen.add(id(stub))
+        name = class_name(stub)
+        if not name.startswith((_LIBRARY, "torch.nn.parallel.")):
+            what = f"what forward of {name} does is not in the file"
+            return f"the tree of modules with their settings; {what}"
+        waiting.extend(reversed(_children(attributes(stub), objects).values()))
+    return "modules of torch.nn with their settings; what each of them does is known"
+
+
+def _again(path: str, stub: Stub, scope: tuple[Scope, ...], first: str) -> Node:
+    """A module that stood at another place already."""
+    domain, op_type = _vocabulary(class_name(stub))
+    return Node(domain, op_type, path, attributes={"same as": first}, scope=scope)
+
+
+def _vocabulary(name: str) -> tuple[str, str]:
+    """The domain of a class, and its name there."""
+    if name.startswith(_LIBRARY):
+        return "torch.nn", name.rsplit(".", 1)[-1]
+    return "torch", name
 
 
 def _children(found: Mapping[Any, Any], objects: Objects) -> dict[str, Stub]:
@@ -80,15 +117,22 @@ def _node(
     objects: Objects,
 ) -> Node:
     name = class_name(stub)
-    own = name.startswith("torch.nn.")
+    domain, op_type = _vocabulary(name)
     settings = {
         key: plain(value, objects)
         for key, value in found.items()
         if isinstance(key, str) and key not in _OWN_WORDS and not key.startswith("_")
     }
+    hooks = [
+        told if isinstance(told, Mapping) and "class" in told else {"class": _word(told)}
+        for kind in _HOOKS
+        for told in map(partial(plain, objects=objects), _values(found.get(kind), objects))
+    ]
+    if hooks:
+        settings["hooks"] = hooks
     return Node(
-        domain="torch.nn" if own else "torch",
-        op_type=name.rsplit(".", 1)[-1] if own else name,
+        domain=domain,
+        op_type=op_type,
         name=path or name.rsplit(".", 1)[-1],
         inputs=[],
         outputs=[],
@@ -96,6 +140,16 @@ def _node(
         parameters=tensors,
         scope=scope,
     )
+
+
+def _values(mapping: Any, objects: Objects) -> list[Any]:
+    built = objects.build(mapping)
+    return list(built.values()) if isinstance(built, Mapping) else []
+
+
+def _word(told: Any) -> str:
+    """The name of a function, as far as it is told."""
+    return str(told.get("name", "?")) if isinstance(told, Mapping) else "?"
 
 
 def is_class(persistent: PersistentId) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from modelport.formats.shared.pickle.objects import Objects
 from modelport.formats.shared.pickle.plain import plain
-from modelport.formats.shared.torch.tensors import Array
+from modelport.formats.shared.torch.array import Array
 from modelport.model.tensor import Tensor
 from modelport.model.training import Optimizer, OptimizerState
 
@@ -29,6 +29,7 @@ _BY_SETTINGS: tuple[tuple[str, frozenset[str]], ...] = (
     ("Adagrad", frozenset({"lr_decay"})),
     ("Adam", frozenset({"betas", "amsgrad"})),
     ("SGD", frozenset({"momentum", "dampening"})),
+    ("RAdam", frozenset({"betas", "decoupled_weight_decay"})),
     ("Adam", frozenset({"betas", "eps"})),
 )
 _STEP = "step"
@@ -100,7 +101,13 @@ def _step(state: OptimizerState) -> int | None:
 def _name(settings: Mapping[str, Any], state: OptimizerState) -> str:
     for name, keys in _BY_SETTINGS:
         if keys <= set(settings):
-            if name == "Adam" and settings.get("decoupled_weight_decay") is True:
-                return "AdamW"
-            return name
+            return _kind_of_adam(settings, state) if name == "Adam" else name
     return "unknown"
+
+
+def _kind_of_adam(settings: Mapping[str, Any], state: OptimizerState) -> str:
+    if settings.get("decoupled_weight_decay") is True:
+        return "AdamW"
+    if any(name.endswith(".exp_inf") for name in state.tensors):
+        return "Adamax"
+    return "Adam" if "weight_decay" in settings else "SparseAdam"

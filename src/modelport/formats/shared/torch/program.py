@@ -39,7 +39,12 @@ DTYPE_NUMBERS = {
 }
 """``torch._export.serde.schema.ScalarType``."""
 
+_NUMBERS = {"as_int": "int64", "as_float": "float64", "as_bool": "bool"}
+"""Python numbers as outputs, and the dtypes that they become."""
+
 _SYMBOL = re.compile(r"Symbol\('(\w+)'[^()]*\)|(\w+)")
+_MAYBE_COPIES = frozenset("contiguous flatten ravel reshape reshape_as".split())
+"""Operators that give a view where the elements lie as they want them, else a copy."""
 _HELD = ("parameter", "buffer", "tensor_constant", "custom_obj")
 
 
@@ -72,6 +77,29 @@ class Program:
         self.graph.outputs = [self._value(name) for name in self._outputs()]
         return self.graph
 
+    def constants(self) -> list[str]:
+        """The names of tensors that no ``state_dict`` holds: constants, buffers not kept there."""
+        found = []
+        for entry in self._list(self.signature, "input_specs"):
+            kind, spec = self._choice(entry)
+            name = spec.get(f"{kind}_name") if isinstance(spec, Mapping) else None
+            if isinstance(name, str) and (
+                kind in ("tensor_constant", "custom_obj") or spec.get("persistent") is False
+            ):
+                found.append(name)
+        return found
+
+    def ranges(self) -> dict[str, tuple[int | None, int | None]]:
+        """The least and the largest extent of every symbol that has such bounds."""
+        stated = self.written.get("range_constraints")
+        found = {}
+        for name, bounds in stated.items() if isinstance(stated, Mapping) else ():
+            if isinstance(bounds, Mapping):
+                ends = [bounds.get("min_val"), bounds.get("max_val")]
+                least, most = (end if type(end) is int else None for end in ends)
+                found[name] = (least, most)
+        return found
+
     def _inputs(self) -> list[str]:
         """The user's inputs; the others are parameters and buffers, lifted out of the module."""
         names = []
@@ -90,8 +118,28 @@ class Program:
         for entry in self._list(self.signature, "output_specs"):
             kind, spec = self._choice(entry)
             if kind == "user_output":
-                names.extend(self._names(self._mapping(spec, "arg")))
+                argument = self._mapping(spec, "arg")
+                kind, value = self._choice(argument)
+                if kind in _NUMBERS:
+                    names.append(self._number(value, _NUMBERS[kind]))
+                names.extend(self._returned(name) for name in self._names(argument))
         return names
+
+    def _number(self, value: Any, dtype: str) -> str:
+        """The name of a number that is an output as it stands: the result of a node of its own."""
+        name = f"number_{len(self.graph.nodes)}"
+        call = {"args": [value], "kwargs": {"dtype": {"dtype": dtype}}}
+        node = Node("aten", "scalar_tensor", name, outputs=[name], attributes={"call": call})
+        self.graph.nodes.append(node)
+        self.graph.values[name] = Value(name, TensorType(DTYPES[dtype], ()))
+        return name
+
+    def _returned(self, name: str) -> str:
+        """The name of an output; a weight that is one goes by its name in the state."""
+        if name not in self.held:
+            return name
+        self.graph.values[self.held[name]] = Value(self.held[name], self._value(name).type)
+        return self.held[name]
 
     def _values(self, body: Mapping[str, Any]) -> None:
         for name, meta in self._mapping(body, "tensor_values").items():
@@ -131,6 +179,8 @@ class Program:
             else:
                 args.append(value)
         node.attributes["call"] = {"args": args, "kwargs": kwargs}
+        if op_type in _MAYBE_COPIES and self._copies(written):
+            node.attributes["copies"] = True
         for output in self._list(written, "outputs"):
             node.outputs.extend(self._names(output))
         metadata = written.get("metadata")
@@ -138,6 +188,36 @@ class Program:
         own = written.get("name")
         node.name = own if isinstance(own, str) else (node.outputs[0] if node.outputs else op_type)
         return node
+
+    def _copies(self, written: Mapping[str, Any]) -> bool:
+        """Whether the elements of a node's result lie in C order and those of its input do not."""
+        first = self._list(written, "inputs")[:1]
+        given = [self._names(entry.get("arg")) for entry in first if isinstance(entry, Mapping)]
+        made = [self._names(output) for output in self._list(written, "outputs")]
+        names = [name for found in (*given, *made) for name in found]
+        metas = self._mapping(self.body, "tensor_values")
+        return len(names) == 2 and [self._in_order(metas.get(i)) for i in names] == [False, True]
+
+    def _in_order(self, meta: Any) -> bool:
+        """Whether elements lie in C order, by the extents of the example that was exported."""
+        if not isinstance(meta, Mapping) or not isinstance(meta.get("strides"), list):
+            return True
+        step = 1
+        sides = zip(self._list(meta, "sizes"), meta["strides"], strict=False)
+        for extent, stride in reversed([(self._hint(a), self._hint(b)) for a, b in sides]):
+            if extent is None or stride is None:
+                return True
+            if extent != 1 and stride != step:
+                return False
+            step *= extent
+        return True
+
+    def _hint(self, size: Any) -> int | None:
+        """A number, or of an expression what it was for the example, where that is stated."""
+        kind, value = self._choice(size)
+        if kind == "as_expr" and isinstance(value, Mapping):
+            kind, value = self._choice(value.get("hint") or {"as_none": True})
+        return value if kind == "as_int" and type(value) is int else None
 
     def _argument(self, node: Node, role: str, entry: Any) -> Any:
         if not isinstance(entry, Mapping):
@@ -162,6 +242,11 @@ class Program:
             return {"dtype": found.name if found else None}
         if kind == "as_device":
             return {"device": value.get("type") if isinstance(value, Mapping) else None}
+        if kind == "as_complex" and isinstance(value, Mapping):
+            real, imag = value.get("real"), value.get("imag")
+            if not isinstance(real, int | float) or not isinstance(imag, int | float):
+                raise self._broken("a complex number", value)
+            return complex(real, imag)
         if kind == "as_float" and isinstance(value, str):
             return float(value) if value in ("Infinity", "-Infinity", "NaN") else value
         if kind == "as_graph":

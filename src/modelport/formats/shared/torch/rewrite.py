@@ -11,11 +11,13 @@ from modelport.formats.shared.torch.encode import (
     Encoded,
     encode_again,
     encode_tensors,
+    same_data,
 )
-from modelport.formats.shared.weights_only import fitting, report_left_out
+from modelport.formats.shared.weights_only import fitting, report_apart, report_left_out
 from modelport.model.component import Component
 from modelport.model.model import Level, Model
 from modelport.model.report import Kind, Report
+from modelport.model.tensor import Tensor
 
 SOURCE_CODE = "source code"
 """The key of the metadata under which the source code of classes stands, by class."""
@@ -40,7 +42,12 @@ def encoded(model: Model, title: str, report: Report, *, sources: bool) -> Encod
     if kept is None:
         report_left_out(model, {Component.WEIGHTS}, title, report)
         names = dict.fromkeys(DTYPE_NAMES)
-        return encode_tensors(fitting(model, names, title, report))
+        fitted = fitting(model, names, title, report)
+        stored: dict[object, tuple[str, Tensor]] = {}
+        for name, tensor in fitted.items():
+            stored.setdefault(same_data(tensor), (name, tensor))
+        report_apart(dict(stored.values()), title, report)
+        return encode_tensors(fitted)
     if model.level is Level.DANGEROUS:
         finding = next(found for found in model.findings if found.level is Level.DANGEROUS)
         raise ConversionError(finding.where, f"it {finding.what}; that is never written again")

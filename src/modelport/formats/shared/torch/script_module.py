@@ -11,7 +11,7 @@ from typing import Any
 
 from modelport.formats.shared.pickle.objects import Objects, attributes, class_name
 from modelport.formats.shared.pickle.plain import plain
-from modelport.formats.shared.torch.tensors import Array
+from modelport.formats.shared.torch.array import Array
 from modelport.model.component import Component
 from modelport.model.graph import Node, Scope
 from modelport.model.model import Model

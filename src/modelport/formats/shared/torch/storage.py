@@ -35,6 +35,9 @@ class Storage:
     length: int
     swapped: bool = False
 
+    def __str__(self) -> str:
+        return f"storage of {self.length:,} bytes ({self.dtype or 'untyped'}) on {self.location}"
+
     def values(self, dtype: DType) -> TensorData:
         """All of the storage as one axis of elements."""
         count = self.length * 8 // dtype.bits

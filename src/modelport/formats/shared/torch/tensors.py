@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from modelport.errors import MalformedFile
 from modelport.formats.shared.pickle.allowed import ELEMENTS
 from modelport.formats.shared.pickle.names import canonical
 from modelport.formats.shared.pickle.objects import Builder, Objects
+from modelport.formats.shared.torch.array import Array
+from modelport.formats.shared.torch.layouts import Layouts
 from modelport.formats.shared.torch.storage import Storage, view
-from modelport.model.dtype import DTYPES, DType
-from modelport.model.tensor import TensorData
+from modelport.model.dtype import DTYPES, OBJECT, DType
 from modelport.wire.pickle import PersistentId, Reference, Stub
+from modelport.wire.source import BytesSource
 
 _DTYPES = {
     "float": "float32",
@@ -29,14 +30,13 @@ _DTYPES = {
     "qint32": "int32",
     "float4_e2m1fn_x2": "float4_e2m1fn",
 }
-
-
-@dataclass(slots=True)
-class Array:
-    """A tensor of torch: its values, and for quantised ones scheme, scale and zero point."""
-
-    data: TensorData
-    quantizer: tuple[Any, ...] | None = None
+_NUMPY = (
+    "numpy._core.multiarray._reconstruct",
+    "numpy._core.numeric._frombuffer",
+    "numpy._core.multiarray.scalar",
+)
+_HALF_PAIRS = ("torch.complex32", "torch.chalf")
+_JAGGED = "torch.nested._internal.nested_tensor"
 
 
 def storage_type(reference: Any) -> DType | None:
@@ -72,12 +72,18 @@ class Tensors:
     def builders(self) -> Mapping[str, Builder]:
         """The builders by the name of what torch calls."""
         return {
+            "torch._utils._rebuild_sparse_tensor": lambda s: Layouts(self.objects).sparse(s),
+            "torch._utils._rebuild_sparse_csr_tensor": lambda s: Layouts(self.objects).sparse(s),
+            "torch._utils._rebuild_nested_tensor": lambda s: Layouts(self.objects).nested(s),
+            f"{_JAGGED}._rebuild_njt": lambda s: Layouts(self.objects).jagged(s),
             "torch._utils._rebuild_tensor": self._tensor,
             "torch._utils._rebuild_tensor_v2": self._tensor,
             "torch._utils._rebuild_tensor_v3": self._typed,
             "torch._utils._rebuild_qtensor": self._quantised,
             "torch._utils._rebuild_parameter": self._parameter,
             "torch._utils._rebuild_parameter_with_state": self._parameter,
+            "torch._utils._rebuild_device_tensor_from_numpy": self._elsewhere,
+            "torch._utils._rebuild_device_tensor_from_cpu_tensor": self._elsewhere,
             "torch._tensor._rebuild_from_type_v2": self._subclass,
             "torch.nn.parameter.Parameter": self._old_parameter,
             "torch.autograd.variable.Variable": self._old_parameter,
@@ -86,18 +92,52 @@ class Tensors:
             "torch.device": lambda stub: ":".join(map(str, stub.args)),
         } | {f"torch.{word}Tensor": self._old_tensor for word in ELEMENTS}
 
+    def of_numpy(self, stub: Stub) -> Any:
+        """A value of numpy; its arrays are tensors like all others in a file of torch."""
+        from modelport.formats.shared.pickle.arrays import Arrays, NumpyArray  # in few files
+
+        arrays = Arrays(BytesSource(b"", self.name))
+        arrays.objects = self.objects
+        made = arrays.builders[canonical(stub.callable)](stub)
+        if isinstance(made, NumpyArray):
+            return stub if made.data.dtype is OBJECT else Array(made.data)
+        return made
+
     def _tensor(self, stub: Stub) -> Any:
         storage, rest = self._storage(stub)
         if storage is None or storage.dtype is None or len(rest) < 3:
             return stub
-        return self._view(stub, storage, storage.dtype, rest)
+        return self._signed(self._view(stub, storage, storage.dtype, rest), rest[5:])
 
     def _typed(self, stub: Stub) -> Any:
         storage, rest = self._storage(stub)
-        dtype = torch_dtype(rest[5]) if len(rest) > 5 else None
+        stated = rest[5] if len(rest) > 5 else None
+        dtype = torch_dtype(stated)
+        if storage is not None and isinstance(stated, Reference) and str(stated) in _HALF_PAIRS:
+            return self._pairs(stub, storage, rest)
         if storage is None or dtype is None:
             return stub
-        return self._view(stub, storage, dtype, rest)
+        return self._signed(self._view(stub, storage, dtype, rest), rest[6:])
+
+    def _pairs(self, stub: Stub, storage: Storage, rest: list[Any]) -> Any:
+        """complex32, which nobody has but torch: as ``torch.view_as_real`` shows it."""
+        size, stride = self._extents(rest[1]), self._extents(rest[2])
+        if not isinstance(rest[0], int) or size is None or stride is None or rest[6:]:
+            return stub
+        doubled = [2 * rest[0], (*size, 2), (*(2 * step for step in stride), 1)]
+        made = self._view(stub, storage, DTYPES["float16"], doubled)
+        return Array(made.data, {"layout": "complex32"}, part="view_as_real")
+
+    def _signed(self, made: Any, rest: list[Any]) -> Any:
+        """A tensor whose metadata say that its values wait to be conjugated or negated."""
+        metadata = self.objects.build(rest[0]) if rest else None
+        if isinstance(made, Array) and isinstance(metadata, Mapping):
+            conjugated, negated = metadata.get("conj") is True, metadata.get("neg") is True
+            if conjugated or negated:
+                from modelport.model.signed import Signed
+
+                made.data = Signed(made.data, conjugated, negated)
+        return made
 
     def _quantised(self, stub: Stub) -> Any:
         storage, rest = self._storage(stub)
@@ -105,12 +145,21 @@ class Tensors:
             return stub
         made = self._view(stub, storage, storage.dtype, [*rest[:3], *rest[4:]])
         if isinstance(made, Array) and isinstance(rest[3], tuple):
-            made.quantizer = rest[3]
+            made.remark = {"quantizer": rest[3]}
+            parts = [self.objects.build(part) for part in rest[3][1:3]]
+            if all(isinstance(part, Array) for part in parts):  # one for each channel
+                made.parts = dict(zip(("scales", "zero_points"), parts, strict=False))
         return made
 
     def _parameter(self, stub: Stub) -> Any:
         made = self.objects.build(stub.args[0]) if stub.args else stub
         return made if isinstance(made, Array) else stub
+
+    def _elsewhere(self, stub: Stub) -> Any:
+        """``(values, dtype, device, requires_grad)`` of devices whose memory is not stored."""
+        made = self.objects.build(stub.args[0]) if len(stub.args) > 1 else stub
+        same = isinstance(made, Array) and made.data.dtype == torch_dtype(stub.args[1])
+        return made if same else stub
 
     def _subclass(self, stub: Stub) -> Any:
         """``(function, type, arguments, state)``: the function's tensor, of another class."""
@@ -164,5 +213,6 @@ class Tensors:
 def objects_of(name: str, outside: Callable[[PersistentId], Any]) -> Objects:
     """What builds the values of one file of torch; ``outside`` finds storages by their ids."""
     tensors = Tensors(name)
-    tensors.objects = Objects(tensors.builders, outside)
+    numpy = dict.fromkeys(_NUMPY, tensors.of_numpy)
+    tensors.objects = Objects({**numpy, **tensors.builders}, outside)
     return tensors.objects

@@ -39,6 +39,8 @@ _NOTHING = frozenset("print warn profile_ manual_seed set_grad_enabled".split())
 _SAME = frozenset(
     "data unchecked_unwrap_optional unchecked_cast requires_grad_ retain_grad".split()
 )
+_RESHAPING = frozenset("squeeze_ swapaxes_ swapdims_ t_ transpose_ unsqueeze_".split())
+_MAYBE_ITSELF = ("contiguous", "to", "dropout", "type_as", "expand_as", "view_as", "float", "half")
 _CAST = frozenset("int float bool str len list max min range ord".split())
 _TYPES: dict[str, type[Any] | tuple[type[Any], ...]] = {
     "Tensor": Var,
@@ -162,7 +164,19 @@ class Calls:
             if isinstance(value, Nothing):
                 raise Stuck(value.why)
         name, args, keywords = upgraded(name, args, keywords, self.e.library.version)
+        if name in _RESHAPING and isinstance(first, Var):
+            return self._reshaped(name, first, args, keywords)
         return self.e.emitter.call(domain, name, args, keywords)
+
+    def _reshaped(self, name: str, first: Var, args: list[Any], keywords: dict[str, Any]) -> Var:
+        """A tensor that gets another shape in place: a view of it stands for it from then on."""
+        made_here = first.node is not None and first.node.domain == "aten"
+        own = made_here and not first.node.op_type.endswith(("_", *_MAYBE_ITSELF))
+        if self.e.journals or first.weight or not own:  # others may know it by another name
+            raise Stuck(f"torch.{name} of a tensor of the code around it")
+        made = self.e.emitter.call("aten", name[:-1], args, keywords)
+        first.name, first.node = made.name, made.node
+        return first
 
     def _is(self, args: list[Any], positive: bool) -> Any:
         a, b = args

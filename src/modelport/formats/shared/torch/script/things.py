@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from modelport.formats.shared.pickle.objects import Objects, attributes, class_name
+from modelport.formats.shared.torch.array import Array
 from modelport.formats.shared.torch.script.values import Device, Listing, Thing, Var
 from modelport.formats.shared.torch.script_module import OWN
-from modelport.formats.shared.torch.tensors import Array
 from modelport.model.tensor import FileSlice, Tensor
 from modelport.wire.pickle import Stub
 
@@ -60,7 +60,7 @@ class Things:
 
     def _tensor(self, array: Array, path: str) -> Any:
         data, name = array.data, path
-        if array.quantizer is not None:
+        if array.remark:
             return array  # what takes it says that it cannot
         if isinstance(data, FileSlice):  # the same elements under two names are one weight
             key = (id(data.source), data.offset, data.shape, data.dtype.name)

@@ -1,0 +1,57 @@
+"""Layers that Keras 3 has under the same name, but that predict otherwise there than in Keras 2."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelport.dialects.keras.history.era import Era
+from modelport.dialects.keras.stock.chain import Chain, Says
+from modelport.model.component import Component
+from modelport.model.graph import Node
+from modelport.model.report import Kind
+
+
+def random_crop(chain: Chain) -> list[Any]:
+    """Keras 2 predicts on the middle of an image, resized; Keras 3 on the whole image."""
+    why = (
+        "Keras 3's RandomCrop predicts on whole images; the Resizing in its place predicts as "
+        "before, but crops no longer at random in training"
+    )
+    chain.report.add(Kind.APPROXIMATED, Component.ARCHITECTURE, chain.owner, why)
+    config = {key: chain.config[key] for key in ("height", "width")}
+    config |= {"interpolation": "bilinear", "crop_to_aspect_ratio": True}
+    config["data_format"] = "channels_last"
+    return chain.layer("Resizing", config, [chain.call()[0][0]])
+
+
+def integer_lookup(chain: Chain) -> list[Any]:
+    """Keras 2 counts and marks in floats, Keras 3 in whole numbers."""
+    config = {key: value for key, value in chain.config.items() if key != "name"}
+    made = chain.layer(
+        "IntegerLookup", config, [chain.call()[0][0]], weights=dict(chain.node.parameters)
+    )
+    return [chain.op("Cast", made[0], dtype="float32")]
+
+
+def causal(chain: Chain) -> list[Any]:
+    """The causal convolution by depth of Keras 2: zeros go in front, then it is a valid one."""
+    config = {key: value for key, value in chain.config.items() if key != "name"}
+    stated = (config["kernel_size"], config["dilation_rate"])
+    size, dilation = (value[0] if isinstance(value, list) else value for value in stated)
+    zeros = {"padding": [(size - 1) * dilation, 0], "data_format": config["data_format"]}
+    padded = chain.layer("ZeroPadding1D", zeros, [chain.call()[0][0]])
+    weights = dict(chain.node.parameters)
+    return chain.layer(chain.node.op_type, {**config, "padding": "valid"}, padded, weights=weights)
+
+
+def changed(node: Node) -> Says | None:
+    """What says a node otherwise for Keras 3, where it comes from an older one that differs."""
+    if Era(node.attributes.get("era", Era.KERAS3)) >= Era.KERAS3:
+        return None
+    if node.op_type == "RandomCrop":
+        return random_crop
+    config = node.attributes.get("config") or {}
+    if node.op_type == "SeparableConv1D" and config.get("padding") == "causal":
+        return causal
+    mode = config.get("output_mode", "int")
+    return integer_lookup if node.op_type == "IntegerLookup" and mode != "int" else None

@@ -1,0 +1,144 @@
+"""Bidirectional layers of Keras 1 to 2.2 where a mask reaches them.
+
+At masked steps they repeat their last output, while the Bidirectional of today gives zeros; so
+the two layers inside stand for themselves. They are joined by operations, for the merging layers
+of Keras 3 heed masks in ways of their own; then the mask is given back to the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from modelport.dialects.keras.defaults import complete
+from modelport.dialects.keras.stock.chain import ELLIPSIS, Chain, V
+from modelport.model.dtype import FLOAT32
+from modelport.model.graph import Graph, Node, Scope, TensorType, Value
+
+_INSIDE = ("LSTM", "GRU", "SimpleRNN", "RNN")
+_END_MASKS = ("Flatten", "Lambda", "GlobalAveragePooling1D", "GlobalMaxPooling1D")
+
+
+def makes_mask(node: Node) -> bool:
+    """Whether a layer masks steps by itself."""
+    config = node.attributes.get("config")
+    return node.op_type == "Masking" or (
+        isinstance(config, Mapping) and config.get("mask_zero") is True
+    )
+
+
+def reached_by_masks(graph: Graph, masked_inputs: bool) -> set[str]:
+    """The values that may carry a mask; in doubt one does."""
+    found = {value.name for value in graph.inputs} if masked_inputs else set()
+    for node in graph.nodes:
+        inner = node.attributes.get("graph")
+        inside = isinstance(inner, Graph) and any(
+            makes_mask(each) for every in inner.subgraphs() for each in every.nodes
+        )
+        if makes_mask(node) or inside or (found & {*node.inputs} and not _ends_mask(node)):
+            found.update(node.outputs)
+    return found
+
+
+def _ends_mask(node: Node) -> bool:
+    if node.op_type in ("RNN", "LSTM", "GRU", "SimpleRNN"):
+        return (node.attributes.get("config") or {}).get("return_sequences") is False
+    return node.op_type in _END_MASKS
+
+
+def repeats_masked_steps(node: Node) -> bool:
+    """Whether a layer gives its last output again where today's Bidirectional gives zeros."""
+    inner = (node.attributes.get("config") or {}).get("layer")
+    half = inner.get("config") if isinstance(inner, Mapping) else None
+    return (
+        node.op_type == "Bidirectional"
+        and isinstance(inner, Mapping)
+        and inner.get("class_name") in _INSIDE
+        and isinstance(half, Mapping)
+        and half.get("return_sequences") is True
+        and half.get("zero_output_for_mask") is False
+        and len(node.inputs) == 1
+    )
+
+
+def bidirectional(chain: Chain) -> list[Any]:
+    """A layer forward, one backward whose sequence is turned round, and their merge."""
+    args, kwargs = chain.call()
+    (x,) = args
+    forward = _half(chain, "layer", "forward_layer", x, kwargs)
+    backward = _half(chain, "backward_layer", "backward_layer", x, kwargs)
+    turned = chain.op("Flip", backward[0], axis=1)
+    merged = _merged(chain, forward[0], turned)
+    mask = _mask(chain, x)
+    return [*(_masked(chain, y, mask) for y in merged), *forward[1:], *backward[1:]]
+
+
+def _half(chain: Chain, key: str, path: str, x: V, kwargs: Mapping[str, Any]) -> list[V]:
+    inner = chain.config[key]
+    weights = {
+        role.removeprefix(f"{path}/"): name
+        for role, name in chain.node.parameters.items()
+        if role.startswith(f"{path}/")
+    }
+    sequences = 2 if chain.config.get("merge_mode") is None else 1
+    outputs = 1 + (len(chain.node.outputs) - sequences) // 2
+    config = {name: value for name, value in inner["config"].items() if name != "name"}
+    suffix = path.removesuffix("_layer")
+    kind = str(inner["class_name"])
+    return chain.layer(kind, config, [x], kwargs, weights, outputs, suffix)
+
+
+def _merged(chain: Chain, y: V, other: V) -> list[V]:
+    mode = chain.config.get("merge_mode")
+    if mode is None:
+        return [y, other]
+    if mode == "concat":
+        return [chain.op("Concatenate", [y, other], axis=-1)]
+    if mode == "mul":
+        return [chain.op("Multiply", y, other)]
+    total = chain.op("Add", y, other)
+    return [chain.op("Divide", total, 2.0) if mode == "ave" else total]
+
+
+def _mask(chain: Chain, x: V) -> V:
+    """The mask of a value as a tensor: true at the steps that count.
+
+    A product of today's Keras takes a masked factor for 1, and the other factor is 0 everywhere.
+    """
+    zeros = chain.layer("ReLU", {"max_value": 0.0}, [x], suffix="zeros")[0]
+    ones = chain.op("OnesLike", x)
+    left_out = chain.layer("Multiply", {}, [[zeros, ones]], suffix="left_out")[0]
+    first = chain.op("GetItem", left_out, [ELLIPSIS, 0])
+    mask: V = chain.op("Equal", first, 0.0)
+    return mask
+
+
+def _masked(chain: Chain, value: V, mask: V) -> V:
+    """The value with a mask: models alone take one as an argument and hand it to their layers."""
+    (given,) = chain.model("masked", [value], {"mask": mask}, _identity)
+    return given
+
+
+def _identity(name: str, scope: tuple[Scope, ...]) -> Graph:
+    value = Value("input:0:0", TensorType(FLOAT32, (None, None, None)))
+    start: dict[str, Any] = {
+        "name": "input",
+        "batch_shape": [None, None, None],
+        "dtype": "float32",
+        "sparse": False,
+        "optional": False,
+    }
+    graph = Graph(name, inputs=[value], outputs=[Value("identity:0:0", value.type)])
+    end = complete("Identity", {"name": "identity"})
+    layers: list[tuple[str, dict[str, Any], list[str], str]] = [
+        ("InputLayer", start, [], value.name),
+        ("Identity", end, [value.name], "identity:0:0"),
+    ]
+    for kind, config, inputs, output in layers:
+        args = [{"tensor": i} for i in range(len(inputs))]
+        attributes: dict[str, Any] = {"config": config, "call": {"args": args, "kwargs": {}}}
+        attributes |= {"module": "keras.layers", "registered_name": None}
+        own = str(config["name"])
+        step = (*scope, Scope(own, kind, 0))
+        graph.nodes.append(Node("keras", kind, own, inputs, [output], attributes, scope=step))
+    return graph

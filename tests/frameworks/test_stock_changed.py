@@ -1,0 +1,68 @@
+"""What Keras 3 predicts otherwise than tf_keras under the same name: the .keras made, both run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tf_keras
+
+import modelport
+from modelport.errors import ConversionError
+from modelport.model.report import Kind
+
+layers = tf_keras.layers
+WHOLE = np.arange(15, dtype=np.int32).reshape(5, 3)
+IMAGES = np.random.default_rng(0).normal(size=(2, 7, 8, 3)).astype(np.float32)
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def carried(model: Any, folder: Path) -> tuple[Any, list[Kind]]:
+    model.save(folder / "a.h5")
+    report = modelport.convert(folder / "a.h5", folder / "b.keras", verify=False)
+    return keras.saving.load_model(folder / "b.keras"), [change.kind for change in report]
+
+
+@pytest.mark.parametrize("mode", ["multi_hot", "count"])
+def test_lookups_mark_in_floats(mode: str, tmp_path: Path) -> None:
+    x = tf_keras.Input((3,), dtype="int32")
+    marked = layers.IntegerLookup(vocabulary=[1, 2, 5], output_mode=mode)(x)
+    model = tf_keras.Model(x, [marked, layers.Activation("gelu")(marked)])
+    loaded, _ = carried(model, tmp_path)
+    for want, got in zip(model(WHOLE), loaded(WHOLE), strict=True):
+        assert got.dtype == want.dtype
+        np.testing.assert_allclose(got, want, atol=1e-6)
+
+
+@pytest.mark.parametrize("wanted", [(4, 7), (7, 8), (9, 3)])
+def test_a_random_crop_predicts_on_the_middle(wanted: tuple[int, int], tmp_path: Path) -> None:
+    x = tf_keras.Input((7, 8, 3))
+    model = tf_keras.Model(x, layers.Flatten()(layers.RandomCrop(*wanted)(x)))
+    loaded, kinds = carried(model, tmp_path)
+    assert Kind.APPROXIMATED in kinds
+    np.testing.assert_allclose(loaded(IMAGES), model(IMAGES, training=False), atol=1e-6)
+
+
+def test_an_einsum_without_its_operands_is_refused(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    x = tf_keras.Input((4, 3))
+    tf_keras.Model(x, tf.einsum("bij->bji", x)).save(tmp_path / "a.h5")
+    with pytest.raises(ConversionError, match="without its operands"):
+        modelport.convert(tmp_path / "a.h5", tmp_path / "b.keras", verify=False)
+
+
+@pytest.mark.parametrize(("dilation", "strides"), [(1, 1), (3, 1), (1, 2)])
+def test_causal_convolutions_by_depth(dilation: int, strides: int, tmp_path: Path) -> None:
+    x = tf_keras.Input((None, 3))
+    given = {"padding": "causal", "dilation_rate": dilation, "strides": strides}
+    layer = layers.SeparableConv1D(4, 3, activation="tanh", **given)
+    model = tf_keras.Model(x, [layer(x), layer(layers.Activation("relu")(x))])
+    loaded, _ = carried(model, tmp_path)
+    values = IMAGES[:, 0]
+    for want, got in zip(model(values), loaded(values), strict=True):
+        np.testing.assert_allclose(got, want, atol=1e-6)
+    assert len(loaded.trainable_weights) == 3
