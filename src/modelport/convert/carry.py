@@ -12,7 +12,7 @@ from modelport.formats.table import by_name
 from modelport.model.component import Component, Holds
 from modelport.model.graph import Graph
 from modelport.model.model import Model, Producer
-from modelport.model.report import Report
+from modelport.model.report import Kind, Report
 from modelport.model.signature import Signature
 from modelport.model.tensor import Tensor
 from modelport.version import VERSION
@@ -125,16 +125,20 @@ def _keras_to_onnx(model: Model, report: Report) -> Model:
 
 
 def _torch_to_onnx(model: Model, report: Report) -> Model:
+    from modelport.dialects.torch.inputs import stated
     from modelport.dialects.torch.lower import lower
 
-    if model.kind == "modules" and model.format == "torchscript":
-        raise ConversionError(model.path, model.evidence[Component.ARCHITECTURE], report.changes)
+    if "code" in model.extras:
+        raise ConversionError("code", str(model.extras["code"]), report.changes)
     if model.kind == "modules":
         from modelport.dialects.torch.modules.chain import Chain
 
         chain = Chain(model.graph, report)
-        return _as_onnx(model, lower(chain.graph, chain.graph.name, report))
-    return _as_onnx(model, lower(model.graph, model.graph.name or "model", report))
+        return _as_onnx(model, lower(chain.graph, report, chain.graph.name))
+    for where, why in model.extras.get("assumed", ()):
+        report.add(Kind.INVENTED, Component.SIGNATURE, where, why)
+    graph = stated(model.graph, report)
+    return _as_onnx(model, lower(graph, report, model.graph.name or "model"))
 
 
 def _as_onnx(model: Model, graph: Graph) -> Model:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import re
 
+from modelport.errors import LimitExceeded
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
+from modelport.formats.shared.pickle.streams import read_streams
 from modelport.formats.shared.torch.archive import (
     PICKLE,
     judge_others,
@@ -19,9 +21,14 @@ from modelport.formats.shared.torch.archive import (
     top_folder,
     word,
 )
+from modelport.formats.shared.torch.script.examples import examples
+from modelport.formats.shared.torch.script.library import Library
+from modelport.formats.shared.torch.script.program import Program
+from modelport.formats.shared.torch.script.values import Stuck
 from modelport.formats.shared.torch.script_module import OWN, read_modules
 from modelport.model.component import Component, Holds
-from modelport.model.model import Finding, Level, Model
+from modelport.model.model import CONSTANTS, Finding, Level, Model
+from modelport.model.signature import Signature
 from modelport.model.tensor import Tensor
 from modelport.wire.zip import ZipArchive
 
@@ -29,6 +36,7 @@ _CONSTANTS = "constants.pkl"
 _FILE_CALLS = re.compile(rb"\btorch\.(save|from_file)\(|\bops\.aten\.(save|from_file)\(")
 """What code of TorchScript may call to open a file."""
 _MOST_CODE = 64 << 20
+_TRACED = "traced_inputs.pkl"
 
 
 def match(candidate: Candidate) -> bool:
@@ -42,20 +50,37 @@ def match(candidate: Candidate) -> bool:
 
 
 def read(candidate: Candidate) -> Model:
-    """The tree of modules with their weights; the code stays text."""
+    """The weights, and what the code computes as a graph; where it is none, the tree of modules.
+
+    Raises:
+        MalformedFile, LimitExceeded: a pickle is broken, or larger than any.
+    """
     archive, folder = candidate.zip, f"{top_folder(candidate.zip)}/"
     model = Model(format=FORMAT.name, path=str(candidate.path), bytes=candidate.source.size)
     value, objects = read_object(archive, folder, model, own=OWN)
     for name, array in read_modules(model, value, objects):
         model.graph.tensors[name] = Tensor(name, array.data)
+    constants = traced = None
     if f"{folder}{_CONSTANTS}" in archive.members:
-        read_object(archive, folder, model, member=_CONSTANTS, data="constants", own=OWN)
+        constants = read_object(
+            archive, folder, model, member=_CONSTANTS, data="constants", own=OWN
+        )
+    if f"{folder}{_TRACED}" in archive.members:
+        source = archive.open(f"{folder}{_TRACED}")
+        traced = examples(read_streams(source, model.findings, _TRACED, own=OWN)[0].value)
     if model.graph.tensors:
         model.evidence[Component.WEIGHTS] = "parameters and buffers of the modules"
-    judge_others(archive, folder, model, (PICKLE, _CONSTANTS))
+    judge_others(archive, folder, model, (PICKLE, _CONSTANTS, _TRACED))
     _judge_code(archive, folder, model)
     model.producer.name = "PyTorch"
     model.format_version = word(archive, f"{folder}version")
+    version = model.format_version or ""
+    library = Library(archive, folder, int(version) if version.isdigit() else 0)
+    try:
+        _read_code(model, Program(library, (value, objects), constants, traced))
+    except (Stuck, LimitExceeded) as error:
+        model.extras["code"] = str(error)
+        model.evidence[Component.ARCHITECTURE] = f"the tree of modules; no graph: {error}"
     return model
 
 
@@ -70,6 +95,22 @@ def _judge_code(archive: ZipArchive, folder: str, model: Model) -> None:
                 model.findings.append(Finding("TSC-001", Level.DANGEROUS, what, where))
 
 
+def _read_code(model: Model, program: Program) -> None:
+    """Let the graph be what the code computes."""
+    graph = program.read()
+    graph.tensors = {**model.graph.tensors, **graph.tensors}
+    model.graph, model.kind = graph, "graph"
+    model.extras[CONSTANTS] = [name for name in graph.tensors if name.startswith("CONSTANTS.")]
+    model.signature = Signature(graph.inputs, graph.outputs)
+    model.extras["assumed"] = program.assumed
+    model.evidence[Component.ARCHITECTURE] = "the code of forward, followed without running it"
+    model.evidence[Component.SIGNATURE] = (
+        "the inputs of forward, with the shapes of the examples it was traced with"
+        if program.traced
+        else "the inputs of forward; the file states no shapes"
+    )
+
+
 FORMAT = Format(
     name="torchscript",
     title="TorchScript archive",
@@ -81,8 +122,11 @@ FORMAT = Format(
     | {
         Component.ARCHITECTURE: Holds.ALWAYS,
         Component.WEIGHTS: Holds.MAY,
+        Component.SIGNATURE: Holds.MAY,
     },
-    samples=dict.fromkeys((Component.ARCHITECTURE, Component.WEIGHTS), "torchscript/scripted.pt"),
+    samples=dict.fromkeys(
+        (Component.ARCHITECTURE, Component.WEIGHTS, Component.SIGNATURE), "torchscript/traced.pt"
+    ),
     match=match,
     read=read,
     dialect="torch",

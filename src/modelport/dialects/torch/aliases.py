@@ -15,7 +15,7 @@ from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.call import Call, in_place, lowering_of, plain, run
 from modelport.dialects.torch.permutation import order_of
 from modelport.errors import ConversionError
-from modelport.model.graph import Graph, Node
+from modelport.model.graph import Graph, Node, inner_graphs
 
 _SAME = frozenset(
     "alias contiguous detach dropout alpha_dropout feature_dropout lift_fresh positive".split()
@@ -43,6 +43,12 @@ class Aliases:
     def __init__(self) -> None:
         self._bases: dict[str, tuple[str, Node | None]] = {}
 
+    def copy(self) -> Aliases:
+        """The same, for a body that learns more of its own."""
+        made = Aliases()
+        made._bases = dict(self._bases)
+        return made
+
     @classmethod
     def state(cls, name: str) -> str:
         """The name under which the changed value of a weight is held."""
@@ -54,11 +60,10 @@ class Aliases:
         if node.domain != "aten" or base is None or node.attributes.get("copies"):
             return
         if name in _CASTS and base in values and not _copied(node):
-            kept = values[base].dtype == values[node.outputs[0]].dtype
-            if kept:
+            if _alike(values[base], values[node.outputs[0]], "dtype"):
                 self._bases[node.outputs[0]] = (base, None)
         elif name in ("resize", "resize_as") and base in values:
-            if values[base].shape == values[node.outputs[0]].shape:
+            if _alike(values[base], values[node.outputs[0]], "shape"):
                 self._bases[node.outputs[0]] = (base, None)
         elif name in _SAME | _MOVED | _PERMUTED | _PARTS:
             for output in node.outputs:
@@ -116,9 +121,24 @@ class Aliases:
         return name
 
 
+def _alike(x: Any, y: Any, what: str) -> bool:
+    """Whether two values are tensors (code has numbers too) that are the same in one respect."""
+    return hasattr(x, what) and hasattr(y, what) and getattr(x, what) == getattr(y, what)
+
+
+_ACTS = frozenset("RaiseIf RaiseException Stuck".split())
+
+
 def changes(node: Node) -> bool:
     """Whether a node gives a tensor that is there new elements."""
     return in_place(node.op_type) or "out" in node.attributes["call"]["kwargs"]
+
+
+def acts(node: Node) -> bool:
+    """Whether a node does something beside giving its outputs, or one in a body of it does."""
+    if changes(node) or (node.domain == "prim" and node.op_type in _ACTS):
+        return True
+    return any(acts(inner) for graph in inner_graphs(node.attributes) for inner in graph.nodes)
 
 
 def live_nodes(graph: Graph) -> list[Node]:
@@ -126,7 +146,7 @@ def live_nodes(graph: Graph) -> list[Node]:
     needed = {value.name for value in graph.outputs}
     live = []
     for node in reversed(graph.nodes):
-        if changes(node) or any(output in needed for output in node.outputs):
+        if acts(node) or any(output in needed for output in node.outputs):
             live.append(node)
             needed.update(node.inputs)
     return live[::-1]
@@ -135,7 +155,7 @@ def live_nodes(graph: Graph) -> list[Node]:
 def needed_later(graph: Graph, nodes: Sequence[Node]) -> list[set[str]]:
     """For every node, the values that are used after it."""
     needed = {value.name for value in graph.outputs}
-    if not any(changes(node) for node in nodes):
+    if not any(acts(node) for node in nodes):
         return [needed] * len(nodes)
     found = []
     for node in reversed(nodes):
@@ -165,8 +185,8 @@ def _written_back(
 ) -> Edge:
     """The base with a view's new elements in their places."""
     written, name = node.attributes["call"], plain(node.op_type)
-    args, kwargs = list(written["args"][1:]), dict(written["kwargs"])
-    kwargs.pop("self", None)
+    args = [_told(item, node, values) for item in written["args"][1:]]
+    kwargs = {k: _told(v, node, values) for k, v in written["kwargs"].items() if k != "self"}
     if name in _SAME:
         return new
     if name in ("expand", "expand_as"):
@@ -198,6 +218,13 @@ def _cut_at(node: Node, view: str, base: Edge, values: Mapping[str, Any]) -> tup
     if len(known) < len(extents):
         raise ConversionError(f"node {node.name!r}", "parts of unknown extents are changed")
     return [sum(known[:-1]), sum(known)], axis
+
+
+def _told(item: Any, node: Node, values: Mapping[str, Any]) -> Any:
+    """An argument of a view, where it is computed as what it was computed to."""
+    if isinstance(item, Mapping) and "tensor" in item:
+        return values.get(node.inputs[item["tensor"]], item)
+    return item
 
 
 def _moved_back(call: Call, node: Node, base: Edge, new: Edge) -> Edge:

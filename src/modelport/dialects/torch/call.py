@@ -47,6 +47,7 @@ FAMILIES = (
     "distance",
     "einsum",
     "embedding",
+    "encoder",
     "extremes",
     "fold",
     "fourier",
@@ -77,7 +78,7 @@ FAMILIES = (
 )
 """The modules of ``operators`` that hold lowerings, imported when the first one is needed."""
 
-_IN_PLACE = re.compile(r"[a-z].*[^_]_|__i[a-z]+__")
+_IN_PLACE = re.compile(r"[a-z].*[^_]_|__i(?!s(?:not)?__)[a-z]+__")
 
 RESHAPING = frozenset(
     "resize_ resize_as_ squeeze_ swapaxes_ swapdims_ t_ transpose_ unsqueeze_".split()

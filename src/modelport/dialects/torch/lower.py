@@ -10,6 +10,8 @@ from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.aliases import Aliases, changes, live_nodes, needed_later
 from modelport.dialects.torch.call import Call, Parameter, lowering_of, plain, run
+from modelport.dialects.torch.script.code import compute
+from modelport.dialects.torch.script.control import CONTROL
 from modelport.errors import ConversionError
 from modelport.model.component import Component
 from modelport.model.dtype import FLOAT32
@@ -17,26 +19,45 @@ from modelport.model.graph import Graph, Node, TensorType, Value
 from modelport.model.report import Kind, Report
 from modelport.model.tensor import Tensor
 
+ANY = "*"
+"""The overload of a call that code writes without one: its arguments tell which it is."""
 
-def lower(graph: Graph, name: str = "model", report: Report | None = None) -> Graph:
+MOST_NODES = 100_000
+"""The most operators that the loops of code may be unrolled to."""
+
+
+def lower(graph: Graph, report: Report, name: str = "model") -> Graph:
     """The ONNX graph of a native torch graph; weights are rearrangements of its tensors.
 
-    What ONNX expresses otherwise is added to ``report``.
+    What ONNX expresses otherwise goes into the report.
 
     Raises:
         ConversionError: an operator that ONNX cannot hold, by node and reason.
     """
+    try:
+        return _lowered(graph, report, name)
+    except RecursionError as error:
+        raise ConversionError("code", "its branches lie too deep in each other") from error
+
+
+def _lowered(graph: Graph, report: Report, name: str) -> Graph:
     b = Builder(name)
     values: dict[str, Any] = {value.name: _input(b, value) for value in graph.inputs}
     for value, edge in zip(
         graph.outputs, lower_graph(b, graph, values, graph.tensors), strict=True
     ):
-        b.output(value.name, Call(b, "output", "", value.name).tensor(edge))
+        b.output(value.name, _output(b, value.name, edge))
     made = b.finish()
-    if report is not None:
-        for where, why in b.notes:
-            report.add(Kind.APPROXIMATED, Component.ARCHITECTURE, where, why)
+    for where, why in dict.fromkeys(b.notes):
+        report.add(Kind.APPROXIMATED, Component.ARCHITECTURE, where, why)
     return made
+
+
+def _output(b: Builder, name: str, value: Any) -> Edge:
+    try:
+        return Call(b, "output", "", name).tensor(value)
+    except ValueError as error:
+        raise ConversionError(f"output {name!r}", str(error)) from error
 
 
 def lower_graph(
@@ -46,13 +67,8 @@ def lower_graph(
 
     Operators that change a tensor give it, and all views of it, a new value.
     """
-    walk = _Walk(b, graph, values, tensors)
-    nodes = live_nodes(graph)
-    for node, later in zip(nodes, needed_later(graph, nodes), strict=True):
-        with ExitStack() as stack:
-            for step in node.scope[len(b.steps) if b.parent else 0 :]:
-                stack.enter_context(b.scope(step))
-            walk.node(node, later)
+    walk = Walk(b, graph, values, tensors)
+    walk.nodes(graph, set(), len(b.steps) if b.parent else 0)
     missing = [value.name for value in graph.outputs if value.name not in walk.values]
     weights = {name: Parameter(tensors[name], name) for name in missing if name in tensors}
     if len(weights) < len(missing):
@@ -64,20 +80,76 @@ _AGAIN_THE_SAME = frozenset({"embedding_renorm_"})
 """What changes a weight so that a second time nothing changes: no need to keep it."""
 
 
-class _Walk:
-    """One way through the nodes of a graph."""
+class Walk:
+    """One way through the nodes of a graph.
+
+    ``budget`` is how many nodes may still be lowered: loops of code repeat theirs.
+    """
 
     def __init__(
-        self, b: Builder, graph: Graph, values: dict[str, Any], tensors: Mapping[str, Tensor]
+        self,
+        b: Builder,
+        graph: Graph,
+        values: dict[str, Any],
+        tensors: Mapping[str, Tensor],
+        budget: list[int] | None = None,
     ) -> None:
         self.b = b
         self.graph = graph
         self.values = values
         self.tensors = tensors
         self.aliases = Aliases()
+        self.budget = [MOST_NODES] if budget is None else budget
+
+    def nodes(self, graph: Graph, later: set[str], entered: int) -> None:
+        """Lower the nodes of a graph; ``later`` are values that are used after it.
+
+        ``entered`` is how many of their scopes the builder is in already.
+        """
+        live = live_nodes(graph)
+        for node, needed in zip(live, needed_later(graph, live), strict=True):
+            self.budget[0] -= 1
+            if self.budget[0] < 0:
+                raise ConversionError("code", f"it has over {MOST_NODES:,} operators, unrolled")
+            with ExitStack() as stack:
+                for step in node.scope[entered:]:
+                    stack.enter_context(self.b.scope(step))
+                self.node(node, needed | later if later else needed)
+
+    def inline(self, graph: Graph, later: set[str]) -> list[Any]:
+        """Lower the nodes of a graph inside this one, over the same values; gives its outputs."""
+        self.nodes(graph, later, len(self.b.steps))
+        return [self.values[value.name] for value in graph.outputs]
+
+    def child(self, b: Builder) -> Walk:
+        """A walk through a body, which sees the values of this one."""
+        made = Walk(b, self.graph, dict(self.values), self.tensors, self.budget)
+        made.aliases = self.aliases.copy()
+        return made
+
+    def arguments(self, node: Node) -> tuple[list[Any], dict[str, Any]]:
+        """What a call is given, its tensors in their places."""
+        missing = [name for name in node.inputs if name not in self.values]
+        if missing:
+            where = f"node {node.name!r} ({node.domain}::{node.op_type})"
+            raise ConversionError(where, f"its input {missing[0]!r} is never computed")
+        written = node.attributes["call"]
+        args = [self._filled(item, node) for item in written["args"]]
+        return args, {key: self._filled(item, node) for key, item in written["kwargs"].items()}
+
+    def assign(self, node: Node, results: Sequence[Any]) -> None:
+        """Give a node's outputs their values."""
+        self.values.update(zip(node.outputs, results, strict=False))
+
+    def change(self, call: Call, name: str, new: Any, later: set[str]) -> None:
+        """Give a value, and everything that shares its elements, a new value."""
+        self.aliases.change(call, self.values, name, new, later, self.compute)
 
     def node(self, node: Node, later: set[str]) -> None:
         """Lower one node and give its outputs their values."""
+        if node.domain == "prim" and node.op_type in CONTROL:
+            CONTROL[node.op_type](self, node, later)
+            return
         results = self.compute(node)
         if changes(node):
             self._change(node, results, later)
@@ -87,22 +159,19 @@ class _Walk:
 
     def compute(self, node: Node) -> list[Any]:
         """The results of one call."""
-        function = lowering_of(node.domain, node.op_type, node.overload)
-        if function is None and node.domain == "aten":
-            function = lowering_of("complex", node.op_type, node.overload)
         types = [self._type(name) for name in node.outputs]
         options = (node.domain, types, self._lower_inner)
         call = Call(self.b, plain(node.op_type), node.overload, node.name, *options)
+        args, kwargs = self.arguments(node)
+        kwargs.pop("out", None)
+        if node.overload == ANY:
+            call.overload, call.types = "", [None] * node.attributes["call"].get("count", 0)
+            return compute(call, node, args, kwargs)
+        function = lowering_of(node.domain, node.op_type, node.overload)
+        if function is None and node.domain == "aten":
+            function = lowering_of("complex", node.op_type, node.overload)
         if function is None:
             raise ConversionError(call.where, "ONNX has no form of it that modelport knows")
-        missing = [name for name in node.inputs if name not in self.values]
-        if missing:
-            raise ConversionError(call.where, f"its input {missing[0]!r} is never computed")
-        written = node.attributes["call"]
-        args = [self._filled(item, node) for item in written["args"]]
-        kwargs = {
-            key: self._filled(item, node) for key, item in written["kwargs"].items() if key != "out"
-        }
         results = run(call, function, args, kwargs)
         for edge, stated in zip(results, types, strict=False):
             _complete(edge, stated)
@@ -143,7 +212,7 @@ class _Walk:
             raise ConversionError(f"node {node.name!r}", why)
         if held != root:
             self.values.setdefault(root, call.tensor(Parameter(self.tensors[held], held)))
-        self.aliases.change(call, self.values, name, results[0], later, self.compute)
+        self.change(call, name, results[0], later)
         for output in node.outputs:
             self.values[output] = self.values[name]
             self.aliases.join(output, name)

@@ -30,12 +30,7 @@ def attention(
     b, q, k, v = call.b, call.tensor(query), call.tensor(key), call.tensor(value)
     if enable_gqa:
         k, v = (_repeated_heads(call, item, q) for item in (k, v))
-    order = [*range(k.rank - 2), k.rank - 1, k.rank - 2]
-    # Both sides are scaled by the root, as torch does, so that narrow floats do not overflow.
-    root = _root(call, q, scale)
-    scores = ops.matmul(
-        b, ops.multiply(b, q, root), ops.multiply(b, ops.transpose(b, k, order), root)
-    )
+    scores = scaled_scores(call, q, k, scale)
     if is_causal:
         scores = _masked(call, scores, _causal(call, q, k))
     masked = attn_mask is not None
@@ -47,6 +42,17 @@ def attention(
         nothing = arithmetic.is_infinite(b, most, plus=False)
         weights = ops.where(b, nothing, b.constant(0, weights.dtype), weights)
     return ops.matmul(b, weights, v)
+
+
+def scaled_scores(call: Call, q: Edge, k: Edge, scale: float | None = None) -> Edge:
+    """The products of queries and keys, by default divided by the root of their size."""
+    b = call.b
+    order = [*range(k.rank - 2), k.rank - 1, k.rank - 2]
+    # Both sides are scaled by the root, as torch does, so that narrow floats do not overflow.
+    root = _root(call, q, scale)
+    return ops.matmul(
+        b, ops.multiply(b, q, root), ops.multiply(b, ops.transpose(b, k, order), root)
+    )
 
 
 def _root(call: Call, q: Edge, scale: float | None) -> Edge:

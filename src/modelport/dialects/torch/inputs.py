@@ -1,0 +1,350 @@
+"""What the code of a model tells of inputs whose types its file does not state.
+
+An operator that takes one rank only, a check of the code's own, or a comparison with a number of
+axes tells the rank; a weight tells the extent of the axis that meets it, and the dtype.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from modelport.dialects.torch.script.numbers import SCALAR_TYPES
+from modelport.errors import ConversionError
+from modelport.model.component import Component
+from modelport.model.dtype import FLOAT32, INT64, DType
+from modelport.model.graph import Dim, Graph, Node, TensorType, Value
+from modelport.model.report import Kind, Report
+from modelport.model.tensor import Tensor
+
+_SPATIAL = re.compile(
+    r"_?(?:slow_|thnn_)?(?:conv_transpose|conv|max_pool|avg_pool|adaptive_avg_pool|lp_pool"
+    r"|adaptive_max_pool|max_unpool|fractional_max_pool|reflection_pad|replication_pad"
+    r"|upsample_[a-z_]+?)([123])d(?:_with_indices|_aa)?"
+)
+_EXACT = {
+    **dict.fromkeys(("bmm", "baddbmm", "lstm", "gru", "rnn_tanh", "rnn_relu"), 3),
+    **dict.fromkeys(("mm", "addmm", "t"), 2),
+    **dict.fromkeys(("pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "grid_sampler"), 4),
+}
+_POINTWISE = frozenset(
+    """
+    relu relu6 sigmoid tanh gelu silu hardtanh hardswish hardsigmoid leaky_relu elu selu celu
+    softplus softsign mish prelu rrelu threshold log_sigmoid hardshrink softshrink tanhshrink
+    dropout feature_dropout alpha_dropout feature_alpha_dropout contiguous clone detach alias
+    batch_norm layer_norm group_norm instance_norm softmax log_softmax abs exp log sqrt rsqrt neg
+    square sin cos erf clamp clamp_min clamp_max add sub mul div pow to type_as float half rms_norm
+    masked_fill where rsub old_div true_divide
+    """.split()
+)
+_SAME_RANK = frozenset(
+    "linear transpose permute swapaxes slice narrow cat constant_pad_nd pad flip roll glu matmul "
+    "lstm gru rnn_tanh rnn_relu t bmm cumsum pixel_shuffle pixel_unshuffle".split()
+)
+_CHANGES = {"unsqueeze": 1, "select": -1, "embedding": 1, "one_hot": 1}
+_MOVED = frozenset(
+    "reshape view flatten squeeze unsqueeze select slice transpose permute contiguous expand clone "
+    "detach t narrow".split()
+)
+_WHOLE = {"embedding": 1, "embedding_bag": 1, "one_hot": 0, "gather": 2, "index_select": 2}
+_SUGGESTED = {"linear": 2, "embedding": 2, "embedding_bag": 2, "layer_norm": 3, "matmul": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class _From:
+    """A value as it comes from an input: so many more axes, the same extents or not."""
+
+    name: str
+    more: int = 0
+    same: bool = True
+
+
+@dataclass(slots=True)
+class _Told:
+    """What is told of one input; ``ranks`` by how sure they are."""
+
+    exact: list[int] = field(default_factory=list)
+    checked: list[int] = field(default_factory=list)
+    conditional: list[int] = field(default_factory=list)
+    compared: list[int] = field(default_factory=list)
+    suggested: list[int] = field(default_factory=list)
+    extents: dict[int, int] = field(default_factory=dict)
+    dtype: DType | None = None
+
+    def rank(self) -> int | None:
+        """The likeliest rank."""
+        for ranks in (self.exact, self.checked):
+            if ranks:
+                return ranks[0]
+        if len(set(self.conditional)) == 1:
+            return self.conditional[0]
+        found = self.compared + self.conditional
+        if found:
+            return 4 if 4 in found else max(found)  # of several, pictures are the likeliest
+        return self.suggested[0] if self.suggested else None
+
+
+def stated(graph: Graph, report: Report) -> Graph:
+    """The graph with a shape for every input; what the file does not state goes into the report.
+
+    Raises:
+        ConversionError: an input of which not even the rank can be told.
+    """
+    open_ = [value.name for value in graph.inputs if value.shape is None]
+    if not open_ or not any(node.overload == "*" for node in graph.nodes):
+        return graph
+    told = _Reader(graph, open_).told
+    inputs = []
+    for value in graph.inputs:
+        if value.name not in told:
+            inputs.append(value)
+            continue
+        kind = _type(value, told[value.name])
+        shown = ", ".join("?" if dim is None else str(dim) for dim in kind.shape or ())
+        why = f"the file states no type; the code reads as if for {kind.dtype} [{shown}]"
+        report.add(Kind.INVENTED, Component.SIGNATURE, value.name, why)
+        inputs.append(replace(value, type=kind))
+    return replace(graph, inputs=inputs)
+
+
+def _type(value: Value, told: _Told) -> TensorType:
+    rank = told.rank()
+    if rank is None or rank < 0:
+        why = (
+            "the file does not state how many axes it has, and the code does not tell; save the "
+            "module with torch.jit.trace and example inputs, or with torch.export"
+        )
+        raise ConversionError(f"input {value.name!r}", why)
+    shape: list[Dim] = [None] * rank
+    for axis, extent in told.extents.items():
+        if -rank <= axis < rank:
+            shape[axis] = extent
+    return TensorType(value.dtype or told.dtype or FLOAT32, tuple(shape))
+
+
+class _Reader:
+    """Follows inputs through the nodes of a graph."""
+
+    def __init__(self, graph: Graph, names: Sequence[str]) -> None:
+        self.tensors: Mapping[str, Tensor] = graph.tensors
+        self.told = {name: _Told() for name in names}
+        self._from: dict[str, _From] = {name: _From(name) for name in names}
+        self._ranks: dict[str, _From] = {}  # the value of x.dim()
+        self._same_dtype: dict[str, str] = {name: name for name in names}
+        self._plain: dict[str, Any] = {}  # values that the file tells
+        self._sizes: dict[str, _From] = {}  # the value of x.size()
+        self._tests: dict[str, tuple[_From, str, list[int]]] = {}
+        self._met: list[tuple[str, str]] = []
+        self._graph(graph, 0)
+        for one, two in self._met:
+            for a, b in ((one, two), (two, one)):
+                rank = self.told[b].rank()
+                if self.told[a].rank() is None and rank is not None:
+                    self.told[a].suggested.append(rank)
+
+    def _graph(self, graph: Graph, depth: int) -> None:
+        for node in graph.nodes:
+            self._node(node, depth)
+
+    def _node(self, node: Node, depth: int) -> None:
+        args = node.attributes["call"]["args"]
+        given = [self._name(node, item) for item in args]
+        first = self._from.get(given[0] or "") if given else None
+        name = node.op_type.rstrip("_") if not node.op_type.startswith("__") else node.op_type
+        if node.domain == "prim":
+            self._prim(node, given, args, depth)
+            return
+        if first is not None:
+            self._demands(node, name, first, args, depth)
+        self._indices(name, given, depth)
+        self._comparison(node, name, given, args)
+        self._results(node, name, given, args, first)
+
+    def _name(self, node: Node, item: Any) -> str | None:
+        if isinstance(item, Mapping) and "tensor" in item:
+            return node.inputs[item["tensor"]]
+        if isinstance(item, list) and item:
+            return self._name(node, item[0])
+        return None
+
+    def _prim(self, node: Node, given: list[str | None], args: list[Any], depth: int) -> None:
+        if node.op_type == "RaiseIf":
+            test = self._tests.get(given[0] or "")
+            if test is not None and (test[1] in ("ne", "not in")) is bool(args[1]):
+                told = self.told[test[0].name]
+                told.checked.append(max(test[2]) - test[0].more)
+            elif test is not None:  # the numbers that it refuses
+                told = self.told[test[0].name]
+                told.compared = [x for x in told.compared if x + test[0].more not in test[2]]
+        elif node.op_type == "If":
+            then, other = (item["graph"] for item in args[1:3])
+            known = self._plain.get(given[0] or "")
+            if known is not None:
+                self._only(node, then if known else other, depth)
+                return
+            self._graph(then, depth + 1)
+            self._graph(other, depth + 1)
+            for output, one, two in zip(node.outputs, then.outputs, other.outputs, strict=False):
+                origins = [self._same_dtype.get(v.name) for v in (one, two)]
+                for origin in filter(None, origins):
+                    self._same_dtype[output] = origin
+                found = [self._from[v.name] for v in (one, two) if v.name in self._from]
+                if found:
+                    self._from[output] = min(found, key=lambda item: abs(item.more))
+        elif node.op_type == "Loop":
+            body = args[3]["graph"]
+            begins = [self._name(node, item) for item in args[2]]
+            for inside, outside in zip(body.inputs[1:], begins, strict=False):
+                self._joined(outside, inside.name)
+            self._graph(body, depth + 1)
+            for outside, output in zip(begins, node.outputs, strict=False):
+                self._joined(outside, output)
+        elif node.op_type == "dtype":
+            weight = self._weight(node, args)
+            if weight is not None:
+                self._plain[node.outputs[0]] = weight.dtype.name
+        elif node.op_type == "Constant" and isinstance(args[0], bool | int | float | str):
+            self._plain[node.outputs[0]] = args[0]
+        elif node.op_type == "Constant" and given and given[0] in self._from:
+            if not isinstance(args[0], list):
+                self._from[node.outputs[0]] = self._from[given[0]]
+        elif node.op_type == "ListUnpack" and given[0] in self._sizes:
+            source = self._sizes[given[0]]
+            self.told[source.name].exact.append(len(node.outputs) - source.more)
+        elif node.op_type == "ListUnpack" and given[0] in self._from:
+            for output in node.outputs[:1]:
+                self._from[output] = self._from[given[0]]
+
+    def _joined(self, name: str | None, other: str) -> None:
+        """Another name for a value."""
+        tables: tuple[dict[str, Any], ...] = (self._from, self._same_dtype, self._plain)
+        for held in tables:
+            if name in held:
+                held[other] = held[name]
+
+    def _only(self, node: Node, graph: Graph, depth: int) -> None:
+        """The branch that is taken, as if it stood here."""
+        self._graph(graph, depth)
+        for output, inner in zip(node.outputs, graph.outputs, strict=False):
+            self._joined(inner.name, output)
+
+    def _demands(self, node: Node, name: str, first: _From, args: list[Any], depth: int) -> None:
+        told = self.told[first.name]
+        ranks = told.exact if depth == 0 else told.conditional
+        weight = self._weight(node, args[1:] if len(args) > 1 else [])
+        spatial = _SPATIAL.fullmatch(name)
+        if spatial:
+            ranks.append(int(spatial[1]) + 2 - first.more)
+        elif name in _EXACT:
+            ranks.append(_EXACT[name] - first.more)
+        elif name == "permute" and isinstance(args[1], list):
+            ranks.append(len(args[1]) - first.more)
+        elif name == "_convolution" and weight is not None:
+            ranks.append(len(weight.shape) - first.more)
+        elif name == "flatten" and len(args) == 3 and args[2] == -1:
+            told.suggested.append(4 - first.more)
+        elif name in _SUGGESTED:
+            told.suggested.append(_SUGGESTED[name] - first.more)
+        if weight is not None:
+            self._extents(name, first, told, weight, args)
+
+    def _extents(
+        self, name: str, first: _From, told: _Told, weight: Tensor, args: list[Any]
+    ) -> None:
+        if told.dtype is None and name not in _WHOLE and weight.dtype.kind == "float":
+            told.dtype = weight.dtype
+        if not first.same or first.more or len(weight.shape) == 0:
+            return
+        if "conv" in name and len(weight.shape) > 2:
+            transposed = "transpose" in name or (name == "_convolution" and args[6] is True)
+            place = 8 if name == "_convolution" else 6
+            groups = args[place] if len(args) > place and type(args[place]) is int else 1
+            told.extents.setdefault(
+                1, weight.shape[0 if transposed else 1] * (1 if transposed else groups)
+            )
+        elif name in ("linear", "lstm", "gru", "rnn_tanh", "rnn_relu") and len(weight.shape) == 2:
+            told.extents.setdefault(-1, weight.shape[1])
+        elif name in ("matmul", "mm") and len(weight.shape) == 2:
+            told.extents.setdefault(-1, weight.shape[0])
+        elif name == "batch_norm":
+            told.extents.setdefault(1, weight.shape[0])
+        elif name == "layer_norm":
+            told.extents.setdefault(-1, weight.shape[-1])
+
+    def _weight(self, node: Node, items: Sequence[Any]) -> Tensor | None:
+        for item in items:
+            if isinstance(item, Mapping) and "parameter" in item:
+                return self.tensors.get(node.parameters[item["parameter"]])
+            if isinstance(item, list):
+                found = self._weight(node, item)
+                if found is not None:
+                    return found
+        return None
+
+    def _indices(self, name: str, given: list[str | None], depth: int) -> None:
+        place = _WHOLE.get(name)
+        if place is None or place >= len(given):
+            return
+        origin = self._same_dtype.get(given[place] or "")
+        if origin is not None:
+            self.told[origin].dtype = self.told[origin].dtype or INT64
+        source = self._from.get(given[place] or "")
+        if source is not None:
+            told = self.told[source.name]
+            if name in _SUGGESTED:
+                told.suggested.append(_SUGGESTED[name] - source.more)
+
+    def _comparison(self, node: Node, name: str, given: list[str | None], args: list[Any]) -> None:
+        if name in ("dim", "ndimension") and given[0] in self._from:
+            self._ranks[node.outputs[0]] = self._from[given[0]]
+        elif name == "size" and given[0] in self._from and len(args) == 1:
+            self._sizes[node.outputs[0]] = self._from[given[0]]
+        elif name in ("eq", "ne") and given[0] in self._plain and len(args) == 2:
+            found = self._plain[given[0]]
+            other = self._plain.get(given[1] or "", args[1])
+            if isinstance(found, str) and type(other) is int:
+                found = SCALAR_TYPES.index(found) if found in SCALAR_TYPES else -1
+            if isinstance(other, bool | int | float | str):
+                self._plain[node.outputs[0]] = (found == other) is (name == "eq")
+        elif name in ("eq", "ne"):
+            for place, other in ((0, 1), (1, 0)):
+                rank = self._ranks.get(given[place] or "") if len(args) == 2 else None
+                if rank is not None and type(args[other]) is int:
+                    self._tests[node.outputs[0]] = (rank, name, [args[other]])
+                    self.told[rank.name].compared.append(args[other] - rank.more)
+        elif name == "__contains__" and given[1] in self._ranks:
+            numbers = [item for item in args[0] if type(item) is int]
+            self._tests[node.outputs[0]] = (self._ranks[given[1]], "in", numbers)
+        elif name == "__not__" and given[0] in self._tests:
+            rank, test, numbers = self._tests[given[0]]
+            flipped = {"in": "not in", "eq": "ne", "ne": "eq", "not in": "in"}[test]
+            self._tests[node.outputs[0]] = (rank, flipped, numbers)
+
+    def _results(
+        self,
+        node: Node,
+        name: str,
+        given: list[str | None],
+        args: list[Any],
+        first: _From | None,
+    ) -> None:
+        sources = [self._from[item] for item in given if item in self._from]
+        self._met.extend(
+            (sources[0].name, other.name)
+            for other in sources[1:]
+            if name in _POINTWISE and other.name != sources[0].name
+        )
+        if name in _MOVED and node.outputs and given and given[0] in self._same_dtype:
+            self._same_dtype[node.outputs[0]] = self._same_dtype[given[0]]
+        if not node.outputs or not sources:
+            return
+        source = first or sources[0]
+        if name in _POINTWISE:
+            self._from[node.outputs[0]] = source
+        elif name in _SAME_RANK or _SPATIAL.fullmatch(name) or name == "_convolution":
+            self._from[node.outputs[0]] = replace(source, same=False)
+        elif name in _CHANGES:
+            more = source.more + _CHANGES[name]
+            self._from[node.outputs[0]] = replace(source, more=more, same=False)

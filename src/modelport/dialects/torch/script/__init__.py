@@ -1,0 +1,1 @@
+"""Calls as TorchScript code writes them: operators without overloads, numbers, lists, control."""

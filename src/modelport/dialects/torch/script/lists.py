@@ -1,0 +1,253 @@
+"""What code asks of tensors and lists that is no operator of ONNX: sizes, items, types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from modelport.dialects.onnx import ops
+from modelport.dialects.onnx.edge import Edge
+from modelport.dialects.torch.call import (
+    Call,
+    Parameter,
+    is_number,
+    lowering_of,
+    number_edge,
+    run,
+    torch_dtype,
+)
+from modelport.dialects.torch.promote import result_dtype
+from modelport.dialects.torch.script.numbers import (
+    CASTS,
+    Growing,
+    Stacked,
+    computed,
+    dtype_of_number,
+    number,
+    of_numbers,
+    plain,
+    without_words,
+)
+from modelport.model.dtype import FLOAT32, FLOAT64
+from modelport.wire.torchscript.plain import evaluate
+
+
+def _constant(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    return args[0]
+
+
+def _edge(call: Call, value: Any) -> Edge:
+    if isinstance(value, Parameter):
+        return call.tensor(value)
+    if not isinstance(value, Edge) or is_number(value):
+        raise ValueError("it is given what is no tensor")
+    return value
+
+
+def _size(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    if isinstance(args[0], list):
+        return NotImplemented
+    shape = args[0].shape if isinstance(args[0], Parameter) else _edge(call, args[0]).shape
+    axes = args[1] if len(args) > 1 else kwargs.get("dim", list(range(len(shape))))
+    found = [_extent(call, args[0], shape, axis) for axis in _each(axes)]
+    return found if isinstance(axes, list) else found[0]
+
+
+def _each(axes: Any) -> list[int]:
+    return axes if isinstance(axes, list) else [axes]
+
+
+def _extent(call: Call, value: Any, shape: Sequence[Any], axis: int) -> Any:
+    known = shape[axis]
+    if isinstance(known, int):
+        return known
+    extent = ops.extent(call.b, call.tensor(value), axis)
+    return extent if isinstance(extent, int) else number_edge(extent, known)
+
+
+def _dim(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    return len(args[0].shape) if isinstance(args[0], Parameter) else _edge(call, args[0]).rank
+
+
+def _numel(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    total: Any = 1
+    for extent in _size(call, [args[0]], {}):
+        total = plain(of_numbers(call, "mul", [total, extent], {}))
+    return total
+
+
+def _length(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    value = args[0]
+    if isinstance(value, Stacked):
+        return _extent(call, value.edge, value.edge.shape, 0)
+    if isinstance(value, list | tuple | str):
+        return len(value)
+    return _size(call, [value, 0], {})
+
+
+def _item(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    items, place = args
+    if isinstance(items, Stacked):
+        select = lowering_of("aten", "select", "int")
+        assert select is not None
+        return run(call, select, [items.edge, 0, place], {})[0]
+    if isinstance(items, list | tuple | str) and not computed(place):
+        return items[place]
+    raise ValueError("an item whose place only a run can tell")
+
+
+def _append(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    return _grown(args[0], [args[1]])
+
+
+def _extend(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    if not isinstance(args[1], list):
+        raise ValueError("a list is extended by one that only a run can tell")
+    return _grown(args[0], args[1])
+
+
+def _grown(items: Any, more: Sequence[Any]) -> Any:
+    if isinstance(items, Growing):
+        return Growing(items.prefix, (*items.items, *more))
+    if isinstance(items, list):
+        return [*items, *more]
+    raise ValueError("a list grows that a loop has filled")
+
+
+def _is(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    return (args[0] is None) == (args[1] is None)
+
+
+def _is_not(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    return not _is(call, args, kwargs)
+
+
+def _contains(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    items, value = args
+    if not computed(args):
+        return without_words(value) in [without_words(item) for item in items]
+    found: Any = False
+    for item in items:
+        equal = of_numbers(call, "eq", [item, value], {})
+        found = equal if found is False else of_numbers(call, "__or__", [found, equal], {})
+    return found
+
+
+def _text(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    return ""  # texts only tell what is wrong
+
+
+def _dtype_of(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    value = args[0]
+    dtype = value.dtype if isinstance(value, Parameter) else call.tensor(value).dtype
+    return {"dtype": dtype.name}
+
+
+def _as_tensor(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    return args[0]  # a number of a traced shape, with which only shapes are computed
+
+
+def _tensor(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """``torch.tensor(data)``: whole numbers in int64, others in float32, where none is stated."""
+    data, dtype = args[0], torch_dtype(dtype_of_number(kwargs.get("dtype")))
+    if isinstance(data, Parameter):
+        data = call.tensor(data)
+    if not computed(data):
+        return call.b.constant(data, dtype)
+    if isinstance(data, Edge):
+        made = ops.reshape(call.b, data, []) if is_number(data) else data
+        wanted = dtype or (FLOAT32 if made.dtype == FLOAT64 and is_number(data) else made.dtype)
+        made = ops.cast(call.b, made, wanted)
+        return Edge(call.b.name(made), made.dtype, made.shape)
+    parts = [ops.unsqueeze(call.b, _tensor(call, [item], kwargs), 0) for item in data]
+    wanted = dtype or result_dtype(parts)
+    return ops.concat(call.b, [ops.cast(call.b, part, wanted) for part in parts], 0)
+
+
+def _range_length(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """The rounds of ``range(start, stop, step)``."""
+    start, stop, step = args
+    if not any(computed(item) for item in args):
+        return len(range(start, stop, step))
+    if computed(step) or not step:
+        raise ValueError("a range of steps that only a run can tell")
+    ends = [stop, start] if step > 0 else [start, stop]
+    far = plain(of_numbers(call, "sub", ends, {}))
+    if abs(step) > 1:
+        far = of_numbers(call, "add", [far, abs(step) - 1], {})
+        far = of_numbers(call, "floordiv", [far, abs(step)], {})
+    return of_numbers(call, "max", [0, far], {})
+
+
+def _derived_index(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """Which number of ``range(start, stop, step)`` a round is about."""
+    index, start, step = args
+    if not any(computed(item) for item in args):
+        return start + index * step
+    return of_numbers(call, "add", [start, of_numbers(call, "mul", [index, step], {})], {})
+
+
+def _list(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    return list(args[0]) if isinstance(args[0], list | tuple | str) else NotImplemented
+
+
+def _slice(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    if not isinstance(args[0], list):
+        return NotImplemented
+    if computed(args[1:]):
+        raise ValueError("a part of a list whose place only a run can tell")
+    return evaluate("slice", args, kwargs)
+
+
+def _stack(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    if not isinstance(args[0], Stacked):
+        return NotImplemented
+    axis = args[1] if len(args) > 1 else kwargs.get("dim", 0)
+    edge = args[0].edge
+    order = list(range(1, edge.rank))
+    order.insert(axis % edge.rank, 0)
+    return ops.transpose(call.b, edge, order)
+
+
+def _cat(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    if not isinstance(args[0], Stacked):
+        return NotImplemented
+    axis = args[1] if len(args) > 1 else kwargs.get("dim", 0)
+    edge = args[0].edge
+    axis %= edge.rank - 1
+    order = list(range(1, edge.rank))
+    order.insert(axis, 0)
+    moved = ops.transpose(call.b, edge, order)
+    kept = [-1 if i == axis else ops.extent(call.b, moved, i) for i in range(moved.rank)]
+    wanted = ops.vector(call.b, [*kept[: axis + 1], *kept[axis + 2 :]])
+    shape = (*moved.shape[:axis], None, *moved.shape[axis + 2 :])
+    return call.b.emit("Reshape", [moved, wanted], moved.dtype, shape)
+
+
+SPECIAL: dict[str, Callable[..., Any]] = {
+    "Constant": _constant,
+    "NumToTensor": _as_tensor,
+    "size": _size,
+    "dim": _dim,
+    "ndimension": _dim,
+    "numel": _numel,
+    "len": _length,
+    "__getitem__": _item,
+    "append": _append,
+    "extend": _extend,
+    "__is__": _is,
+    "__isnot__": _is_not,
+    "__contains__": _contains,
+    "format": _text,
+    "str": _text,
+    "dtype": _dtype_of,
+    "list": _list,
+    "tensor": _tensor,
+    "as_tensor": _tensor,
+    "__range_length": _range_length,
+    "__derive_index": _derived_index,
+    "slice": _slice,
+    "stack": _stack,
+    "cat": _cat,
+    **{name: number(name) for name in CASTS},
+}

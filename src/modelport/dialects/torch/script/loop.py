@@ -1,0 +1,244 @@
+"""Loops of code: unrolled as long as it can be told that there is one more round, then Loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from modelport.dialects.onnx import ops
+from modelport.dialects.onnx.builder import Builder
+from modelport.dialects.onnx.edge import Edge
+from modelport.dialects.torch.call import Call, is_number, number_edge
+from modelport.dialects.torch.script.join import (
+    as_edge,
+    call_of,
+    cast_of,
+    common,
+    condition_of,
+    name_all,
+    opened,
+)
+from modelport.dialects.torch.script.numbers import Growing, Stacked
+from modelport.errors import ConversionError
+from modelport.model.dtype import BOOL, INT64
+from modelport.model.graph import Graph, Node
+
+if TYPE_CHECKING:
+    from modelport.dialects.torch.lower import Walk
+
+MOST_ROUNDS = 4096
+MOST_TRIES = 8
+_ALWAYS = (1 << 63) - 1
+
+
+def loop(walk: Walk, node: Node, later: set[str]) -> None:
+    """Round after round as long as it can be told that there is one more, then ONNX' Loop."""
+    count, again, carried, written = walk.arguments(node)[0]
+    body: Graph = written["graph"]
+    step_name = body.inputs[0].name
+    names = [value.name for value in body.inputs[1 : 1 + len(carried)]]
+    inside = later | set(node.inputs)
+    step = 0
+    while not isinstance(again, Edge) and not isinstance(count, Edge):
+        if not again or (count is not None and step >= count):
+            walk.assign(node, carried)
+            return
+        if step == MOST_ROUNDS:
+            raise ConversionError(f"node {node.name!r}", f"it has over {MOST_ROUNDS:,} rounds")
+        walk.values[step_name] = step
+        walk.values.update(zip(names, carried, strict=True))
+        again, *carried = walk.inline(body, inside)
+        step += 1
+    if step and count is not None:
+        count = count - step
+    walk.assign(node, _Loop(walk, node, body, names, later).emit(count, again, carried, step))
+
+
+class _Loop:
+    """One loop as ONNX' Loop."""
+
+    def __init__(
+        self, walk: Walk, node: Node, body: Graph, names: Sequence[str], later: set[str]
+    ) -> None:
+        self.walk = walk
+        self.node = node
+        self.body = body
+        self.names = list(names)
+        self.later = later
+        self.given = 1 + len(names)
+        self.fixed: set[int] = set()  # places of carried lists that keep their length
+        self.changed: list[str] = []  # tensors of the code around that the body changes in place
+
+    def emit(self, count: Any, again: Any, carried: list[Any], first: int) -> list[Any]:
+        """The values after the loop, which begins with round ``first``."""
+        b, walk = self.walk.b, self.walk
+        call = call_of(walk, b, self.node)
+        for value in self.body.inputs[self.given :]:
+            name_all(b, walk.values[value.name])
+        rounds = count if count is not None else _ALWAYS
+        number = as_edge(call, rounds)
+        number = ops.reshape(b, ops.cast(b, number, INT64), [])
+        test = condition_of(call, again)
+        dims: list[Any] = []
+        for _ in range(MOST_TRIES):
+            begin = [self._begin(call, place, value) for place, value in enumerate(carried)]
+            flat = [edge for value in begin for edge in _flat(value)]
+            dims = dims or [edge.shape for edge in flat]
+            inner, results, found = self._round(begin, dims, first)
+            if found:
+                self.changed += found
+                self.names += found
+                carried = [*carried, *(walk.values[name] for name in found)]
+                dims = []
+                continue
+            grown = self._lists(begin, results[1:])
+            if grown:
+                self.fixed |= grown
+                dims = []
+                continue
+            after, scans, new = self._after(inner, begin, results[1:], dims)
+            if new == dims:
+                break
+            dims = new
+        else:
+            raise ConversionError(f"node {self.node.name!r}", "its values change their shape")
+        inner.b.output("again", condition_of(call_of(walk, inner.b, self.node), results[0]))
+        for edge in after:
+            inner.b.output("next", edge)
+        for edge in scans:
+            inner.b.output("item", edge)
+        inputs = [b.name(number), b.name(test), *(b.name(edge) for edge in flat)]
+        made = b.node("Loop", inputs, len(after) + len(scans), body=inner.b.finish())
+        outer = [
+            Edge(name, edge.dtype, shape, values=opened(edge))
+            for name, edge, shape in zip(made, flat, dims, strict=False)
+        ]
+        stacks = [
+            Stacked(Edge(name, edge.dtype, (None, *edge.shape)))
+            for name, edge in zip(made[len(after) :], scans, strict=True)
+        ]
+        left, lists = iter(outer), iter(stacks)
+        made_of = [_rebuilt(call, value, left, lists) for value in begin]
+        for name, value in zip(self.changed, made_of[self.given - 1 :], strict=True):
+            walk.change(call, name, value, self.later)
+        return made_of[: self.given - 1]
+
+    def _begin(self, call: Call, place: int, value: Any) -> Any:
+        """A carried value before the loop: edges, lists of them, or a list that will grow."""
+        if isinstance(value, list) and place not in self.fixed:
+            return Growing(prefix=tuple(value))
+        if isinstance(value, list | tuple):
+            return [self._begin(call, place, item) for item in value]
+        if value is None or isinstance(value, str | Mapping):
+            return value
+        if isinstance(value, Stacked | Growing):
+            raise ConversionError(f"node {self.node.name!r}", "a list goes through several loops")
+        return as_edge(call, value)
+
+    def _lists(self, begin: Sequence[Any], results: Sequence[Any]) -> set[int]:
+        """The places of lists that were taken to grow, and do not."""
+        return {
+            place
+            for place, (value, result) in enumerate(zip(begin, results, strict=True))
+            if isinstance(value, Growing) and not isinstance(result, Growing)
+        }
+
+    def _round(
+        self, begin: Sequence[Any], dims: Sequence[Any], first: int
+    ) -> tuple[Any, list[Any], list[str]]:
+        """One round in a body of its own, what it gives, and what else it changes in place."""
+        walk = self.walk
+        inner = walk.child(walk.b.subgraph("body"))
+        step = inner.b.input("step", INT64, ())
+        inner.b.input("holds", BOOL, ())
+        places = iter(dims)
+        states = [_state(inner.b, value, places) for value in begin]
+        step = ops.add(inner.b, step, first) if first else step
+        number = number_edge(ops.reshape(inner.b, step, [1]))
+        inner.values[self.body.inputs[0].name] = number
+        inner.values.update(zip(self.names, states, strict=True))
+        before = dict(inner.values)
+        results = inner.inline(self.body, self.later | set(self.node.inputs))
+        needed = self.later | set(self.node.inputs)
+        found = [
+            name
+            for name, value in before.items()
+            if name in walk.values and name in needed and name not in self.changed
+            if inner.values[name] is not value
+        ]
+        return inner, [*results, *(inner.values[name] for name in self.changed)], found
+
+    def _after(
+        self, inner: Any, begin: Sequence[Any], results: Sequence[Any], dims: Sequence[Any]
+    ) -> tuple[list[Edge], list[Edge], list[Any]]:
+        call = call_of(self.walk, inner.b, self.node)
+        after: list[Edge] = []
+        scans: list[Edge] = []
+        for value, result in zip(begin, results, strict=True):
+            self._gather(call, value, result, after, scans)
+        new = []
+        for old, edge in zip(dims, after, strict=True):
+            if len(old) != edge.rank:
+                why = f"a value begins with {len(old)} axes and goes on with {edge.rank}"
+                raise ConversionError(f"node {self.node.name!r}", why)
+            new.append(common(old, edge.shape))
+        return after, scans, new
+
+    def _gather(
+        self, call: Call, value: Any, result: Any, after: list[Edge], scans: list[Edge]
+    ) -> None:
+        where = f"node {self.node.name!r}"
+        if isinstance(value, Growing):
+            if not isinstance(result, Growing):
+                raise ConversionError(where, "a list changes in a way that ONNX cannot follow")
+            if len(result.items) != 1:
+                why = f"a list grows by {len(result.items)} items in a round"
+                raise ConversionError(where, why)
+            scans.append(as_edge(call, result.items[0]))
+        elif isinstance(value, list):
+            if not isinstance(result, list | tuple) or len(result) != len(value):
+                raise ConversionError(where, "a list changes its length from round to round")
+            for one, two in zip(value, result, strict=True):
+                self._gather(call, one, two, after, scans)
+        elif isinstance(value, Edge):
+            try:
+                edge = as_edge(call, result)
+            except ValueError as error:
+                raise ConversionError(where, str(error)) from error
+            after.append(edge if edge.dtype == value.dtype else cast_of(call, edge, value.dtype))
+        elif result != value:
+            raise ConversionError(where, "a value is None, or not set, in the first round only")
+
+
+def _flat(value: Any) -> list[Edge]:
+    if isinstance(value, list):
+        return [edge for item in value for edge in _flat(item)]
+    return [value] if isinstance(value, Edge) else []
+
+
+def _state(b: Builder, value: Any, dims: Any) -> Any:
+    """A carried value inside the body."""
+    if isinstance(value, list):
+        return [_state(b, item, dims) for item in value]
+    if not isinstance(value, Edge):
+        return value
+    shape = next(dims)
+    edge = b.input("state", value.dtype, shape)
+    return number_edge(edge) if is_number(value) else Edge(edge.name, edge.dtype, edge.shape)
+
+
+def _after_prefix(call: Call, prefix: Sequence[Any], found: Stacked) -> Stacked:
+    """A list that had items before a loop filled it."""
+    first = [ops.unsqueeze(call.b, as_edge(call, item), 0) for item in prefix]
+    if any(edge.rank != found.edge.rank for edge in first):
+        raise ConversionError(call.where, "a list gets items of other ranks")
+    return Stacked(ops.concat(call.b, [*first, found.edge], 0))
+
+
+def _rebuilt(call: Call, value: Any, edges: Any, lists: Any) -> Any:
+    if isinstance(value, Growing):
+        found = next(lists)
+        return _after_prefix(call, value.prefix, found) if value.prefix else found
+    if isinstance(value, list):
+        return [_rebuilt(call, item, edges, lists) for item in value]
+    return next(edges) if isinstance(value, Edge) else value

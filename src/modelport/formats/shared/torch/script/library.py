@@ -1,0 +1,65 @@
+"""The code members of an archive, parsed when something in them is first asked for."""
+
+from __future__ import annotations
+
+from modelport.errors import LimitExceeded, MalformedFile
+from modelport.formats.shared.torch.script.values import Stuck
+from modelport.wire.torchscript import parse, syntax
+from modelport.wire.torchscript.tokens import MAX_BYTES
+from modelport.wire.zip import ZipArchive
+
+_MOST_CODE = 64 << 20
+
+
+class Library:
+    """Finds classes and functions by their qualified names; ``version`` is that of the archive."""
+
+    def __init__(self, archive: ZipArchive, folder: str, version: int) -> None:
+        self._archive = archive
+        self._folder = folder
+        self._files: dict[str, syntax.File] = {}
+        self._left = _MOST_CODE
+        self.version = version
+
+    @property
+    def name(self) -> str:
+        """The archive as errors name it."""
+        return self._archive.source.name
+
+    def member(self, qualified: str) -> str:
+        """The member that holds the code of a class or function."""
+        return f"{self._folder}code/{qualified.rpartition('.')[0].replace('.', '/')}.py"
+
+    def _file(self, qualified: str) -> syntax.File:
+        """The code that a class or function stands in; empty where the archive has none."""
+        member = self.member(qualified)
+        if member not in self._files:
+            if member not in self._archive.members:
+                return syntax.File()
+            size = self._archive.members[member].size
+            self._left -= size
+            if self._left < 0:
+                raise LimitExceeded(
+                    self.name, resource="bytes of code", limit=_MOST_CODE, actual=_MOST_CODE + size
+                )
+            data = self._archive.read(member, MAX_BYTES)
+            try:
+                self._files[member] = parse(data, f"{self.name}!{member}")
+            except MalformedFile as error:
+                raise Stuck(str(error)) from error
+        return self._files[member]
+
+    def class_(self, name: str) -> syntax.Class | None:
+        """A class by its qualified name."""
+        return self._file(name).classes.get(name.rpartition(".")[2])
+
+    def function(self, name: str) -> syntax.Function | None:
+        """A function by its qualified name."""
+        return self._file(name).functions.get(name.rpartition(".")[2])
+
+    def method(self, class_name: str, name: str) -> syntax.Function:
+        """A method of a class."""
+        found = self.class_(class_name)
+        if found is None or name not in found.functions:
+            raise Stuck(f"the archive has no code of {name!r} of {class_name}")
+        return found.functions[name]

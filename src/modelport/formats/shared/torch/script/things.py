@@ -1,0 +1,69 @@
+"""The objects of ``data.pkl`` as values that code can be evaluated with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelport.formats.shared.pickle.objects import Objects, attributes, class_name
+from modelport.formats.shared.torch.array import Array
+from modelport.formats.shared.torch.script.values import Device, Listing, Thing, Var
+from modelport.formats.shared.torch.script_module import OWN
+from modelport.model.tensor import FileSlice, Tensor
+from modelport.wire.pickle import Stub
+
+_JIT = "torch.jit._pickle."
+_DEEPEST = 40
+
+
+class Things:
+    """Turns stubs into values; ``weights`` gathers the tensors by the path that leads to them."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self._made: dict[int, Any] = {}
+        self._views: dict[Any, str] = {}
+        self.weights: dict[str, Tensor] = {}
+
+    def thing(self, value: Any, path: str, depth: int = 0) -> Any:
+        """The value of a stub; ``path`` is what its tensors are named by."""
+        if depth > _DEEPEST:
+            return None
+        built = self._objects.build(value)
+        if isinstance(built, Array):
+            return self._tensor(built, path)
+        if isinstance(built, Stub):
+            return self._stub(built, path, depth + 1)
+        if isinstance(built, list | tuple):
+            items = [self.thing(item, f"{path}.{i}", depth + 1) for i, item in enumerate(built)]
+            return Listing(items) if isinstance(built, list) else tuple(items)
+        if isinstance(built, dict):
+            return {
+                key: self.thing(item, f"{path}.{key}", depth + 1) for key, item in built.items()
+            }
+        return built
+
+    def _stub(self, stub: Stub, path: str, depth: int) -> Any:
+        if id(stub) in self._made:
+            return self._made[id(stub)]
+        name = class_name(stub)
+        if name == "torch.device":
+            return Device("cpu")
+        if name.startswith(_JIT) and isinstance(stub.args, tuple) and stub.args:
+            return self.thing(stub.args[0], path, depth)
+        if not name.startswith(OWN):
+            return stub
+        made = Thing(name, path)
+        self._made[id(stub)] = made
+        for key, item in attributes(stub).items():
+            made.attributes[key] = self.thing(item, f"{path}.{key}" if path else key, depth)
+        return made
+
+    def _tensor(self, array: Array, path: str) -> Any:
+        data, name = array.data, path
+        if array.remark:
+            return array  # what takes it says that it cannot
+        if isinstance(data, FileSlice):  # the same elements under two names are one weight
+            key = (id(data.source), data.offset, data.shape, data.dtype.name)
+            name = self._views.setdefault(key, path)
+        self.weights.setdefault(name, Tensor(name, data))
+        return Var(name, weight=True)
