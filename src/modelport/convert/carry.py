@@ -134,11 +134,11 @@ def _torch_to_onnx(model: Model, report: Report) -> Model:
         from modelport.dialects.torch.modules.chain import Chain
 
         chain = Chain(model.graph, report)
-        return _as_onnx(model, lower(chain.graph, chain.graph.name, report))
+        return _as_onnx(model, lower(chain.graph, report, chain.graph.name))
     for component, where, why in model.extras.get("assumed", ()):
         report.add(Kind.INVENTED, component, where, why)
     graph = stated(model.graph, report)
-    return _as_onnx(model, lower(graph, model.graph.name or "model", report))
+    return _as_onnx(model, lower(graph, report, model.graph.name or "model"))
 
 
 def _as_onnx(model: Model, graph: Graph) -> Model:

@@ -27,16 +27,16 @@ from modelport.formats.shared.torch.script.program import Program
 from modelport.formats.shared.torch.script.values import Stuck
 from modelport.formats.shared.torch.script_module import OWN, read_modules
 from modelport.model.component import Component, Holds
-from modelport.model.model import Finding, Level, Model
+from modelport.model.model import CONSTANTS, Finding, Level, Model
 from modelport.model.signature import Signature
 from modelport.model.tensor import Tensor
 from modelport.wire.zip import ZipArchive
 
 _CONSTANTS = "constants.pkl"
-_TRACED = "traced_inputs.pkl"
 _FILE_CALLS = re.compile(rb"\btorch\.(save|from_file)\(|\bops\.aten\.(save|from_file)\(")
 """What code of TorchScript may call to open a file."""
 _MOST_CODE = 64 << 20
+_TRACED = "traced_inputs.pkl"
 
 
 def match(candidate: Candidate) -> bool:
@@ -84,21 +84,6 @@ def read(candidate: Candidate) -> Model:
     return model
 
 
-def _read_code(model: Model, program: Program) -> None:
-    """Let the graph be what the code computes."""
-    graph = program.read()
-    graph.tensors = {**model.graph.tensors, **graph.tensors}
-    model.graph, model.kind = graph, "graph"
-    model.signature = Signature(graph.inputs, graph.outputs)
-    model.extras["assumed"] = program.assumed
-    model.evidence[Component.ARCHITECTURE] = "the code of forward, followed without running it"
-    model.evidence[Component.SIGNATURE] = (
-        "the inputs of forward, with the shapes of the examples it was traced with"
-        if program.traced
-        else "the inputs of forward; the file states no shapes"
-    )
-
-
 def _judge_code(archive: ZipArchive, folder: str, model: Model) -> None:
     """Find calls that open a file: TorchScript has no others that reach beyond the model."""
     for member in archive.members:
@@ -108,6 +93,22 @@ def _judge_code(archive: ZipArchive, folder: str, model: Model) -> None:
                 what = f"calls {found[0].decode().rstrip('(')}, which opens a file"
                 where = f"{member.removeprefix(folder)} at byte {found.start():,}"
                 model.findings.append(Finding("TSC-001", Level.DANGEROUS, what, where))
+
+
+def _read_code(model: Model, program: Program) -> None:
+    """Let the graph be what the code computes."""
+    graph = program.read()
+    graph.tensors = {**model.graph.tensors, **graph.tensors}
+    model.graph, model.kind = graph, "graph"
+    model.extras[CONSTANTS] = [name for name in graph.tensors if name.startswith("CONSTANTS.")]
+    model.signature = Signature(graph.inputs, graph.outputs)
+    model.extras["assumed"] = program.assumed
+    model.evidence[Component.ARCHITECTURE] = "the code of forward, followed without running it"
+    model.evidence[Component.SIGNATURE] = (
+        "the inputs of forward, with the shapes of the examples it was traced with"
+        if program.traced
+        else "the inputs of forward; the file states no shapes"
+    )
 
 
 FORMAT = Format(

@@ -55,7 +55,8 @@ class Program:
         return self._held[name]
 
     def _node(self, node: Node, known: Mapping[str, Any]) -> list[Any]:
-        if lowering_of(node.domain, node.op_type, node.overload) is None:
+        homes = (node.domain, "complex") if node.domain == "aten" else (node.domain,)
+        if all(lowering_of(home, node.op_type, node.overload) is None for home in homes):
             raise ValueError(f"{node.domain}::{node.op_type} is an operator of its own")
         call = node.attributes["call"]
         args = [self._filled(item, node, known) for item in call["args"]]

@@ -86,7 +86,7 @@ class Output:
     def _check(self, final: Path) -> None:
         found = status_of(final)
         if found is None:
-            if final.is_symlink() and not self.overwrite:
+            if os.path.lexists(final) and not self.overwrite:
                 raise OutputExists(str(final))
             return
         if stat.S_ISDIR(found.st_mode):

@@ -68,11 +68,10 @@ class Aliases:
         if node.domain != "aten" or base is None or node.attributes.get("copies"):
             return
         if name in _CASTS and base in values and not _copied(node):
-            held, made = values[base], values[node.outputs[0]]
-            if isinstance(held, Edge) and isinstance(made, Edge) and held.dtype == made.dtype:
+            if _alike(values[base], values[node.outputs[0]], "dtype"):
                 self._bases[node.outputs[0]] = (base, None)
         elif name in ("resize", "resize_as") and base in values:
-            if values[base].shape == values[node.outputs[0]].shape:
+            if _alike(values[base], values[node.outputs[0]], "shape"):
                 self._bases[node.outputs[0]] = (base, None)
         elif name in _SAME | _MOVED | _PERMUTED | _PARTS:
             for output in node.outputs:
@@ -152,6 +151,11 @@ class Aliases:
         while name in self._bases:
             name = self._bases[name][0]
         return name
+
+
+def _alike(x: Any, y: Any, what: str) -> bool:
+    """Whether two values are tensors (code has numbers too) that are the same in one respect."""
+    return hasattr(x, what) and hasattr(y, what) and getattr(x, what) == getattr(y, what)
 
 
 _ACTS = frozenset("RaiseIf RaiseException Stuck".split())

@@ -26,10 +26,10 @@ MOST_NODES = 100_000
 """The most operators that the loops of code may be unrolled to."""
 
 
-def lower(graph: Graph, name: str = "model", report: Report | None = None) -> Graph:
+def lower(graph: Graph, report: Report, name: str = "model") -> Graph:
     """The ONNX graph of a native torch graph; weights are rearrangements of its tensors.
 
-    What ONNX expresses otherwise is added to ``report``.
+    What ONNX expresses otherwise goes into the report.
 
     Raises:
         ConversionError: an operator that ONNX cannot hold, by node and reason.
@@ -40,7 +40,7 @@ def lower(graph: Graph, name: str = "model", report: Report | None = None) -> Gr
         raise ConversionError("code", "its branches lie too deep in each other") from error
 
 
-def _lowered(graph: Graph, report: Report | None, name: str) -> Graph:
+def _lowered(graph: Graph, report: Report, name: str) -> Graph:
     b = Builder(name)
     values: dict[str, Any] = {value.name: _input(b, value) for value in graph.inputs}
     for value, edge in zip(
@@ -48,10 +48,9 @@ def _lowered(graph: Graph, report: Report | None, name: str) -> Graph:
     ):
         b.output(value.name, _output(b, value.name, edge))
     made = b.finish()
-    if report is not None:
-        for where, why in dict.fromkeys(b.notes):
-            kind = Kind.INVENTED if why == GOES_ON else Kind.APPROXIMATED
-            report.add(kind, Component.ARCHITECTURE, where, why)
+    for where, why in dict.fromkeys(b.notes):
+        kind = Kind.INVENTED if why == GOES_ON else Kind.APPROXIMATED
+        report.add(kind, Component.ARCHITECTURE, where, why)
     return made
 
 

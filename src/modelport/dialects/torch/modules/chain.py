@@ -104,7 +104,7 @@ class Chain:
         part = Graph("part", self.graph.nodes[: at + 1], inputs, [Value(value)])
         part.tensors = self.graph.tensors
         try:
-            stated = lower(part).outputs[0].shape
+            stated = lower(part, Report()).outputs[0].shape
         except ConversionError:
             return 0
         last = stated[-1] if stated else None
