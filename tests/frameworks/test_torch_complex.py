@@ -127,6 +127,12 @@ def test_pairs_agree_with_torch(name: str, tmp_path: Path) -> None:
     torch_live.check_all(functions, (x,), tmp_path)
 
 
+def test_the_program_in_core_operators_agrees_with_torch(tmp_path: Path) -> None:
+    names = ("product", "quotient", "matrices", "size", "of a size and an angle")
+    several = torch_live.Several([ARITHMETIC[name] for name in names])
+    torch_live.check(several, (randn(3, 4, 2),), tmp_path, core=True)
+
+
 class Rotated(nn.Module):
     """Turns pairs of features by their place, as rotary embeddings do; the turns are a buffer."""
 
