@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.frameworks import torch_live, torch_nets
+from tests.frameworks import torch_live, torch_nets, torch_waves
 from torch import nn, rand, randint, randn, tensor
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -57,6 +57,7 @@ ROWS: dict[str, tuple[Any, ...]] = {
     ),
     "Experts": ((randn(2, 3, 4),), ({0: AUTO, 1: AUTO},), [(randn(3, 5, 4),)]),
     "Spectral": ((randn(2, 6, 6),), (N,), [(randn(3, 6, 6),)]),
+    "Operator": ((randn(2, 2, 6, 8),), (N,), [(randn(3, 2, 6, 8),)]),
     "Recognizer": ((rand(2, 1, 8, 9),), (N,), [(rand(3, 1, 8, 9),)]),
 }
 
@@ -64,7 +65,8 @@ ROWS: dict[str, tuple[Any, ...]] = {
 @pytest.mark.parametrize("name", ROWS)
 def test_a_network_agrees_with_torch(name: str, tmp_path: Path) -> None:
     torch.manual_seed(3)
-    network: nn.Module = getattr(torch_nets, name)().eval()
+    home = torch_nets if hasattr(torch_nets, name) else torch_waves
+    network: nn.Module = getattr(home, name)().eval()
     for norm in network.modules():
         if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
             nn.init.normal_(norm.running_mean)

@@ -127,6 +127,12 @@ def test_pairs_agree_with_torch(name: str, tmp_path: Path) -> None:
     torch_live.check_all(functions, (x,), tmp_path)
 
 
+def test_the_program_in_core_operators_agrees_with_torch(tmp_path: Path) -> None:
+    names = ("product", "quotient", "matrices", "size", "of a size and an angle")
+    several = torch_live.Several([ARITHMETIC[name] for name in names])
+    torch_live.check(several, (randn(3, 4, 2),), tmp_path, core=True)
+
+
 class Rotated(nn.Module):
     """Turns pairs of features by their place, as rotary embeddings do; the turns are a buffer."""
 
@@ -152,7 +158,10 @@ def test_a_complex_buffer_agrees_with_torch(tmp_path: Path) -> None:
         (lambda x: x * 2, randn(3, dtype=torch.complex64)),
         (lambda x: torch.view_as_complex(x), randn(3, 2)),
         (lambda x: torch.view_as_complex(x).sinh().real, randn(3, 2)),
-        (lambda x: torch.zeros(3, dtype=torch.complex64).real + x, randn(3)),
+        (
+            lambda x: x.clone().copy_(torch.view_as_complex(x.repeat(2, 1).T.contiguous()).exp()),
+            randn(3),
+        ),
     ],
 )
 def test_other_complex_numbers_are_refused(function: Any, x: Any, tmp_path: Path) -> None:

@@ -112,6 +112,7 @@ NORMALISED: Operators = {
         A._embedding_bag(x[0], tensor([0, 1, 2]), tensor([0, 2]))[0],
         A._embedding_bag_forward_only(x[0], tensor([0, 1, 2]), tensor([0, 2]), False, 1)[0],
     ),
+    "quantised": lambda x: A.fake_quantize_per_tensor_affine_cachemask(x, 0.1, 3, -8, 7)[0],
     "norm": lambda x: (A.frobenius_norm.dim(x, [1, 2]), A.linalg_vector_norm(x, 2, [1])),
 }
 

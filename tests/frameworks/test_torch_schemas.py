@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 from torch._export.serde import serialize
 
@@ -25,12 +26,12 @@ NOT_EXPORTED = {
 """Forms for other devices, and those that only the language of TorchScript has."""
 
 
-def _schemas() -> list[tuple[str, Any, Callable[..., Any]]]:
+def _schemas(domain: str) -> list[tuple[str, Any, Callable[..., Any]]]:
     """The operators over tensors that have a lowering: name, schema and lowering."""
     found = []
     for schema in torch._C._jit_get_all_schemas():
         op_type = schema.name.removeprefix("aten::")
-        lower = lowering_of("aten", op_type, schema.overload_name)
+        lower = lowering_of(domain, op_type, schema.overload_name)
         name = f"{op_type}.{schema.overload_name}".removesuffix(".")
         tensors = any("Tensor" in str(item.type) for item in schema.arguments)
         elsewhere = any(item.is_out for item in schema.arguments) or name in NOT_EXPORTED
@@ -56,9 +57,10 @@ def _wrong(schema: Any, lower: Callable[..., Any]) -> str:
     return "" if list(names[: len(placed)]) == placed[: len(names)] else f"order of {placed}"
 
 
-def test_lowerings_take_the_arguments_of_their_schemas() -> None:
-    known = _schemas()
-    assert len(known) > 850
+@pytest.mark.parametrize(("domain", "least"), [("aten", 850), ("complex", 80)])
+def test_lowerings_take_the_arguments_of_their_schemas(domain: str, least: int) -> None:
+    known = _schemas(domain)
+    assert len(known) > least
     found = {name: _wrong(schema, lower) for name, schema, lower in known}
     assert not {name: why for name, why in found.items() if why}
 

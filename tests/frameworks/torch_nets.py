@@ -362,34 +362,3 @@ class Experts(nn.Module):
             share = (weights * masks[i].t()).sum(-1, keepdim=True)
             made = made + expert(flat) * share
         return made.view_as(x), torch.bincount(chosen.flatten(), minlength=3)
-
-
-class Spectral(nn.Module):
-    """FNet's mixing of tokens, and a filter in the space of frequencies."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.norm, self.filter = nn.LayerNorm(6), nn.Parameter(torch.randn(4, 6, 2))
-
-    def forward(self, x: Any) -> Any:
-        x = self.norm(x + torch.fft.fft2(x, dim=(-2, -1)).real)
-        y = torch.fft.rfft(x, dim=1, norm="ortho") * torch.view_as_complex(self.filter)
-        return x + torch.fft.irfft(y, n=6, dim=1, norm="ortho")
-
-
-class Recognizer(nn.Module):
-    """CRNN: columns of an image read by an LSTM, then the best path's tokens."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.columns = nn.Sequential(conv(1, 4), nn.MaxPool2d((2, 1)), conv(4, 8, stride=(2, 1)))
-        self.reader, self.out = nn.LSTM(16, 6, 2, bidirectional=True), nn.Linear(12, 5)
-
-    def forward(self, x: Any) -> Any:
-        y = self.columns(x)
-        y = y.permute(3, 0, 1, 2).flatten(2)
-        y, (h, _) = self.reader(y)
-        y = self.out(y).log_softmax(2)
-        best = y.argmax(2)
-        same = torch.cat([torch.zeros_like(best[:1]).bool(), best[1:] == best[:-1]])
-        return y, best.masked_fill(same, 0), h[-1]

@@ -8,11 +8,20 @@ that base is computed anew, where somebody still asks for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from modelport.dialects.onnx import layout, ops
 from modelport.dialects.onnx.edge import Edge
-from modelport.dialects.torch.call import Call, in_place, lowering_of, plain, run
+from modelport.dialects.torch.call import (
+    Call,
+    Complex,
+    in_place,
+    lowering_of,
+    meets_complex,
+    plain,
+    run,
+)
 from modelport.dialects.torch.permutation import order_of
 from modelport.errors import ConversionError
 from modelport.model.graph import Graph, Node, inner_graphs
@@ -121,7 +130,7 @@ class Aliases:
         compute: Callable[[Node], list[Any]],
     ) -> None:
         """Give ``name`` a new value, its base too, and all views of that base used later."""
-        new = _like(call, call.tensor(new), call.tensor(values[name]))
+        new = _by_parts(call, new, values[name], partial(_like, call))
         values[name] = new
         root = name
         while root in self._bases:
@@ -131,8 +140,9 @@ class Aliases:
             if isinstance(values[base], list | tuple):
                 why = "it changes an item of a list in place, which other values may share"
                 raise ConversionError(call.where, why)
-            old = call.tensor(values[base])
-            new = new if node is None else _written_back(call, node, root, old, new, values)
+            if node is not None:
+                back = partial(_written_back, call, node, root, values)
+                new = _by_parts(call, new, values[base], back)
             values[base], root = new, base
         stale = [view for view in self._bases if view != name and self.root(view) == root]
         wanted: set[str] = set()
@@ -203,6 +213,15 @@ def _copied(node: Node) -> bool:
     return written["kwargs"].get("copy") is True or True in written["args"][2:]
 
 
+def _by_parts(call: Call, new: Any, old: Any, function: Callable[[Edge, Edge], Edge]) -> Any:
+    """A function of a new value and the old one, or of both parts of complex ones."""
+    if not meets_complex([new, old]):
+        return function(call.tensor(new), call.tensor(old))
+    if not (isinstance(new, Complex) and isinstance(old, Complex)):
+        raise ConversionError(call.where, "it changes complex numbers into real ones, or these")
+    return Complex(function(new.real, old.real), function(new.imag, old.imag))
+
+
 def _like(call: Call, new: Edge, old: Edge) -> Edge:
     """A new value in the dtype and shape of the tensor that takes it."""
     new = ops.cast(call.b, new, old.dtype)
@@ -213,7 +232,7 @@ def _like(call: Call, new: Edge, old: Edge) -> Edge:
 
 
 def _written_back(
-    call: Call, node: Node, view: str, base: Edge, new: Edge, values: Mapping[str, Any]
+    call: Call, node: Node, view: str, values: Mapping[str, Any], new: Edge, base: Edge
 ) -> Edge:
     """The base with a view's new elements in their places."""
     written, name = node.attributes["call"], plain(node.op_type)

@@ -259,6 +259,14 @@ def fake_quantize_channels(
     return fake_quantize(call, edge, wide[0], wide[1], quant_min, quant_max)
 
 
+@aten("fake_quantize_per_tensor_affine_cachemask")
+def fake_quantize_with_mask(
+    call: Call, x: Any, scale: Any, zero_point: Any, quant_min: int, quant_max: int
+) -> list[Edge]:
+    """As ``fake_quantize_per_tensor_affine``; the mask is for gradients alone."""
+    return [fake_quantize(call, x, scale, zero_point, quant_min, quant_max)]
+
+
 @aten("_weight_norm")
 def weight_norm(call: Call, v: Any, g: Any, dim: int = 0) -> Edge:
     """``g v / |v|``, the norm over all axes but one."""

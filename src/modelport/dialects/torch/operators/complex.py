@@ -31,7 +31,8 @@ _PARTWISE = (
     " permute positive ravel repeat repeat_interleave reshape roll rot90 select slice split"
     " split_with_sizes squeeze stack sum swapaxes swapdims t take tensor_split tile trace"
     " transpose tril triu unbind unflatten unfold unsqueeze view vstack _unsafe_view"
-    " constant_pad_nd column_stack select_scatter slice_scatter"
+    " constant_pad_nd column_stack select_scatter slice_scatter zero"
+    " zeros_like new_zeros empty_like"
 ).split()
 
 
@@ -173,6 +174,14 @@ def adjoint(call: Call, x: Any) -> Complex:
     order = [*range(pair.rank - 2), pair.rank - 1, pair.rank - 2]
     moved = Complex(*(ops.transpose(call.b, part, order) for part in (pair.real, pair.imag)))
     return conjugate(call, moved)
+
+
+@aten("complex::copy")
+def copy(call: Call, x: Any, src: Any, non_blocking: bool = False) -> Complex:
+    """The elements of another tensor, in the place of complex ones."""
+    if not meets_complex(x):
+        raise ValueError("it puts complex numbers in the place of real ones")
+    return parts_of(call, src)
 
 
 # Dtypes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from modelport.dialects.onnx import ops
@@ -98,8 +98,10 @@ def _over(call: Call, x: Complex, by: Edge) -> Complex:
 
 
 @aten("complex::div", "complex::divide", "complex::true_divide")
-def divide(call: Call, x: Any, other: Any) -> Complex:
+def divide(call: Call, x: Any, other: Any, rounding_mode: str | None = None) -> Complex:
     """``x conj(other) / |other|²``."""
+    if rounding_mode is not None:
+        raise ValueError("a complex quotient is not rounded")
     b = call.b
     left, right = alike(call, x, other)
     size = ops.add(
@@ -162,11 +164,12 @@ def power(call: Call, x: Any, exponent: Any) -> Complex:
 
 
 def _product_of(op_type: str) -> Any:
-    def lower(call: Call, x: Any, other: Any) -> Complex:
+    # The second one is called ``other``, ``mat2``, ``vec`` or ``tensor``.
+    def lower(call: Call, args: Sequence[Any], named: Mapping[str, Any]) -> Complex:
         function = lowering_of("aten", op_type, "")
         if function is None:
             raise ValueError("it has no form of real numbers either")
-        left, right = alike(call, x, other)
+        left, right = alike(call, *args, *named.values())
         return product(call, left, right, lambda p, q: function(call, p, q))
 
     return lower
@@ -179,7 +182,7 @@ for _name in ("matmul", "mm", "bmm", "mv", "dot", "linalg_matmul"):
 @aten("complex::vdot")
 def conjugate_dot(call: Call, x: Any, other: Any) -> Any:
     """The sum of products, the first of them conjugated."""
-    return _product_of("dot")(call, conjugate(call, x), other)
+    return _product_of("dot")(call, [conjugate(call, x), other], {})
 
 
 @aten("complex::einsum")
@@ -195,7 +198,7 @@ def einsum(call: Call, equation: str, tensors: Sequence[Any], path: Any = None) 
 # Choices and comparisons
 
 
-@aten("complex::where")
+@aten(*(f"complex::where.{name}" for name in ("self", "Scalar", "ScalarOther", "ScalarSelf")))
 def where(call: Call, condition: Any, x: Any, other: Any) -> Complex:
     """The first where the condition holds, else the second."""
     left, right = alike(call, x, other)

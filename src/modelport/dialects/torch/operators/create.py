@@ -9,13 +9,17 @@ import numpy as np
 
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.edge import Edge
-from modelport.dialects.torch.call import Call, aten, dim_of, is_number, torch_dtype
+from modelport.dialects.torch.call import Call, Complex, aten, dim_of, is_number, torch_dtype
 from modelport.dialects.torch.promote import in_dtype
-from modelport.model.dtype import BOOL, FLOAT32, FLOAT64, INT64, DType
+from modelport.model.dtype import BOOL, COMPLEX128, FLOAT32, FLOAT64, INT64, DType
 
 
-def full_of(call: Call, size: Any, value: Any, dtype: DType) -> Edge:
+def full_of(call: Call, size: Any, value: Any, dtype: DType) -> Any:
     """A tensor of one value."""
+    if dtype.kind == "complex":
+        wide = FLOAT64 if dtype == COMPLEX128 else FLOAT32
+        number = complex(value)
+        return Complex(*(full_of(call, size, i, wide) for i in (number.real, number.imag)))
     extents = call.extents(size)
     dims = [dim_of(item) for item in extents]
     filled = in_dtype(call, value, dtype)
@@ -43,7 +47,7 @@ def _filling(value: int) -> Any:
         device: Any = None,
         pin_memory: Any = None,
         memory_format: Any = None,
-    ) -> Edge:
+    ) -> Any:
         return full_of(call, size, value, torch_dtype(dtype, FLOAT32) or FLOAT32)
 
     return lower
@@ -58,7 +62,7 @@ def _filling_like(value: int) -> Any:
         device: Any = None,
         pin_memory: Any = None,
         memory_format: Any = None,
-    ) -> Edge:
+    ) -> Any:
         return full_like(call, x, value, dtype)
 
     return lower
@@ -73,7 +77,7 @@ def _filling_new(value: int) -> Any:
         layout: Any = None,
         device: Any = None,
         pin_memory: Any = None,
-    ) -> Edge:
+    ) -> Any:
         return new_full(call, x, size, value, dtype)
 
     return lower
@@ -94,7 +98,7 @@ def empty_permuted(
     layout: Any = None,
     device: Any = None,
     pin_memory: Any = None,
-) -> Edge:
+) -> Any:
     """A tensor to be filled; in which order its elements lie is nothing to ONNX."""
     return full_of(call, size, 0, torch_dtype(dtype, FLOAT32) or FLOAT32)
 
@@ -108,7 +112,7 @@ def empty_strided(
     layout: Any = None,
     device: Any = None,
     pin_memory: Any = None,
-) -> Edge:
+) -> Any:
     """A tensor to be filled; in which order its elements lie is nothing to ONNX."""
     return full_of(call, size, 0, torch_dtype(dtype, FLOAT32) or FLOAT32)
 
@@ -123,7 +127,7 @@ def new_empty_strided(
     layout: Any = None,
     device: Any = None,
     pin_memory: Any = None,
-) -> Edge:
+) -> Any:
     """A tensor to be filled, in the dtype of another."""
     return new_full(call, x, size, 0, dtype)
 
@@ -137,7 +141,7 @@ def full(
     layout: Any = None,
     device: Any = None,
     pin_memory: Any = None,
-) -> Edge:
+) -> Any:
     """A tensor of one value."""
     return full_of(call, size, fill_value, _dtype_of(fill_value, dtype))
 
@@ -152,13 +156,13 @@ def full_like(
     device: Any = None,
     pin_memory: Any = None,
     memory_format: Any = None,
-) -> Edge:
+) -> Any:
     """One value in the shape of another tensor."""
     edge = call.tensor(x)
     wanted = torch_dtype(dtype, edge.dtype) or edge.dtype
     size = [ops.extent(call.b, edge, axis) for axis in range(edge.rank)]
     made = full_of(call, size, fill_value, wanted)
-    return Edge(made.name, wanted, edge.shape)
+    return made if isinstance(made, Complex) else Edge(made.name, wanted, edge.shape)
 
 
 @aten("new_full")
@@ -171,7 +175,7 @@ def new_full(
     layout: Any = None,
     device: Any = None,
     pin_memory: Any = None,
-) -> Edge:
+) -> Any:
     """A tensor of one value in the dtype of another."""
     own = call.tensor(x).dtype
     return full_of(call, size, fill_value, torch_dtype(dtype, own) or own)

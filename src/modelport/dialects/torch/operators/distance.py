@@ -47,7 +47,7 @@ def all_distances(
     return norm_of(call, ops.subtract(b, *wide), p, -1, False)
 
 
-@aten("pdist")
+@aten("pdist", "_pdist_forward")
 def distances(call: Call, x: Any, p: float = 2.0) -> Edge:
     """The distances of all pairs of rows."""
     b, edge = call.b, call.tensor(x)

@@ -96,7 +96,7 @@ def reshape_alias(call: Call, x: Any, size: Any, stride: Any = None) -> Edge:
 
 
 @aten("resize")
-def resized(call: Call, x: Any, size: Any, memory_format: Any = None) -> Edge:
+def resized(call: Call, x: Any, size: Any, memory_format: Any = None) -> Any:
     """In another shape; of a tensor without elements, one that is to be filled."""
     edge, sizes = call.tensor(x), call.extents(size)
     if edge.shape == tuple(sizes):

@@ -23,13 +23,13 @@ def copy(call: Call, x: Any, src: Any, non_blocking: bool = False) -> Edge:
 
 
 @aten("fill")
-def fill(call: Call, x: Any, value: Any) -> Edge:
+def fill(call: Call, x: Any, value: Any) -> Any:
     """One value everywhere."""
     return full_like(call, x, value)
 
 
 @aten("zero")
-def zero(call: Call, x: Any) -> Edge:
+def zero(call: Call, x: Any) -> Any:
     """0 everywhere."""
     return full_like(call, x, 0)
 
