@@ -301,10 +301,11 @@ def _add_input_layer(graph: Graph) -> None:
             node.inputs = [renamed.name if old == value.name else old for old in node.inputs]
         graph.outputs = [renamed if out.name == value.name else out for out in graph.outputs]
         graph.inputs[i] = renamed
-        graph.nodes.insert(i, _input_layer(name, renamed, first.scope[:-1]))
+        graph.nodes.insert(i, input_layer(name, renamed, first.scope[:-1]))
 
 
-def _input_layer(name: str, value: Value, scope: tuple[Scope, ...]) -> Node:
+def input_layer(name: str, value: Value, scope: tuple[Scope, ...]) -> Node:
+    """The call of an ``InputLayer`` that gives a value; ``scope`` is that of its model."""
     config = {
         "name": name,
         "batch_shape": list(value.shape or ()),
