@@ -51,6 +51,10 @@ CASES = {
             tf_keras.Sequential([timed(layers.Dense(2)), layers.LocallyConnected1D(2, 2)])
         ),
     ),
+    "a model in two wrappers": (
+        (2, 2, 6, 3),
+        lambda: timed(tf_keras.Sequential([layers.LocallyConnected1D(2, 2), layers.Dense(2)]), 2),
+    ),
     "causal": (
         (2, None, 3),
         lambda: timed(layers.SeparableConv1D(4, 3, padding="causal", dilation_rate=2)),
@@ -108,7 +112,7 @@ def test_training_goes_on_where_it_stopped(frozen: bool, tmp_path: Path) -> None
     np.testing.assert_allclose(loaded.predict(x), model.predict(x), atol=1e-5)
 
 
-@pytest.mark.parametrize(
+OF_KERAS_1 = pytest.mark.parametrize(
     "name",
     [
         "keras1.1.0-theano-removed-layers-2",
@@ -116,9 +120,11 @@ def test_training_goes_on_where_it_stopped(frozen: bool, tmp_path: Path) -> None
         "keras1.2.2-theano-removed-layers-2",
     ],
 )
-def test_layers_of_keras_1_do_at_every_step_what_they_did(name: str, tmp_path: Path) -> None:
-    shutil.copy(OLD / f"{name}.h5", tmp_path / "a.h5")
-    with h5py.File(tmp_path / "a.h5", "a") as file:
+
+
+def every_layer_timed(name: str, path: Path) -> None:
+    shutil.copy(OLD / f"{name}.h5", path)
+    with h5py.File(path, "a") as file:
         model = json.loads(file.attrs["model_config"])
         for layer in model["config"]:
             inner = {"class_name": layer["class_name"], "config": layer["config"]}
@@ -126,11 +132,23 @@ def test_layers_of_keras_1_do_at_every_step_what_they_did(name: str, tmp_path: P
             layer["class_name"] = "TimeDistributed"
         model["config"][0]["config"]["batch_input_shape"] = [None, 2, 3]
         file.attrs["model_config"] = json.dumps(model)
+
+
+@OF_KERAS_1
+def test_layers_of_keras_1_do_at_every_step_what_they_did(name: str, tmp_path: Path) -> None:
+    every_layer_timed(name, tmp_path / "a.h5")
     modelport.convert(tmp_path / "a.h5", tmp_path / "b.keras", verify=False)
     recorded = np.load(OLD / f"{name}.io.npz")
     x, y = (np.stack([recorded[key], recorded[key][::-1]], axis=1) for key in ("x0", "y0"))
     loaded = keras.saving.load_model(tmp_path / "b.keras")
     np.testing.assert_allclose(loaded.predict(x), y, atol=1e-5)
+
+
+@OF_KERAS_1
+def test_tf_keras_has_not_these_layers(name: str, tmp_path: Path) -> None:
+    every_layer_timed(name, tmp_path / "a.h5")
+    with pytest.raises(ConversionError, match="no such layer"):
+        modelport.convert(tmp_path / "a.h5", tmp_path / "b.h5", verify=False)
 
 
 def test_a_kernel_that_no_layer_can_keep_is_refused(tmp_path: Path) -> None:

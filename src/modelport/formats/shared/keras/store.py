@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from modelport.formats.shared.hdf5_tensors import tensor
 from modelport.formats.shared.keras.layout import store_datasets
-from modelport.formats.shared.keras.values import snake_case
+from modelport.formats.shared.keras.values import snake_case, wrappers_around
 from modelport.model.graph import Graph, Node
 from modelport.model.tensor import Tensor
 from modelport.wire.hdf5 import HDF5File
@@ -124,8 +124,9 @@ def _place_inner(
     inner: Graph, nodes: list[Node], group: Branch, root: Branch, given: set[int], name: str
 ) -> None:
     """A nested model's variables go to its layers; a wrapper holds its model as ``layer``."""
-    wrapped = "layers" not in nodes[0].attributes["config"] and "layer" in group.groups
-    _place_model(inner, group.groups["layer"] if wrapped else group, root, given, f"{name}/")
+    for _ in range(wrappers_around(nodes[0].attributes["config"])):
+        group = group.groups.get("layer", group)
+    _place_model(inner, group, root, given, f"{name}/")
 
 
 def _give(graph: Graph, nodes: list[Node], group: Branch, given: set[int], name: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from modelport.formats.shared.keras.operations import as_operation
-from modelport.formats.shared.keras.values import snake_case
+from modelport.formats.shared.keras.values import snake_case, wrappers_around
 from modelport.formats.shared.keras.write_config import class_of
 from modelport.model.graph import Graph, Node
 from modelport.model.tensor import InMemory, Tensor
@@ -41,8 +41,8 @@ def _write_layer(writer: HDF5Writer, graph: Graph, node: Node, path: str, seen: 
         return
     if isinstance(inner, Graph):
         seen.add(id(inner))
-        wrapped = node.op_type not in ("Functional", "Sequential", "Model")
-        _write_model(writer, inner, f"{path}/layer/" if wrapped else f"{path}/", seen)
+        wrappers = "layer/" * wrappers_around(node.attributes.get("config"))
+        _write_model(writer, inner, f"{path}/{wrappers}", seen)
     writer.attribute(f"{path}/vars", "name", node.scope[-1].name.replace("/", "_"))
     for role, name in node.parameters.items():
         for stored in node.attributes["stored"][role]:
