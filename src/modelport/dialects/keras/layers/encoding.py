@@ -117,6 +117,8 @@ def _mapped(
 ) -> Edge:
     """A table from keys to values as ONNX-ML's LabelEncoder."""
     attributes: dict[str, Any] = {}
+    if x.dtype.kind != "string" and isinstance(keys[0], str):
+        raise layer.error("it looks up texts, and its input gives numbers")
     if x.dtype.kind != "string":
         x = ops.cast(layer.b, x, INT64)
     elif not isinstance(keys[0], str):
