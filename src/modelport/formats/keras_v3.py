@@ -16,11 +16,18 @@ from modelport.formats.shared.keras.foreign import read_foreign
 from modelport.formats.shared.keras.layout import store_datasets
 from modelport.formats.shared.keras.lookups import vocabularies
 from modelport.formats.shared.keras.model import describe, describe_training, producer
-from modelport.formats.shared.keras.store import add_asset, place_store, read_store, state_below
+from modelport.formats.shared.keras.store import (
+    add_asset,
+    metric_state,
+    place_store,
+    read_store,
+    state_below,
+)
 from modelport.formats.shared.keras.training import optimizer_state
 from modelport.formats.shared.keras.write_v3 import write
 from modelport.model.component import Component, Holds
 from modelport.model.model import Model
+from modelport.model.training import METRIC_STATE
 from modelport.wire.hdf5 import HDF5File
 from modelport.wire.json import parse
 from modelport.wire.zip import ZipArchive
@@ -95,7 +102,7 @@ def _read_weights(model: Model, archive: ZipArchive) -> list[str]:
         model.extras["weights_without_layer"] = [item.name for item in left]
     if model.dialect is None:
         model.extras["names"] = root.stated_names()
-    model.extras["metric_state"] = state_below(root, "metrics")
+    model.extras[METRIC_STATE] = metric_state(root)
     model.optimizer_state = optimizer_state(state_below(root, "optimizer"))
     if model.tensors:
         model.evidence[Component.WEIGHTS] = ", ".join(_stores(archive))

@@ -208,6 +208,11 @@ def _shared(root: Branch, name: str, node: Node) -> Branch | None:
     return None
 
 
+def metric_state(root: Branch) -> dict[str, Tensor]:
+    """What the metrics had counted when the file was written, by path."""
+    return state_below(root, "metrics") | state_below(root, "_compile_metrics")
+
+
 def state_below(root: Branch, name: str) -> dict[str, Tensor]:
     """The variables of an optimizer or of metrics, by path (``optimizer/vars/0``)."""
     group = root.groups.get(name)
