@@ -14,6 +14,7 @@ import onnxruntime
 import pytest
 
 import modelport
+from modelport.dialects.keras.history.vocabularies import front_tokens
 from modelport.errors import ConversionError, LimitExceeded, MalformedFile
 from modelport.model.report import Kind
 
@@ -188,7 +189,12 @@ def test_broken_vocabularies_are_one_error(
         modelport.convert(tmp_path / "broken.keras", tmp_path / target, verify=False)
 
 
-@pytest.mark.parametrize("weights", [[0.5], [[0.5, 1.0]], None])
+def test_a_count_of_tokens_makes_no_list_of_them() -> None:
+    config = {"num_oov_indices": 2**31 - 1, "oov_token": "[UNK]", "output_mode": "int"}
+    assert front_tokens("StringLookup", config, ["[UNK]", "a"]) == 0
+
+
+@pytest.mark.parametrize("weights", [[0.5], [[0.5], [1.0]], ["a", "b"], None])
 def test_weights_that_do_not_fit_are_refused(weights: Any, tmp_path: Path) -> None:
     layer = layers.StringLookup(vocabulary=["a", "b"], output_mode="tf_idf", idf_weights=[0.5, 1.0])
     x = keras.Input((3,), dtype="string")

@@ -6,7 +6,7 @@ for masks and for words out of the vocabulary first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelport.dialects.keras.history.era import History
@@ -82,8 +82,7 @@ def _check(
     """Keras takes no empty vocabulary, and every word once."""
     if not isinstance(words, list):
         return
-    front = front_tokens(op_type, config)
-    rest = words[len(front) :] if words[: len(front)] == front else words
+    rest = words[front_tokens(op_type, config, words) :]
     if not words:
         raise history.malformed(where, expected="a vocabulary", found="one without words")
     seen: set[Any] = set()
@@ -95,13 +94,22 @@ def _check(
         seen.add(word)
 
 
-def front_tokens(op_type: str, config: Mapping[str, Any]) -> list[Any]:
-    """The tokens that come before the words of a vocabulary."""
-    text = op_type == "TextVectorization"
-    mask = "" if text else config.get("mask_token")
+def front_tokens(op_type: str, config: Mapping[str, Any], words: Sequence[Any]) -> int:
+    """How many of the words are tokens for masks and words out of the vocabulary, not its own.
+
+    Keras writes all of them in front, or none.
+    """
+    mask: Any
+    outside: Any
+    if op_type == "TextVectorization":
+        mask, outside, count = "", "[UNK]", 1
+    else:
+        mask, outside = config.get("mask_token"), config.get("oov_token")
+        count = config.get("num_oov_indices", 1)
     masked = mask is not None and config.get("output_mode") == "int"
-    outside = ["[UNK]"] if text else [config.get("oov_token")] * config.get("num_oov_indices", 1)
-    return [mask] * masked + outside
+    if len(words) < masked + count:
+        return 0
+    return masked + count if words[: masked + count] == [mask] * masked + [outside] * count else 0
 
 
 def _weights(

@@ -44,6 +44,9 @@ def take_out(graph: Graph) -> None:
         if config.get("vocabulary") is None and VOCABULARY not in _assets(node):
             where = f"layer {node.scope[-1].name!r} ({node.op_type})"
             raise ConversionError(where, "the file holds no vocabulary for it, and Keras wants one")
+        if isinstance(config.get("vocabulary"), str):
+            where = f"layer {node.scope[-1].name!r} ({node.op_type})"
+            raise ConversionError(where, "its vocabulary is in a file of its own")
         if config.get("output_mode") in ("tf_idf", "tf-idf"):
             node.attributes["idf_weights"] = _weights(node, config)
         if VOCABULARY in _assets(node):
@@ -79,16 +82,24 @@ def _weights(node: Node, config: Mapping[str, Any]) -> Tensor:
     """The weights of all tokens: those in front share the mean, those to come have 0."""
     import numpy as np
 
-    words, given = config["vocabulary"], config.get("idf_weights")
+    where = f"layer {node.scope[-1].name!r} ({node.op_type})"
+    words, given = config["vocabulary"], config.get("idf_weights") or []
     text = node.op_type == "TextVectorization"
-    front = ["[UNK]"] if text else [config["oov_token"]] * config["num_oov_indices"]
-    if not isinstance(given, list) or len(given) != len(words):
-        where = f"layer {node.scope[-1].name!r} ({node.op_type})"
+    outside, front = ("[UNK]", 1) if text else (config["oov_token"], config["num_oov_indices"])
+    if not _are_numbers(given) or not isinstance(words, list) or len(given) != len(words):
         raise ConversionError(where, "the file holds no idf weights for the words of it")
     learnt = np.asarray(given, np.float32)
-    lead = [] if words[: len(front)] == front else [learnt.mean()] * len(front)
-    padded = config.get("max_tokens") if config.get("pad_to_max_tokens") else None
-    count = len(lead) + len(learnt)
-    values = np.zeros(min(max(padded or 0, count), _MOST_TOKENS), np.float32)
-    values[:count] = [*lead, *learnt]
+    special = len(words) >= front and words[:front] == [outside] * front
+    lead = 0 if special else front
+    most = config.get("max_tokens") if config.get("pad_to_max_tokens") else None
+    count = max(most if isinstance(most, int) else 0, lead + len(learnt))
+    if count > _MOST_TOKENS:
+        raise ConversionError(where, f"it has more than {_MOST_TOKENS:,} tokens")
+    values = np.zeros(count, np.float32)
+    values[:lead] = learnt.mean()
+    values[lead : lead + len(learnt)] = learnt
     return Tensor("idf_weights", InMemory(values))
+
+
+def _are_numbers(given: Any) -> bool:
+    return isinstance(given, list) and all(type(item) in (int, float) for item in given)
