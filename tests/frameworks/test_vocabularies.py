@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import onnxruntime
 import pytest
+import tf_keras
 
 import modelport
 from modelport.dialects.keras.history.vocabularies import front_tokens
@@ -209,3 +210,20 @@ def test_weights_that_do_not_fit_are_refused(weights: Any, tmp_path: Path) -> No
             archive.writestr(name, data)
     with pytest.raises(ConversionError, match="idf weights"):
         modelport.convert(tmp_path / "b.keras", tmp_path / "c.keras", verify=False)
+
+
+def test_tf_keras_reads_them_again(tmp_path: Path) -> None:
+    """tf_keras saves no learnt vocabulary as .h5, and counts idf weights among those of a layer."""
+    lookup = tf_keras.layers.StringLookup(output_mode="tf_idf")
+    lookup.adapt(np.array(WORDS))
+    x = tf_keras.Input((3,), dtype="string")
+    model = tf_keras.Model(x, tf_keras.Model(x, lookup(x))(x))
+    model.save(tmp_path / "a.keras")
+    asked = ASKED.tolist()
+    for target, loads in (
+        ("b.h5", tf_keras.models.load_model),
+        ("b.keras", keras.saving.load_model),
+    ):
+        modelport.convert(tmp_path / "a.keras", tmp_path / target, verify=False)
+        found = loads(tmp_path / target)(keras.ops.convert_to_tensor(asked, "string"))
+        np.testing.assert_array_equal(found, model(keras.ops.convert_to_tensor(asked, "string")))

@@ -15,6 +15,9 @@ LOOKUPS = ("StringLookup", "IntegerLookup", "TextVectorization")
 """The layers that keep a vocabulary, and its weights in a variable that is none of the model."""
 
 VOCABULARY = "vocabulary.txt"
+_WEIGHED = ("tf_idf", "tf-idf")
+"""The output mode that multiplies with weights."""
+
 _MOST_TOKENS = 1 << 24
 
 
@@ -47,11 +50,29 @@ def take_out(graph: Graph) -> None:
         if isinstance(config.get("vocabulary"), str):
             where = f"layer {node.scope[-1].name!r} ({node.op_type})"
             raise ConversionError(where, "its vocabulary is in a file of its own")
-        if config.get("output_mode") in ("tf_idf", "tf-idf"):
+        if config.get("output_mode") in _WEIGHED:
             node.attributes["idf_weights"] = _weights(node, config)
         if VOCABULARY in _assets(node):
             left = {"vocabulary": None, "idf_weights": None}
             node.attributes["config"] = {**config, **left}
+
+
+def add_weights(graph: Graph) -> None:
+    """Make the idf weights weights of their layers, as which tf_keras counts them.
+
+    Raises:
+        ConversionError: a layer has none.
+    """
+    for each in graph.subgraphs():
+        for node in each.nodes:
+            config: Mapping[str, Any] = node.attributes.get("config") or {}
+            if node.op_type not in LOOKUPS or config.get("output_mode") not in _WEIGHED:
+                continue
+            if not node.parameters:
+                name = f"{node.scope[-1].name}/idf_weights"
+                each.tensors.setdefault(name, _weights(node, config))
+                node.parameters = {"idf_weights": name}
+                node.attributes["trainable"] = {"idf_weights": False}
 
 
 def account_for_config(graph: Graph, report: Report) -> None:
