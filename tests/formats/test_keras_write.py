@@ -196,7 +196,7 @@ def test_weights_alone_are_no_archive(tmp_path: Path) -> None:
 
 def test_a_layer_that_today_has_not_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConversionError, match="maxoutdense_1"):
-        write(OLD / "keras1.2.2-tensorflow-removed-layers.h5", tmp_path / "a.keras", "keras-v3")
+        write(OLD / "keras1.2.2-tensorflow-removed-layers.h5", tmp_path / "a.h5", "keras-h5")
 
 
 def test_names_with_slashes_are_changed_and_told(tmp_path: Path) -> None:

@@ -215,15 +215,12 @@ def test_mel_spectrogram(tmp_path: Path, given: dict[str, object]) -> None:
 
 def test_what_onnx_cannot_hold_is_named(tmp_path: Path) -> None:
     layers = keras.layers
-    learnt = layers.StringLookup()
-    learnt.adapt(np.array(["a", "b"]))
     text = {
-        "vocabulary": learnt,
         "hash": layers.Hashing(3),
         "words": layers.StringLookup(vocabulary=["a"], num_oov_indices=2),
     }
     for name, layer in text.items():
         x = keras.Input((3,), dtype="string")
         keras.Model(x, layer(x)).save(tmp_path / f"{name}.keras")
-        with pytest.raises(modelport.ModelportError, match=r"hash|vocabulary"):
+        with pytest.raises(modelport.ModelportError, match="hash"):
             modelport.convert(tmp_path / f"{name}.keras", tmp_path / "x.onnx", verify=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from modelport.formats.format import Format
@@ -17,6 +18,7 @@ from modelport.model.expression import (
 from modelport.model.model import Model
 from modelport.model.report import Kind, Report
 from modelport.model.tensor import FileSlice, Tensor
+from modelport.model.training import METRIC_STATE
 
 CARRIED_WITH = {
     Component.ARCHITECTURE: "layers and connections",
@@ -40,11 +42,20 @@ def account_for(source: Model, carried: Model, target: Format, report: Report) -
     for name in unused(source, carried):
         why = "the target model has no use for this tensor"
         report.add(Kind.DROPPED, Component.WEIGHTS, name, why)
+    counted = source.extras.get(METRIC_STATE)
+    if counted:
+        why = "what they had counted when the file was written; training counts anew"
+        report.add(Kind.DROPPED, Component.LOSS, ", ".join(_metrics(counted)), why)
     for component in sorted(source.components):
         if target.holds[component] is Holds.NEVER or component not in carried.components:
             what = f" ({CARRIED_WITH[component]})" if component in CARRIED_WITH else ""
             why = f"{target.name} cannot hold it{what}"
             report.add(Kind.DROPPED, component, str(component), why)
+
+
+def _metrics(counted: Mapping[str, Tensor]) -> list[str]:
+    """The metrics by their groups in the file."""
+    return list(dict.fromkeys(path.rpartition("/vars/")[0] for path in counted))
 
 
 def sum_up(source: Model, target: Format, report: Report) -> None:

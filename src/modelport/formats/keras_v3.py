@@ -14,17 +14,26 @@ from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.shared.keras.foreign import read_foreign
 from modelport.formats.shared.keras.layout import store_datasets
+from modelport.formats.shared.keras.lookups import vocabularies
 from modelport.formats.shared.keras.model import describe, describe_training, producer
-from modelport.formats.shared.keras.store import place_store, read_store, state_below
+from modelport.formats.shared.keras.store import (
+    add_asset,
+    metric_state,
+    place_store,
+    read_store,
+    state_below,
+)
 from modelport.formats.shared.keras.training import optimizer_state
 from modelport.formats.shared.keras.write_v3 import write
 from modelport.model.component import Component, Holds
 from modelport.model.model import Model
+from modelport.model.training import METRIC_STATE
 from modelport.wire.hdf5 import HDF5File
 from modelport.wire.json import parse
 from modelport.wire.zip import ZipArchive
 
 _CONFIG, _METADATA, _SHARDS = "config.json", "metadata.json", "model.weights.json"
+_ASSETS = "assets/"
 _MOST_JSON = 64 << 20
 
 
@@ -45,8 +54,8 @@ def read(candidate: Candidate) -> Model:
     entry = _json(archive, _CONFIG, where)
     describe(model, entry, f"{where}!{_CONFIG}")
     describe_training(model, entry.get("compile_config"), f"{where}!{_CONFIG}")
-    _read_weights(model, archive)
-    used = {_CONFIG, _METADATA, _SHARDS, *_stores(archive)}
+    assets = _read_weights(model, archive)
+    used = {_CONFIG, _METADATA, _SHARDS, *_stores(archive), *assets}
     model.extras["members"] = {
         name: member.size for name, member in archive.members.items() if name not in used
     }
@@ -77,15 +86,23 @@ def _stores(archive: ZipArchive) -> list[str]:
     ]
 
 
-def _read_weights(model: Model, archive: ZipArchive) -> None:
+def _read_weights(model: Model, archive: ZipArchive) -> list[str]:
+    """Variables, and the vocabularies beside them; the members that belong to layers."""
     files = {name: HDF5File(archive.open(name)) for name in _stores(archive)}
     root = read_store(list(files.values()))
+    assets = _vocabularies(archive)
+    for path, text in assets.items():
+        add_asset(root, path, text)
     left = place_store(model.graph, root)
+    alone = root.take_assets()
+    learnt = vocabularies(model.graph)
+    if learnt:
+        model.hyperparameters["vocabulary_sizes"] = learnt
     if left and model.dialect is not None:
         model.extras["weights_without_layer"] = [item.name for item in left]
     if model.dialect is None:
         model.extras["names"] = root.stated_names()
-    model.extras["metric_state"] = state_below(root, "metrics")
+    model.extras[METRIC_STATE] = metric_state(root)
     model.optimizer_state = optimizer_state(state_below(root, "optimizer"))
     if model.tensors:
         model.evidence[Component.WEIGHTS] = ", ".join(_stores(archive))
@@ -93,6 +110,30 @@ def _read_weights(model: Model, archive: ZipArchive) -> None:
         model.evidence[Component.OPTIMIZER_STATE] = "/optimizer"
     for name, file in files.items():
         read_foreign(model, file, store_datasets(file), name)
+    return [f"{_ASSETS}{path}" for path in assets if path not in alone]
+
+
+def _vocabularies(archive: ZipArchive) -> dict[str, str]:
+    """The vocabularies of lookup layers, by the paths of their objects.
+
+    Raises:
+        LimitExceeded: they have more than 64 MB.
+        MalformedFile: one is not UTF-8.
+    """
+    found: dict[str, str] = {}
+    rest = _MOST_JSON
+    for name in archive.members:
+        if name.startswith(_ASSETS) and name.endswith("/vocabulary.txt"):
+            data = archive.read(name, rest)
+            rest -= len(data)
+            try:
+                found[name.removeprefix(_ASSETS)] = data.decode()
+            except UnicodeDecodeError as error:
+                where = f"{archive.source.name}!{name}"
+                raise MalformedFile(
+                    where, offset=error.start, expected="a text in UTF-8", found=error.reason
+                ) from error
+    return found
 
 
 _SAMPLE = "keras-v3/gru_rmsprop.keras"

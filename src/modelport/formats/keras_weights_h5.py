@@ -22,11 +22,12 @@ from modelport.formats.shared.keras.layout import (
     store_datasets,
 )
 from modelport.formats.shared.keras.model import producer
-from modelport.formats.shared.keras.store import read_store, state_below, weights
+from modelport.formats.shared.keras.store import metric_state, read_store, state_below, weights
 from modelport.formats.shared.keras.training import optimizer_state
 from modelport.formats.shared.keras.write_h5 import write_weights
 from modelport.model.component import Component, Holds
 from modelport.model.model import Model
+from modelport.model.training import METRIC_STATE
 from modelport.wire.hdf5 import HDF5File
 
 
@@ -84,6 +85,7 @@ def _store(model: Model, file: HDF5File) -> list[str]:
     for item in weights(root):
         model.graph.tensors[item.name] = item
     model.extras["names"] = root.stated_names()
+    model.extras[METRIC_STATE] = metric_state(root)
     model.optimizer_state = optimizer_state(state_below(root, "optimizer"))
     if model.optimizer_state is not None:
         model.evidence[Component.OPTIMIZER_STATE] = "/optimizer"

@@ -11,6 +11,9 @@ from modelport.model.tensor import Tensor
 ONLY_IN_KERAS_3 = "only_in_keras_3"
 """The key of ``Model.extras`` with the changes that hold where Keras 3 goes on training."""
 
+METRIC_STATE = "metric_state"
+"""The key of ``Model.extras`` with what metrics had counted, by path."""
+
 LONGEST = 120
 """Characters of a loss that are shown."""
 

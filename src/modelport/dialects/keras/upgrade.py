@@ -23,6 +23,11 @@ from modelport.dialects.keras.history.era import Era, History, history
 from modelport.dialects.keras.history.nesting import deal_out
 from modelport.dialects.keras.history.reset_after import settle_reset_after
 from modelport.dialects.keras.history.theano import Extra, same_padding
+from modelport.dialects.keras.history.vocabularies import (
+    ASSETS,
+    IDF_WEIGHTS,
+    settle_vocabulary,
+)
 from modelport.dialects.keras.history.weights import assign
 from modelport.dialects.keras.words import MODEL_CLASSES, sequence
 from modelport.errors import MalformedFile, ModelportError
@@ -75,6 +80,7 @@ class _Layer:
     graph: Graph | None = None
     before: Extra | None = None
     after: Extra | None = None
+    assets: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -123,6 +129,7 @@ class _Upgrade:
         op_type, config = self._class(node, written, where)
         layer = _Layer(op_type, config, graph=self.graph(inner) if inner is not None else None)
         settle_reset_after(written, config, list(given.values()))
+        layer.assets = settle_vocabulary(op_type, config, node.attributes, self.past, where)
         self._other_words(node, layer, where)
         self._weights(node, layer, given, graph, where)
         return layer
@@ -193,6 +200,10 @@ class _Upgrade:
 
     def _calls(self, node: Node, layer: _Layer) -> Iterator[Node]:
         attributes = {**node.attributes, "config": layer.config}
+        for key in (ASSETS, IDF_WEIGHTS):
+            attributes.pop(key, None)
+        if layer.assets:
+            attributes[ASSETS] = layer.assets
         if self.past.era < Era.KERAS3:
             # No config can say this: older versions heed some masks in other ways.
             attributes["era"] = int(self.past.era)
@@ -301,10 +312,11 @@ def _add_input_layer(graph: Graph) -> None:
             node.inputs = [renamed.name if old == value.name else old for old in node.inputs]
         graph.outputs = [renamed if out.name == value.name else out for out in graph.outputs]
         graph.inputs[i] = renamed
-        graph.nodes.insert(i, _input_layer(name, renamed, first.scope[:-1]))
+        graph.nodes.insert(i, input_layer(name, renamed, first.scope[:-1]))
 
 
-def _input_layer(name: str, value: Value, scope: tuple[Scope, ...]) -> Node:
+def input_layer(name: str, value: Value, scope: tuple[Scope, ...]) -> Node:
+    """The call of an ``InputLayer`` that gives a value; ``scope`` is that of its model."""
     config = {
         "name": name,
         "batch_shape": list(value.shape or ()),

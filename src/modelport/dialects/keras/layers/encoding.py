@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from modelport.dialects.keras.history.era import Era
+from modelport.dialects.keras.history.vocabularies import front_tokens
 from modelport.dialects.keras.layer import Layer, lowers
 from modelport.dialects.keras.operations.index import hot
 from modelport.dialects.keras.operations.operands import bounded, plain
@@ -50,14 +51,14 @@ def lookup(layer: Layer) -> Edge:
         raise layer.error("its config holds no vocabulary (Keras keeps one it learnt as an asset)")
     mode = str(config["output_mode"])
     masked = config.get("mask_token") is not None and mode == "int"
-    front = [config["mask_token"]] * masked + [config["oov_token"]] * config["num_oov_indices"]
-    special = words[: len(front)] == front and bool(front)
-    tokens = words[len(front) :] if special else words
+    front = int(masked) + int(config["num_oov_indices"])
+    special = front_tokens(layer.op_type, config, words)
+    tokens = words[special:]
     if config.get("invert"):
-        return _word(layer, tokens, len(front), int(masked))
-    places = _number(layer, tokens, int(masked), len(front))
-    depth = config["max_tokens"] if config.get("pad_to_max_tokens") else len(front) + len(tokens)
-    return _encoded(layer, places, mode.replace("-", "_"), depth, special, len(front))
+        return _word(layer, tokens, front, int(masked))
+    places = _number(layer, tokens, int(masked), front)
+    depth = config["max_tokens"] if config.get("pad_to_max_tokens") else front + len(tokens)
+    return _encoded(layer, places, mode.replace("-", "_"), depth, bool(special), front)
 
 
 def _encoded(layer: Layer, places: Edge, mode: str, depth: int, special: bool, front: int) -> Edge:
@@ -117,6 +118,8 @@ def _mapped(
 ) -> Edge:
     """A table from keys to values as ONNX-ML's LabelEncoder."""
     attributes: dict[str, Any] = {}
+    if x.dtype.kind != "string" and isinstance(keys[0], str):
+        raise layer.error("it looks up texts, and its input gives numbers")
     if x.dtype.kind != "string":
         x = ops.cast(layer.b, x, INT64)
     elif not isinstance(keys[0], str):

@@ -12,6 +12,7 @@ from modelport.dialects.keras.stock.masked import (
 )
 from modelport.dialects.keras.stock.removed import REMOVED
 from modelport.dialects.keras.stock.tensorflow import TENSORFLOW
+from modelport.dialects.keras.stock.wrapped import open_wrappers
 from modelport.errors import ConversionError
 from modelport.model.component import Component
 from modelport.model.graph import Graph, Node
@@ -26,6 +27,9 @@ def spell_out(graph: Graph, report: Report) -> None:
     Raises:
         ConversionError: Keras 3 has no words for a layer or a call of TensorFlow.
     """
+    # A graph is asked for those inside it only once it has been handed out.
+    for each in graph.subgraphs():
+        open_wrappers(each, lambda node: node.op_type in REMOVED or changed(node) is not None)
     every = list(graph.subgraphs())
     masks = any(makes_mask(node) for each in every for node in each.nodes)
     for each in every:

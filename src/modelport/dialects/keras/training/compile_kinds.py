@@ -37,6 +37,9 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "class_aggregation": ("uniform_average", "variance_weighted_average"),
 }
 
+_MOST_COUNTERS = 1 << 24
+"""What a metric may count at once; Keras makes a tensor of that size as soon as it loads one."""
+
 _F_SCORES = ("F1Score", "FBetaScore")
 
 
@@ -54,6 +57,14 @@ def refused(class_name: str, config: Mapping[str, Any]) -> str | None:
     return None
 
 
+def _counters(class_name: str, key: str, value: int, config: Mapping[str, Any]) -> int:
+    """How many numbers a metric counts: a matrix of classes, or some for each label."""
+    if key == "num_classes":
+        return value * value
+    labels: Any = config.get("num_labels")
+    return value * int(labels) if class_name == "AUC" and is_whole(labels) else value
+
+
 def _wanted(class_name: str, key: str, value: Any, config: Mapping[str, Any]) -> str | None:
     """What Keras 3 wants instead of an argument, or None where it takes it."""
     if key == "name":
@@ -67,7 +78,11 @@ def _wanted(class_name: str, key: str, value: Any, config: Mapping[str, Any]) ->
         return None if isinstance(value, str) and value in words else f"one of {', '.join(words)}"
     if key in ("num_classes", "num_thresholds"):
         least = 2 if class_name == "AUC" else 1
-        return None if is_whole(value) and value >= least else f"a whole number from {least} on"
+        if not is_whole(value) or value < least:
+            return f"a whole number from {least} on"
+        if _counters(class_name, key, value, config) > _MOST_COUNTERS:
+            return f"one that a metric of at most {_MOST_COUNTERS:,} counters has"
+        return None
     if key == "thresholds":
         listed = value if isinstance(value, list | tuple) else [value]
         fine = all(is_number(item) and 0 <= item <= 1 for item in listed)

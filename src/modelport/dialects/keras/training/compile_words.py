@@ -5,7 +5,7 @@ Whatever Keras 3 has no stock object for is left out and noted, so that a file a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from modelport.dialects.keras.training.compile_kinds import refused
@@ -161,6 +161,11 @@ _SHORT = {
 _KEPT_SHORT = ("mse", "mae", "mape", "msle", "bce", "kld")
 _CHOSEN_BY_SHAPE = {"acc", "accuracy", "crossentropy", "ce"}
 
+_USUAL_REDUCTION = "sum_over_batch_size"
+_REDUCTIONS = (_USUAL_REDUCTION, "sum", "none", "mean", "mean_with_sample_weight")
+_NOT_REPEATED = ("dtype", "fn", "name", "reduction")
+"""Settings of old objects that go without saying in today's, or are said otherwise."""
+
 Lost = Callable[[str, str], None]
 """Called with (where, why) for what Keras 3 cannot say."""
 
@@ -232,9 +237,23 @@ def _convert(stated: Any, where: str, lost: Lost, by_name: _Name, by_class: _Obj
     if why is not None:
         lost(where, f"Keras 3 takes no such {found['class_name']}: {why}")
         return None
+    for key, value in _unsaid(stated, found) if isinstance(found, dict) else ():
+        lost(where, f"its setting {key!r} (= {value!r:.40}) is none of {found['class_name']}")
     if found is None:
         lost(where, f"{_called(stated)} is not among the stock objects of Keras 3")
     return found
+
+
+def _unsaid(stated: Any, found: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The settings of a serialised object that today's does not repeat."""
+    config = stated.get("config") if isinstance(stated, Mapping) else None
+    for key, value in config.items() if isinstance(config, Mapping) else ():
+        if key == "reduction" and "reduction" in found["config"]:
+            changed = value not in (*_REDUCTIONS, "auto", None)
+        else:
+            changed = value is not None and key not in (*found["config"], *_NOT_REPEATED)
+        if changed:
+            yield key, value
 
 
 def _stated_object(stated: Mapping[str, Any], by_name: _Name, by_class: _Object) -> Any:
@@ -287,8 +306,10 @@ def _loss_object(class_name: str, config: Mapping[str, Any]) -> Any:
     if class_name not in LOSSES:
         return None
     kept = _kept(config, ("name", *LOSSES[class_name]))
-    reduction = config.get("reduction")
-    kept["reduction"] = reduction if reduction in ("sum", "none") else "sum_over_batch_size"
+    reduction = config.get("reduction", _USUAL_REDUCTION)
+    kept["reduction"] = reduction if reduction in _REDUCTIONS else _USUAL_REDUCTION
+    if reduction is None:
+        kept["reduction"] = "none"
     return _object("keras.losses", class_name, kept)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from modelport.dialects.keras.history.configs import is_operation
 from modelport.dialects.keras.roles import Role, roles
-from modelport.dialects.keras.words import is_model
+from modelport.dialects.keras.words import MODEL_CLASSES
 from modelport.model.graph import Graph, Node
 from modelport.model.tensor import Tensor
 
@@ -77,13 +77,11 @@ def _annotate_inner(node: Node, config: dict[str, Any], frozen: bool) -> None:
     inner = node.attributes.get("graph")
     if not isinstance(inner, Graph):
         return
-    class_name = node.op_type
-    if class_name not in ("Sequential", "Functional", "Model"):
-        held = config.get("layer")
-        class_name = held.get("class_name", "") if isinstance(held, dict) else ""
-        held_config = held.get("config") if isinstance(held, dict) else None
-        if is_model(class_name, held_config) and isinstance(held_config, dict):
-            frozen = frozen or held_config.get("trainable", True) is False
+    class_name, held = node.op_type, config
+    while class_name not in MODEL_CLASSES and isinstance(inside := held.get("layer"), dict):
+        class_name, found = str(inside.get("class_name")), inside.get("config")
+        held = found if isinstance(found, dict) else {}
+        frozen = frozen or held.get("trainable", True) is False
     stated = inner.attributes.get("config")
     if isinstance(stated, dict) and stated.get("trainable", True) is False:
         frozen = True

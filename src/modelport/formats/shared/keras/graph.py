@@ -131,14 +131,14 @@ def _config(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _inner_graph(entry: dict[str, Any], where: str, scope: tuple[Scope, ...]) -> Graph | None:
-    """The graph of a nested model, or of the model inside a wrapper such as TimeDistributed."""
-    if is_model(entry):
-        return model_graph(entry, where, scope)
-    inner: Any = _config(entry).get("layer")
-    if is_model(inner):
-        inner_scope = Scope(layer_name(inner, 1), inner["class_name"], 0)
-        return model_graph(inner, where, (*scope, inner_scope))
-    return None
+    """The graph of a nested model, or of the model inside wrappers such as TimeDistributed."""
+    while not is_model(entry):
+        inner = _config(entry).get("layer")
+        if not isinstance(inner, dict) or not isinstance(inner.get("class_name"), str):
+            return None
+        entry = inner
+        scope = (*scope, Scope(layer_name(entry, 1), entry["class_name"], 0))
+    return model_graph(entry, where, scope)
 
 
 def _chain(graph: Graph, layers: list[Layer], entry: dict[str, Any]) -> None:

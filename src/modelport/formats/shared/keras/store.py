@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from modelport.formats.shared.hdf5_tensors import tensor
 from modelport.formats.shared.keras.layout import store_datasets
-from modelport.formats.shared.keras.values import snake_case
+from modelport.formats.shared.keras.lookups import LOOKUPS
+from modelport.formats.shared.keras.values import snake_case, wrappers_around
 from modelport.model.graph import Graph, Node
 from modelport.model.tensor import Tensor
 from modelport.wire.hdf5 import HDF5File
@@ -23,12 +24,22 @@ class Branch:
     name: str | None = None
     groups: dict[str, Branch] = field(default_factory=dict)
     variables: dict[str, Tensor] = field(default_factory=dict)
+    assets: dict[str, str] = field(default_factory=dict)
+    """What objects keep beside the variables: texts by the names of their files."""
 
     def tensors(self, path: str = "") -> dict[str, Tensor]:
         """Every variable from here on, by its path from here, in the order of the tree."""
         found = {path + name: item for name, item in self.variables.items()}
         for name, group in self.groups.items():
             found.update(group.tensors(f"{path}{name}/"))
+        return found
+
+    def take_assets(self, path: str = "") -> dict[str, str]:
+        """Every text from here on, by its path from here; they are no longer in the tree."""
+        found = {path + name: text for name, text in self.assets.items()}
+        self.assets = {}
+        for name, group in self.groups.items():
+            found.update(group.take_assets(f"{path}{name}/"))
         return found
 
     def stated_names(self, path: str = "") -> dict[str, str]:
@@ -62,6 +73,12 @@ def read_store(files: list[HDF5File]) -> Branch:
                 _branch(root, steps[:-1]).variables[steps[-1]] = tensor(file, path, path[1:])
     _sort(root)
     return root
+
+
+def add_asset(root: Branch, path: str, text: str) -> None:
+    """Put a text into the tree, at the path that its object has there."""
+    *steps, name = path.split("/")
+    _branch(root, steps).assets[name] = text
 
 
 def _branch(root: Branch, steps: list[str]) -> Branch:
@@ -124,12 +141,22 @@ def _place_inner(
     inner: Graph, nodes: list[Node], group: Branch, root: Branch, given: set[int], name: str
 ) -> None:
     """A nested model's variables go to its layers; a wrapper holds its model as ``layer``."""
-    wrapped = "layers" not in nodes[0].attributes["config"] and "layer" in group.groups
-    _place_model(inner, group.groups["layer"] if wrapped else group, root, given, f"{name}/")
+    for _ in range(wrappers_around(nodes[0].attributes["config"])):
+        group = group.groups.get("layer", group)
+    _place_model(inner, group, root, given, f"{name}/")
 
 
 def _give(graph: Graph, nodes: list[Node], group: Branch, given: set[int], name: str) -> None:
+    assets = group.take_assets()
+    lookup = nodes[0].op_type in LOOKUPS
+    for node in nodes if assets else ():
+        node.attributes["assets"] = assets
     for path, item in group.tensors().items():
+        if lookup and path.endswith("vars/idf_weights"):
+            given.add(id(item))
+            for node in nodes:
+                node.attributes["idf_weights"] = item
+            continue
         if id(item) not in given:
             given.add(id(item))
             item.name = f"{name}/{path}"
@@ -179,6 +206,11 @@ def _shared(root: Branch, name: str, node: Node) -> Branch | None:
                 return group
             waiting.append(group)
     return None
+
+
+def metric_state(root: Branch) -> dict[str, Tensor]:
+    """What the metrics had counted when the file was written, by path."""
+    return state_below(root, "metrics") | state_below(root, "_compile_metrics")
 
 
 def state_below(root: Branch, name: str) -> dict[str, Tensor]:

@@ -29,6 +29,20 @@ def keras_config(where: str) -> Iterator[None]:
         ) from error
 
 
+def wrappers_around(config: Any) -> int:
+    """How many wrappers stand around the model that a wrapper's config has inside, if it has one.
+
+    A model itself, and a layer that has no other inside, have none.
+    """
+    count = 0
+    while isinstance(config, dict) and "layers" not in config:
+        held = config.get("layer")
+        if not isinstance(held, dict):
+            break
+        count, config = count + 1, held.get("config")
+    return count
+
+
 _OWN_NAMES = {"GroupQueryAttention": "GroupedQueryAttention"}
 """What classes of Keras are called inside it, where that differs from their public name."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from modelport.errors import ConversionError
 from modelport.formats.shared.keras.operations import as_operation
+from modelport.formats.shared.keras.values import wrappers_around
 from modelport.model.component import Component
 from modelport.model.graph import Graph, Node
 from modelport.model.report import Kind, Report
@@ -161,15 +162,26 @@ def _check_class(node: Node, names: Names) -> None:
         ConversionError: the layer is of a kind that the target's Keras does not have.
     """
     gone = _NO_LONGER if names.keras_2 else _NO_LONGER | _NOT_IN_KERAS_3
-    where = f"layer {node.scope[-1].name!r} ({node.op_type})"
-    if node.op_type in gone:
-        raise ConversionError(where, "today's Keras has no such layer")
-    if node.op_type.startswith("Theano") and "Pooling" in node.op_type:
-        raise ConversionError(
-            where, "no stock layer pools with Theano's padding 'same' over an even window"
-        )
-    if "[" in node.op_type:
-        raise ConversionError(where, "no stock layer has these settings")
+    for op_type in (node.op_type, *_classes_inside(node.attributes.get("config"))):
+        where = f"layer {node.scope[-1].name!r} ({op_type})"
+        if op_type in gone:
+            raise ConversionError(where, "today's Keras has no such layer")
+        if op_type.startswith("Theano") and "Pooling" in op_type:
+            raise ConversionError(
+                where, "no stock layer pools with Theano's padding 'same' over an even window"
+            )
+        if "[" in op_type:
+            raise ConversionError(where, "no stock layer has these settings")
+
+
+def _classes_inside(config: Any) -> Iterator[str]:
+    """The classes of the layers and cells that a wrapper's config holds, and of those in them."""
+    for key in ("layer", "backward_layer", "cell", "cells"):
+        held = config.get(key) if isinstance(config, Mapping) else None
+        for each in held if isinstance(held, list | tuple) else [held]:
+            if isinstance(each, Mapping):
+                yield str(each.get("class_name"))
+                yield from _classes_inside(each.get("config"))
 
 
 def _layer(node: Node, inner: Any, names: Names) -> dict[str, Any]:
@@ -177,13 +189,21 @@ def _layer(node: Node, inner: Any, names: Names) -> dict[str, Any]:
     config = file_form(node.attributes.get("config", {}))
     _account_for_era(node, config, names)
     if isinstance(inner, Graph) and isinstance(config.get("layer"), dict):
-        config["layer"] = model_entry(inner, names.report, names.keras_2)
+        config = _around(config, model_entry(inner, names.report, names.keras_2))
     return {
         "module": node.attributes.get("module", "keras.layers"),
         "class_name": node.op_type,
         "config": config,
         "registered_name": node.attributes.get("registered_name"),
     }
+
+
+def _around(config: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
+    """A wrapper's config with a model in its innermost wrapper."""
+    if wrappers_around(config) == 1:
+        return {**config, "layer": model}
+    held = config["layer"]
+    return {**config, "layer": {**held, "config": _around(held["config"], model)}}
 
 
 def _account_for_era(node: Node, config: dict[str, Any], names: Names) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from modelport.formats.shared.keras.foreign import OWN_KEYS, write_attributes, write_datasets
+from modelport.formats.shared.keras.lookups import account_for_config, add_weights
 from modelport.formats.shared.keras.write_2 import keras_2_model, plain_objects
 from modelport.formats.shared.keras.write_config import model_entry
 from modelport.formats.shared.keras.write_h5_config import for_hdf5, full_names
@@ -59,6 +60,9 @@ def write_full(model: Model, output: Output, report: Report) -> None:
     """
     check(model)
     keras_2 = speaks_keras_2(model)
+    account_for_config(model.graph, report)
+    if keras_2:
+        add_weights(model.graph)
     entry = model_entry(model.graph, report, keras_2)
     with HDF5Writer(output.path) as writer:
         _producer(writer, "/", model, keras_2)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from modelport.formats.shared.keras.operations import as_operation
-from modelport.formats.shared.keras.values import snake_case
+from modelport.formats.shared.keras.values import snake_case, wrappers_around
 from modelport.formats.shared.keras.write_config import class_of
 from modelport.model.graph import Graph, Node
 from modelport.model.tensor import InMemory, Tensor
@@ -16,12 +16,19 @@ from modelport.optimizers.rule import Era, alternating
 from modelport.wire.hdf5_write import HDF5Writer
 
 
-def write_model(writer: HDF5Writer, graph: Graph, prefix: str = "") -> None:
-    """The variables of a model's layers, each layer in a group called after its class."""
-    _write_model(writer, graph, prefix, set())
+def write_model(writer: HDF5Writer, graph: Graph) -> dict[str, str]:
+    """The variables of a model's layers, each layer in a group called after its class.
+
+    Returns the texts that belong beside them, by their paths.
+    """
+    assets: dict[str, str] = {}
+    _write_model(writer, graph, "", set(), assets)
+    return assets
 
 
-def _write_model(writer: HDF5Writer, graph: Graph, prefix: str, seen: set[int]) -> None:
+def _write_model(
+    writer: HDF5Writer, graph: Graph, prefix: str, seen: set[int], assets: dict[str, str]
+) -> None:
     writer.attribute(f"{prefix}vars", "name", graph.name or "model")
     used: dict[str, int] = {}
     by_name = {node.scope[-1].name: node for node in reversed(graph.nodes)}
@@ -32,21 +39,36 @@ def _write_model(writer: HDF5Writer, graph: Graph, prefix: str, seen: set[int]) 
         group = snake_case(class_of(node))
         count = used[group] = used.get(group, -1) + 1
         path = f"{prefix}layers/{group}_{count}" if count else f"{prefix}layers/{group}"
-        _write_layer(writer, graph, node, path, seen)
+        _write_layer(writer, graph, node, path, seen, assets)
 
 
-def _write_layer(writer: HDF5Writer, graph: Graph, node: Node, path: str, seen: set[int]) -> None:
+def _write_layer(
+    writer: HDF5Writer,
+    graph: Graph,
+    node: Node,
+    path: str,
+    seen: set[int],
+    assets: dict[str, str],
+) -> None:
     inner = node.attributes.get("graph")
     if isinstance(inner, Graph) and id(inner) in seen:
         return
     if isinstance(inner, Graph):
         seen.add(id(inner))
-        wrapped = node.op_type not in ("Functional", "Sequential", "Model")
-        _write_model(writer, inner, f"{path}/layer/" if wrapped else f"{path}/", seen)
+        wrappers = "layer/" * wrappers_around(node.attributes.get("config"))
+        _write_model(writer, inner, f"{path}/{wrappers}", seen, assets)
     writer.attribute(f"{path}/vars", "name", node.scope[-1].name.replace("/", "_"))
     for role, name in node.parameters.items():
         for stored in node.attributes["stored"][role]:
             writer.dataset(f"{path}/{stored}", graph.tensors[name])
+    assets.update(
+        (f"{path}/{name}", text) for name, text in node.attributes.get("assets", {}).items()
+    )
+    weights = node.attributes.get("idf_weights")
+    if isinstance(weights, Tensor):
+        inner = ("", "_lookup_layer/") if node.op_type == "TextVectorization" else ("",)
+        for held in inner:
+            writer.dataset(f"{path}/{held}vars/idf_weights", weights)
 
 
 def write_optimizer(writer: HDF5Writer, optimizer: dict[str, Any], state: OptimizerState) -> None:

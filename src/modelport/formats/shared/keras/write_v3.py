@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from modelport.errors import ConversionError
 from modelport.formats.shared.keras.foreign import foreign_metadata, write_datasets
+from modelport.formats.shared.keras.lookups import take_out
 from modelport.formats.shared.keras.write_config import model_entry
 from modelport.formats.shared.keras.write_rows import adding_rows
 from modelport.formats.shared.keras.write_store import write_model, write_optimizer
@@ -35,6 +36,7 @@ def write(model: Model, output: Output, report: Report) -> None:
         ConversionError: the model has no architecture, or its input shape is unknown.
     """
     check(model)
+    take_out(model.graph)
     entry = model_entry(model.graph, report)
     optimizer = compiled_optimizer(model)
     entry["compile_config"] = {}
@@ -44,11 +46,11 @@ def write(model: Model, output: Output, report: Report) -> None:
     with tempfile.TemporaryDirectory(dir=output.path.parent, prefix=".modelport.") as folder:
         weights = Path(folder) / "model.weights.h5"
         with HDF5Writer(weights) as writer:
-            write_model(writer, model.graph)
+            assets = write_model(writer, model.graph)
             if model.optimizer_state is not None and optimizer is not None:
                 write_optimizer(writer, optimizer, model.optimizer_state)
             write_datasets(writer, model, report)
-        _pack(model, output, entry, weights)
+        _pack(model, output, entry, weights, assets)
     for change in model.extras.get(ONLY_IN_KERAS_3, ()):
         report.add(change.kind, change.component, change.where, change.why)
     for name in model.extras.get("members", {}):
@@ -82,7 +84,9 @@ def check(model: Model) -> None:
             )
 
 
-def _pack(model: Model, output: Output, entry: dict[str, Any], weights: Path) -> None:
+def _pack(
+    model: Model, output: Output, entry: dict[str, Any], weights: Path, assets: Mapping[str, str]
+) -> None:
     version = str(model.producer.version or "")
     metadata = {
         "keras_version": version if version.split(".")[0] == "3" else KERAS_VERSION,
@@ -94,6 +98,9 @@ def _pack(model: Model, output: Output, entry: dict[str, Any], weights: Path) ->
             text = json.dumps(value).encode()
             archive.add(name, [text], len(text))
         archive.add("model.weights.h5", _pieces(weights), weights.stat().st_size)
+        for path, asset in assets.items():
+            data = asset.encode()
+            archive.add(f"assets/{path}", [data], len(data))
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
