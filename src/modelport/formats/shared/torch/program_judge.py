@@ -28,7 +28,8 @@ _FUNCTIONS = frozenset(
     "CeilDiv FloorToInt LShift RShift PowByNatural FloatPow FloatTrueDiv IntTrueDiv ToFloat "
     "TruncToInt TruncToFloat RoundToInt RoundDecimal Identity Max Min Abs floor ceiling sqrt Eq Ne "
     "Lt Le Gt Ge And Or Not and or not Piecewise IsNonOverlappingAndDenseIndicator Mul Add "
-    "Pow".split()
+    "Pow GreaterThan LessThan StrictGreaterThan StrictLessThan Equality Unequality Xor ITE "
+    "BitwiseFn_bitwise_and BitwiseFn_bitwise_or max min abs int float bool round".split()
 )
 _TARGETS = re.compile(r"torch\.ops(?:\.\w+)+|_operator\.\w+|math\.\w+|torch\._?sym_\w+|#.*|\w+")
 _COMPILED = "data/aotinductor/"
