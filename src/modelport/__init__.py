@@ -6,8 +6,9 @@
 >>> report = modelport.convert("model.h5", "model.onnx")  # verified; iterate over its changes
 >>> modelport.verify("model.h5", "model.onnx").agree
 
-``inspect``, ``ready``, ``diff`` and ``formats`` return what the commands of these names print with
-``--json``, as plain dictionaries. Every error is a ``ModelportError``; its message says what to do.
+``inspect``, ``ready``, ``diff``, ``scan`` and ``formats`` return what the commands of these names
+print with ``--json``, as plain dictionaries. Every error is a ``ModelportError``; its message says
+what to do.
 
 Names are imported when they are first used, which keeps ``import modelport`` fast.
 """
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from modelport.commands.inspect import inspect as inspect
     from modelport.commands.open import open_model as open
     from modelport.commands.ready import ready as ready
+    from modelport.commands.scan import scan as scan
     from modelport.commands.verify import verify as verify
     from modelport.errors import ModelportError as ModelportError
     from modelport.model.component import Component as Component
@@ -59,6 +61,7 @@ _HOMES = {
     "inspect": "modelport.commands.inspect",
     "open": "modelport.commands.open",
     "ready": "modelport.commands.ready",
+    "scan": "modelport.commands.scan",
     "verify": "modelport.commands.verify",
 }
 
@@ -80,6 +83,7 @@ __all__ = [
     "inspect",
     "open",
     "ready",
+    "scan",
     "verify",
 ]
 

@@ -93,6 +93,7 @@ def shapes_of_results(keras: Any) -> dict[str, tuple[Any, int]]:
         "only an input twice": (keras.Model(x, [x, x, d]), 3),
         "dict": (keras.Model(x, {"q": d, "p": e}), 2),
         "nested": (keras.Model(x, {"q": d, "p": [e, d], "a": (d,)}), 4),
+        "dict of inputs": (keras.Model({"x": x, "outer": outer}, {"q": d, "p": outer}), 2),
         "single": (keras.Model(x, [d]), 1),
         "lists": (keras.Model([x], [[d, e], d]), 3),
         "inner": (keras.Model(outer, [*inner(outer), outer]), 4),
@@ -103,7 +104,8 @@ def shapes_of_results(keras: Any) -> dict[str, tuple[Any, int]]:
     ("by", "structure"),
     [
         *(("keras", name) for name in ("twice", "an input", "dict", "nested", "lists", "inner")),
-        *(("tf_keras", name) for name in ("dict", "nested")),
+        ("keras", "dict of inputs"),
+        *(("tf_keras", name) for name in ("dict", "nested", "dict of inputs")),
     ],
 )
 def test_structures_of_results(by: str, structure: str, tmp_path: Path) -> None:
@@ -115,6 +117,15 @@ def test_structures_of_results(by: str, structure: str, tmp_path: Path) -> None:
 def test_structures_of_results_stay_in_keras(structure: str, tmp_path: Path) -> None:
     model, count = shapes_of_results(framework("keras"))[structure]
     assert agreed(model, tmp_path, ".h5", "b.keras") == count
+
+
+def test_keys_of_dictionaries_are_told(tmp_path: Path) -> None:
+    model, _ = shapes_of_results(framework("keras"))["dict of inputs"]
+    model.save(tmp_path / "a.keras")
+    report = modelport.convert(tmp_path / "a.keras", tmp_path / "b.onnx", verify=False)
+    assert [
+        (change.where, str(change.kind)) for change in report if "dictionaries" in change.why
+    ] == [("outputs", "dropped")]
 
 
 def test_outputs_in_another_order_are_no_agreement(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -35,7 +35,9 @@ def predict(
 ) -> tuple[Named, Named]:
     """Call a loaded model of Keras 2 or 3; inputs by name where all names are the model's."""
     arrays = ordered(model, inputs)
-    fed = arrays[0] if len(arrays) == 1 else arrays
+    fed: Any = arrays[0] if len(arrays) == 1 else arrays
+    if _holds_dict(getattr(model, "input", None)):
+        fed = _as_stated(model.input, iter(arrays))
     result = model(fed, training=False)
     found = flat(result)
     names = [str(name) for name in getattr(model, "output_names", [])]
@@ -58,6 +60,15 @@ def ordered(model: Any, inputs: Sequence[tuple[str, NDArray[Any]]]) -> list[NDAr
     if set(names) == set(given):
         return [given[name] for name in names]
     return [array for _, array in inputs]
+
+
+def _as_stated(stated: Any, arrays: Iterator[NDArray[Any]]) -> Any:
+    """The arrays in the structure of a model's inputs, dictionaries in the order of their keys."""
+    if isinstance(stated, dict):
+        return {key: _as_stated(stated[key], arrays) for key in sorted(stated)}
+    if isinstance(stated, list | tuple):
+        return [_as_stated(part, arrays) for part in stated]
+    return next(arrays)
 
 
 def _holds_dict(value: Any) -> bool:

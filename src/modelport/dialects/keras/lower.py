@@ -38,10 +38,28 @@ def lower(graph: Graph, name: str = "model", report: Report | None = None) -> Gr
     inputs = [_input(b, value) for value in graph.inputs]
     for edge, value in zip(lower_graph(b, graph, inputs), graph.outputs, strict=True):
         _output(b, value, edge)
+    made = b.finish()
     if report is not None:
         for where, why in b.notes:
             report.add(Kind.APPROXIMATED, Component.ARCHITECTURE, where, why)
-    return b.finish()
+        _tell_keys(graph, made, report)
+    return made
+
+
+def _tell_keys(graph: Graph, made: Graph, report: Report) -> None:
+    """Say what the items of dictionaries are called now: ONNX has inputs and outputs in a row."""
+    stated = graph.attributes.get("config")
+    for key, values in (("input_layers", made.inputs), ("output_layers", made.outputs)):
+        items = stated.get(key) if isinstance(stated, Mapping) else None
+        if not isinstance(items, Mapping):
+            continue
+        told = [f"what stands under {', '.join(sorted(items))} is in this order"]
+        if len(items) == len(values):  # Keras counts them in the order of their keys
+            pairs = zip(sorted(items), values, strict=True)
+            told = [f"{item!r} is {value.name!r}" for item, value in pairs if item != value.name]
+        if told:
+            why = f"ONNX has no dictionaries; {', '.join(told)}"
+            report.add(Kind.DROPPED, Component.SIGNATURE, key.replace("_layers", "s"), why)
 
 
 def lower_graph(b: Builder, graph: Graph, inputs: Sequence[Edge]) -> list[Edge]:
