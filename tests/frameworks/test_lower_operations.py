@@ -326,7 +326,12 @@ def test_indexing() -> None:
             ops.top_k(x, 3),
         ],
         "in_top_k": lambda x, y, n, i: ops.in_top_k(ops.argmax(y[:, 0], -1), x[:, 0], 2),
-        "digitize": lambda x, y, n, i: [ops.digitize(x, np.array([-1.0, 0.0, 1.0]))],
+        "digitize": lambda x, y, n, i: [
+            ops.digitize(x, np.array([-1.0, 0.0, 1.0])),
+            ops.digitize(n, np.array([0.0, 0.5, 1.5])),
+            ops.digitize(ops.cast(x, "float64"), np.array([0.1, 0.7])),
+            ops.digitize(ops.cast(x, "float16"), np.array([0.1, 0.7])),
+        ],
         "triangles": lambda x, y, n, i: [ops.tril(x), ops.triu(x, 1), ops.tril(n, -1)],
         "diagonal": lambda x, y, n, i: [
             ops.diagonal(x, 1, 1, 2),
