@@ -33,6 +33,13 @@ def integer_lookup(chain: Chain) -> list[Any]:
     return [chain.op("Cast", made[0], dtype="float32")]
 
 
+def discretization(chain: Chain) -> list[Any]:
+    """Keras 2 gives the places as int64, Keras 3 as int32."""
+    config = {key: value for key, value in chain.config.items() if key != "name"}
+    made = chain.layer("Discretization", config, [chain.call()[0][0]])
+    return [chain.op("Cast", made[0], dtype="int64")]
+
+
 def causal(chain: Chain) -> list[Any]:
     """The causal convolution by depth of Keras 2: zeros go in front, then it is a valid one."""
     config = {key: value for key, value in chain.config.items() if key != "name"}
@@ -54,4 +61,6 @@ def changed(node: Node) -> Says | None:
     if node.op_type == "SeparableConv1D" and config.get("padding") == "causal":
         return causal
     mode = config.get("output_mode", "int")
+    if node.op_type == "Discretization" and mode == "int":
+        return discretization
     return integer_lookup if node.op_type == "IntegerLookup" and mode != "int" else None

@@ -12,6 +12,7 @@ from modelport.dialects.keras.stock.masked import (
 )
 from modelport.dialects.keras.stock.removed import REMOVED
 from modelport.dialects.keras.stock.tensorflow import TENSORFLOW
+from modelport.dialects.keras.stock.types import settle
 from modelport.errors import ConversionError
 from modelport.model.component import Component
 from modelport.model.graph import Graph, Node
@@ -35,9 +36,13 @@ def spell_out(graph: Graph, report: Report) -> None:
 def _spell_out(graph: Graph, report: Report, masked_inputs: bool) -> None:
     masked = reached_by_masks(graph, masked_inputs)
     names = Names(graph, {node.scope[-1].name for node in graph.nodes})
+    names.types.update(
+        (value.name, value.dtype.name) for value in graph.inputs if value.dtype is not None
+    )
     dims: dict[str, Dims] = {}
     nodes: list[Node] = []
     for node in graph.nodes:
+        made = len(nodes)
         chain = Chain(node, names, report, dims)
         if repeats_masked_steps(node) and node.inputs[0] in masked:
             nodes += chain.finish(bidirectional(chain))
@@ -47,6 +52,8 @@ def _spell_out(graph: Graph, report: Report, masked_inputs: bool) -> None:
             report.add(Kind.REARRANGED, Component.ARCHITECTURE, chain.owner, why)
         else:
             nodes += _said(node, chain)
+        for each in nodes[made:]:
+            settle(each, names.types)
     graph.nodes[:] = nodes
     for name in names.replaced:
         del graph.tensors[name]
