@@ -131,3 +131,30 @@ def test_a_layer_frozen_after_compiling(framework: str, tmp_path: Path) -> None:
     assert int(found.iterations) == 3
     for got, want in zip(found._momentums, kept, strict=True):
         np.testing.assert_array_equal(got.numpy(), np.asarray(want))
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_attention_that_says_it_is_frozen_goes_on(inside: bool, tmp_path: Path) -> None:
+    # Keras 3 makes the parts of an attention after it was frozen, and trains them.
+    import keras
+
+    x = keras.Input((4, 3))
+    attention = keras.layers.MultiHeadAttention(2, 2, trainable=False)
+    y = attention(x, x)
+    if inside:
+        y = keras.Model(x, y)(x)
+    built = keras.Model(x, keras.layers.Dense(3)(y))
+    built.compile(keras.optimizers.Adam(0.01), "mse")
+    data = np.random.default_rng(0).normal(size=(2, 5, 4, 3)).astype(np.float32)
+    built.train_on_batch(*data)
+    for source in ("in.keras", "in.h5"):
+        built.save(tmp_path / source)
+        made = tmp_path / ("out.h5" if source == "in.keras" else "out.keras")
+        assert convert(tmp_path / source, made).lossless
+        found = load(made) if made.suffix == ".keras" else None
+        if found is None:
+            convert(made, tmp_path / "again.keras")
+            found = load(tmp_path / "again.keras")
+        pairs = zip(found.optimizer.variables, built.optimizer.variables, strict=True)
+        for got, want in pairs:
+            np.testing.assert_array_equal(np.asarray(got), np.asarray(want))

@@ -89,6 +89,13 @@ def test_arithmetic(tmp_path: Path) -> None:
             *[tf.cast(n - 2, tf.int64) // 2, tf.math.floordiv(n - 2, 3), (n - 2) // -2],
             *[tf.math.truediv(n, 2), tf.math.floormod(n - 2, -3)],
         ],
+        "types": lambda x, y, n, i: [
+            *[tf.cast(n, kind) % 3 for kind in ("int8", "uint8", "int16", "int64", "float16")],
+            *[tf.math.divide_no_nan(n, n - 1), tf.math.divide_no_nan(tf.cast(n, "int16"), 2)],
+            *[tf.cast(n, "uint8") * -3, tf.cast(n, "uint16") / -3],
+            *[tf.reshape(n, (-1, 6, 4)) / 2, tf.concat([n, n], 1)[:, 1:] / 3],
+            *[keras.layers.Discretization([-0.5, 0.5])(x)[:, :2] / 2, tf.math.argmax(x, -1) / 2],
+        ],
         "arrays": lambda x, y, n, i: [x * np.arange(6, dtype=np.float32), x + np.ones((4, 1), "f")],
         "residual": lambda x, y, n, i: [x + y, x - y, x * y, keras.layers.Dense(6)(x) + x],
         "logic": lambda x, y, n, i: [
@@ -102,6 +109,16 @@ def test_arithmetic(tmp_path: Path) -> None:
             tf.add_n([x, y, x]),
             tf.clip_by_value(x, -0.5, 0.5),
             tf.math.scalar_mul(2.0, x),
+        ],
+    }
+    check(tmp_path, calls)
+
+
+def test_division_towards_zero(tmp_path: Path) -> None:
+    calls = {
+        "whole": lambda x, y, n, i: [
+            *[tf.truncatediv(n - 2, 3), tf.truncatediv(n - 2, -2), tf.truncatemod(n - 2, -3)],
+            *[tf.truncatemod(x, 0.5), tf.truncatediv(x, 0.5)],
         ],
     }
     check(tmp_path, calls)

@@ -66,3 +66,23 @@ def test_causal_convolutions_by_depth(dilation: int, strides: int, tmp_path: Pat
     for want, got in zip(model(values), loaded(values), strict=True):
         np.testing.assert_allclose(got, want, atol=1e-6)
     assert len(loaded.trainable_weights) == 3
+
+
+@pytest.mark.parametrize("inside", ["layer", "model", "penalty", "nothing"])
+def test_a_penalty_at_every_step_is_told(inside: str, tmp_path: Path) -> None:
+    entry = tf_keras.Input((3,))
+    held = {
+        "layer": lambda: layers.Dense(2, activity_regularizer="l2"),
+        "model": lambda: tf_keras.Model(entry, layers.Dense(2, activity_regularizer="l2")(entry)),
+        "penalty": lambda: layers.ActivityRegularization(l1=0.1),
+        "nothing": lambda: layers.Dense(2, kernel_regularizer="l2"),
+    }
+    x = tf_keras.Input((4, 3))
+    model = tf_keras.Model(x, layers.TimeDistributed(held[inside]())(x))
+    loaded, kinds = carried(model, tmp_path)
+    given = np.random.default_rng(0).normal(size=(2, 4, 3)).astype(np.float32)
+    model(given, training=True)
+    loaded(given, training=True)
+    sums = [sum(float(loss) for loss in each.losses) for each in (model, loaded)]
+    told = Kind.DROPPED in kinds or Kind.APPROXIMATED in kinds
+    assert told == (abs(sums[0] - sums[1]) > 1e-6)

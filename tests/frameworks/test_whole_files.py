@@ -31,20 +31,39 @@ def low_rank() -> Any:
     return model
 
 
+def spectral_over_time() -> Any:
+    inner = keras.layers.SpectralNormalization(keras.layers.Dense(5))
+    return keras.Sequential([keras.Input((4, 8)), keras.layers.TimeDistributed(inner)])
+
+
+def functions_of_a_dtype() -> Any:
+    x, ops = keras.Input((4, 8)), keras.ops
+    counts = ops.cumsum(ops.ones_like(x, dtype="int32"), axis=1, dtype="float32")
+    whole = ops.cast(ops.cast(x * 3.0, "int32"), "float32")
+    return keras.Model(x, whole + counts + ops.zeros_like(x, dtype="float32"))
+
+
 X = np.random.default_rng(0).standard_normal((3, 4, 8)).astype(np.float32)
 
 
 def outputs(path: Path) -> np.ndarray:
-    if path.suffix == ".keras":
+    if path.suffix != ".onnx":
         return np.asarray(keras.saving.load_model(path)(X, training=False))
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return session.run(None, {session.get_inputs()[0].name: X})[0]
 
 
-@pytest.mark.parametrize("target", [".onnx", ".keras"])
+@pytest.mark.parametrize("target", [".onnx", ".keras", ".h5"])
 @pytest.mark.parametrize("source", [".keras", ".h5"])
 @pytest.mark.parametrize(
-    ("make", "tolerance"), [(grouped_attention, 1e-5), (mixed_precision, 5e-3), (low_rank, 1e-5)]
+    ("make", "tolerance"),
+    [
+        (grouped_attention, 1e-5),
+        (mixed_precision, 5e-3),
+        (low_rank, 1e-5),
+        (spectral_over_time, 1e-5),
+        (functions_of_a_dtype, 1e-5),
+    ],
 )
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
 def test_a_whole_file(

@@ -120,7 +120,12 @@ def _wrapped(op_type: str, config: Config) -> list[Role]:
         if not isinstance(inner, Mapping) or is_model(layer.get("class_name"), inner):
             continue
         found.extend(
-            replace(role, path=f"{path}/{role.path}", stored=f"{group}/{role.stored}")
+            replace(
+                role,
+                path=f"{path}/{role.path}",
+                stored=f"{group}/{role.stored}",
+                copy=f"{group}/{role.copy}" if role.copy else "",
+            )
             for role in roles(str(layer.get("class_name")), inner)
         )
     return found

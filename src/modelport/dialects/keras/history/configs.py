@@ -118,11 +118,24 @@ def is_custom(module: Any, registered_name: Any, class_name: str) -> bool:
 def is_unnamed_operation(op_type: str, config: Any, module: Any, history: History) -> bool:
     """Whether a node of a Keras 3 ``.h5`` file, which states no modules, is a function.
 
-    Every layer states whether it is trained and its dtype; a function states neither.
+    Every layer states its dtype, and most whether they are trained; few functions state the dtype
+    of what they give, and none the other.
     """
     if history.era is not Era.KERAS3 or module is not None or op_type == "InputLayer":
         return False
-    return isinstance(config, Mapping) and not {"trainable", "dtype", "layers"} & config.keys()
+    if not isinstance(config, Mapping) or {"trainable", "layers"} & config.keys():
+        return False
+    return "dtype" not in config or op_type in _OF_A_DTYPE
+
+
+_OF_A_DTYPE = frozenset(
+    {
+        *("Arange", "Array", "Cast", "ConvertToTensor", "Cumprod", "Cumsum", "EmptyLike", "Full"),
+        *("FullLike", "Geomspace", "Linspace", "Logspace", "MultiHot", "Nancumprod", "Nancumsum"),
+        *("OneHot", "OnesLike", "Prod", "SaturateCast", "View", "ZerosLike"),
+    }
+)
+"""The functions of Keras 3 that are told a dtype; no layer has such a name."""
 
 
 def _strange(name: str, config: Config, history: History) -> str | None:

@@ -11,7 +11,7 @@ from modelport.dialects.keras.operations.operands import Operand, axes_of, bound
 from modelport.dialects.keras.operations.registry import operation
 from modelport.dialects.onnx import arithmetic, ops
 from modelport.dialects.onnx.edge import Edge
-from modelport.model.dtype import INT32, INT64
+from modelport.model.dtype import FLOAT32, FLOAT64, INT32, INT64
 
 
 @operation("Sort")
@@ -63,8 +63,10 @@ def search_sorted(
 
 @operation("Digitize")
 def digitize(layer: Layer, x: Operand, bins: Operand) -> Edge:
-    """How many ends of bins lie at or before each element."""
-    return search_sorted(layer, bins, tensor(layer, x), "right")
+    """How many ends of bins lie at or before each element; the ends are float32."""
+    edge = tensor(layer, x)
+    wide = edge if edge.dtype == FLOAT64 else ops.cast(layer.b, edge, FLOAT32)
+    return search_sorted(layer, tensor(layer, bins, FLOAT32), wide, "right")
 
 
 @operation("IsIn")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from modelport.dialects.keras.defaults import complete
+from modelport.dialects.keras.defaults import UNNAMED, complete
 from modelport.dialects.keras.words import snake_case
 from modelport.errors import ConversionError
 from modelport.model.graph import Graph, Node, Scope, Shape
@@ -41,6 +41,7 @@ class Names:
     chosen: dict[tuple[str, str], str] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
+    """The dtypes of values, where they are known."""
     models: dict[str, Graph] = field(default_factory=dict)
     """The models made here, one for all calls of a layer."""
     replaced: set[str] = field(default_factory=set)
@@ -115,10 +116,7 @@ class Chain:
         return None if known is None else known.shape
 
     def dtype(self, value: V) -> str | None:
-        """The dtype of a value, where the file or a cast states it."""
-        for each in self.names.graph.inputs:
-            if each.name == value.name and each.dtype is not None:
-                return each.dtype.name
+        """The dtype of a value, where it is known."""
         return self.names.types.get(value.name)
 
     def op(self, class_name: str, *args: Any, outputs: int = 1, **settings: Any) -> Any:
@@ -139,9 +137,10 @@ class Chain:
     ) -> list[V]:
         """A call of a stock layer; ``weights`` are the names of its tensors by role."""
         settings = complete(op_type, {"dtype": self.config.get("dtype", "float32"), **config})
-        settings["trainable"] = bool(self.config.get("trainable", True)) and bool(
-            settings.get("trainable", True)
-        )
+        if op_type not in UNNAMED:
+            settings["trainable"] = bool(self.config.get("trainable", True)) and bool(
+                settings.get("trainable", True)
+            )
         attributes = {"module": "keras.layers", "registered_name": None}
         given = (settings, args, dict(kwargs or {}), outputs, attributes, suffix)
         made = self._add(op_type, *given)
@@ -228,8 +227,6 @@ class Chain:
         node.attributes["config"] = {**node.attributes["config"], "name": name}
         node.inputs = [renamed.get(value, value) for value in node.inputs]
         node.outputs = [renamed.get(value, value) for value in node.outputs]
-        if node.op_type == "Cast":
-            self.names.types[node.outputs[0]] = node.attributes["config"]["dtype"]
         return node
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from modelport.dialects.keras.history.era import Era
 from modelport.dialects.keras.stock.chain import Chain, Says
 from modelport.model.component import Component
-from modelport.model.graph import Node
-from modelport.model.report import Kind
+from modelport.model.graph import Graph, Node
+from modelport.model.report import Kind, Report
 
 
 def random_crop(chain: Chain) -> list[Any]:
@@ -33,6 +34,13 @@ def integer_lookup(chain: Chain) -> list[Any]:
     return [chain.op("Cast", made[0], dtype="float32")]
 
 
+def discretization(chain: Chain) -> list[Any]:
+    """Keras 2 gives the places as int64, Keras 3 as int32."""
+    config = {key: value for key, value in chain.config.items() if key != "name"}
+    made = chain.layer("Discretization", config, [chain.call()[0][0]])
+    return [chain.op("Cast", made[0], dtype="int64")]
+
+
 def causal(chain: Chain) -> list[Any]:
     """The causal convolution by depth of Keras 2: zeros go in front, then it is a valid one."""
     config = {key: value for key, value in chain.config.items() if key != "name"}
@@ -42,6 +50,29 @@ def causal(chain: Chain) -> list[Any]:
     padded = chain.layer("ZeroPadding1D", zeros, [chain.call()[0][0]])
     weights = dict(chain.node.parameters)
     return chain.layer(chain.node.op_type, {**config, "padding": "valid"}, padded, weights=weights)
+
+
+def tell_lost_penalty(node: Node, report: Report) -> None:
+    """Report a penalty on what is given at each time step, which Keras 3 counts otherwise."""
+    old = Era(node.attributes.get("era", Era.KERAS3)) < Era.KERAS3
+    if node.op_type != "TimeDistributed" or not old:
+        return
+    held = (node.attributes.get("config") or {}).get("layer")
+    if isinstance(held, Mapping) and _penalizes(held.get("class_name"), held.get("config")):
+        why = "Keras 3 adds no activity regularizer of a layer inside a TimeDistributed to the loss"
+        report.add(Kind.DROPPED, Component.HYPERPARAMETERS, node.scope[-1].name, why)
+    inner = node.attributes.get("graph")
+    within = (
+        [n for each in inner.subgraphs() for n in each.nodes] if isinstance(inner, Graph) else []
+    )
+    if any(_penalizes(each.op_type, each.attributes.get("config")) for each in within):
+        why = "Keras 3 adds the activity regularizers inside a TimeDistributed for every step"
+        report.add(Kind.APPROXIMATED, Component.HYPERPARAMETERS, node.scope[-1].name, why)
+
+
+def _penalizes(class_name: Any, config: Any) -> bool:
+    stated = isinstance(config, Mapping) and config.get("activity_regularizer") is not None
+    return stated or class_name == "ActivityRegularization"
 
 
 def changed(node: Node) -> Says | None:
@@ -54,4 +85,6 @@ def changed(node: Node) -> Says | None:
     if node.op_type == "SeparableConv1D" and config.get("padding") == "causal":
         return causal
     mode = config.get("output_mode", "int")
+    if node.op_type == "Discretization" and mode == "int":
+        return discretization
     return integer_lookup if node.op_type == "IntegerLookup" and mode != "int" else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelport.dialects.keras.stock.chain import Chain, Dims, Names
-from modelport.dialects.keras.stock.changed import changed
+from modelport.dialects.keras.stock.changed import changed, tell_lost_penalty
 from modelport.dialects.keras.stock.masked import (
     bidirectional,
     makes_mask,
@@ -12,6 +12,7 @@ from modelport.dialects.keras.stock.masked import (
 )
 from modelport.dialects.keras.stock.removed import REMOVED
 from modelport.dialects.keras.stock.tensorflow import TENSORFLOW
+from modelport.dialects.keras.stock.types import settle
 from modelport.dialects.keras.stock.wrapped import open_wrappers
 from modelport.errors import ConversionError
 from modelport.model.component import Component
@@ -39,9 +40,13 @@ def spell_out(graph: Graph, report: Report) -> None:
 def _spell_out(graph: Graph, report: Report, masked_inputs: bool) -> None:
     masked = reached_by_masks(graph, masked_inputs)
     names = Names(graph, {node.scope[-1].name for node in graph.nodes})
+    names.types.update(
+        (value.name, value.dtype.name) for value in graph.inputs if value.dtype is not None
+    )
     dims: dict[str, Dims] = {}
     nodes: list[Node] = []
     for node in graph.nodes:
+        made = len(nodes)
         chain = Chain(node, names, report, dims)
         if repeats_masked_steps(node) and node.inputs[0] in masked:
             nodes += chain.finish(bidirectional(chain))
@@ -51,6 +56,8 @@ def _spell_out(graph: Graph, report: Report, masked_inputs: bool) -> None:
             report.add(Kind.REARRANGED, Component.ARCHITECTURE, chain.owner, why)
         else:
             nodes += _said(node, chain)
+        for each in nodes[made:]:
+            settle(each, names.types)
     graph.nodes[:] = nodes
     for name in names.replaced:
         del graph.tensors[name]
@@ -62,6 +69,7 @@ def _spell_out(graph: Graph, report: Report, masked_inputs: bool) -> None:
 def _said(node: Node, chain: Chain) -> list[Node]:
     says = REMOVED.get(node.op_type) or TENSORFLOW.get(node.op_type) or changed(node)
     if says is None:
+        tell_lost_penalty(node, chain.report)
         return [node]
     values = says(chain)
     if all(isinstance(value, Dims) for value in values):

@@ -69,7 +69,10 @@ def called(chain: Chain, name: str, args: list[Any], given: dict[str, Any]) -> l
 
 def _binary(chain: Chain, operation: str, operands: list[Any]) -> V:
     types = [chain.dtype(item) for item in operands if isinstance(item, V)]
-    if operation in ("Divide", "TrueDivide") and any(each in _WHOLE for each in types):
+    if len(types) == 1 and str(types[0]).startswith("uint"):
+        operands = [_unsigned(chain, item, str(types[0])) for item in operands]
+    divides = operation in ("Divide", "TrueDivide", "DivideNoNan")
+    if divides and any(each in _WHOLE for each in types):
         # TensorFlow divides whole numbers of 32 bits and more as float64, Keras 3 as float32.
         wanted = "float32" if {*types} <= {"int8", "uint8", "int16", "uint16"} else "float64"
         operands = [
@@ -77,7 +80,20 @@ def _binary(chain: Chain, operation: str, operands: list[Any]) -> V:
             for item in operands
         ]
     made: V = chain.op(operation, *map(constant, operands))
+    if operation == "Mod" and len(types) == 1 and types[0] is not None:
+        # A number beside it makes Keras 3 take the remainder in a wider type.
+        made = chain.op("Cast", made, dtype=types[0])
     return made
+
+
+def _unsigned(chain: Chain, operand: Any, dtype: str) -> Any:
+    """A number beside a tensor of whole numbers from 0 on: TensorFlow counts on from the top."""
+    if type(operand) is not int or operand >= 0:
+        return operand
+    wrapped = operand % (1 << int(dtype.removeprefix("uint")))
+    if wrapped >= 1 << 31:
+        raise chain.error(f"Keras 3 has no number {operand} beside a tensor of {dtype}")
+    return wrapped
 
 
 def _reduction(chain: Chain, operation: str, args: list[Any], given: Mapping[str, Any]) -> V:

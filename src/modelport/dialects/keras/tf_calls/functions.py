@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 
 from modelport.dialects.keras.layer import Layer
-from modelport.dialects.keras.operations.binary import floor_divide
+from modelport.dialects.keras.operations.binary import divide_no_nan, floor_divide
 from modelport.dialects.keras.operations.join import arange, concatenate, split, stack
 from modelport.dialects.keras.operations.operands import (
     Operand,
@@ -24,7 +24,7 @@ from modelport.dialects.keras.operations.operands import (
 )
 from modelport.dialects.keras.operations.product import normalize
 from modelport.dialects.keras.operations.registry import Result
-from modelport.dialects.keras.operations.unary import named
+from modelport.dialects.keras.operations.unary import named, truncated
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.edge import Edge
 from modelport.model.dtype import FLOAT32, FLOAT64, INT32, INT64, DType
@@ -62,11 +62,27 @@ def like(layer: Layer, x: Operand, y: Operand) -> list[Edge]:
 @function("truediv", "divide", "div")
 def true_divide(layer: Layer, x: Operand, y: Operand) -> Edge:
     """The quotient; whole numbers become float64, short ones float32."""
-    first, second = like(layer, x, y)
-    if first.dtype.kind != "float":
-        wanted = FLOAT64 if first.dtype.bits > 16 else FLOAT32
-        first, second = ops.cast(layer.b, first, wanted), ops.cast(layer.b, second, wanted)
-    return ops.divide(layer.b, first, second)
+    return ops.divide(layer.b, *_floats(layer, x, y))
+
+
+def _floats(layer: Layer, x: Operand, y: Operand) -> list[Edge]:
+    operands = like(layer, x, y)
+    if operands[0].dtype.kind == "float":
+        return operands
+    wanted = FLOAT64 if operands[0].dtype.bits > 16 else FLOAT32
+    return [ops.cast(layer.b, each, wanted) for each in operands]
+
+
+@function("divide_no_nan", "div_no_nan")
+def divide_without_nan(layer: Layer, x: Operand, y: Operand) -> Edge:
+    """The quotient, 0 where the divisor is 0."""
+    return divide_no_nan(layer, *_floats(layer, x, y))
+
+
+@function("truncatediv")
+def truncated_division(layer: Layer, x: Operand, y: Operand) -> Edge:
+    """The quotient, cut towards 0."""
+    return truncated(layer, ops.divide(layer.b, *like(layer, x, y)))
 
 
 _SHAPES = {"Add": lambda x, y: x + y, "Sub": lambda x, y: x - y, "Mul": lambda x, y: x * y}

@@ -20,8 +20,6 @@ from modelport.dialects.onnx.edge import Edge
 
 _BINARY: Mapping[str, str] = {
     "atan2": "Arctan2",
-    "div_no_nan": "DivideNoNan",
-    "divide_no_nan": "DivideNoNan",
     "eq": "Equal",
     "equal": "Equal",
     "floormod": "Mod",
@@ -39,6 +37,7 @@ _BINARY: Mapping[str, str] = {
     "ne": "NotEqual",
     "not_equal": "NotEqual",
     "pow": "Power",
+    "truncatemod": "Fmod",
 }
 """Functions of two tensors, by their short names."""
 

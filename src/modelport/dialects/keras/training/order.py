@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelport.dialects.keras.history.configs import is_operation
+from modelport.dialects.keras.history.era import Era
 from modelport.dialects.keras.roles import Role, roles
 from modelport.dialects.keras.words import MODEL_CLASSES
 from modelport.model.graph import Graph, Node
@@ -50,7 +51,7 @@ def annotate(graph: Graph, sequential: bool, frozen: bool = False) -> None:
     for nodes in by_name.values():
         config = nodes[0].attributes.get("config")
         config = config if isinstance(config, dict) else {}
-        fixed = frozen or config.get("trainable", True) is False
+        fixed = frozen or (config.get("trainable", True) is False and not _thaws(nodes[0]))
         thawed = {**config, "trainable": True}
         found = {role.path: role for role in roles(nodes[0].op_type, thawed)}
         stored = {role: _stored(found.get(role), role) for role in nodes[0].parameters}
@@ -64,6 +65,12 @@ def annotate(graph: Graph, sequential: bool, frozen: bool = False) -> None:
             }
             node.attributes["frozen"] = {role: each and fixed for role, each in changing.items()}
         _annotate_inner(nodes[0], config, fixed)
+
+
+def _thaws(node: Node) -> bool:
+    """Whether the parts of a layer that says it is frozen are trained: Keras 3 makes them later."""
+    old = Era(node.attributes.get("era", Era.KERAS3)) < Era.KERAS3
+    return node.op_type in ("MultiHeadAttention", "GroupQueryAttention") and not old
 
 
 def _is_chain(graph: Graph) -> bool:
