@@ -10,6 +10,7 @@ import pytest
 from live import randomize
 
 import modelport
+from modelport.commands.convert import as_json
 
 pytestmark = pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
 
@@ -135,3 +136,14 @@ def test_outputs_in_another_order_are_no_agreement(tmp_path: Path) -> None:
     keras.Model(x, [d, d, e]).save(tmp_path / "a.keras")
     keras.Model(x, [e, d, d]).save(tmp_path / "b.keras")
     assert not modelport.verify(tmp_path / "a.keras", tmp_path / "b.keras").agree
+
+
+def test_what_onnxruntime_has_no_kernel_for_is_told_with_what_runs_it(tmp_path: Path) -> None:
+    keras = framework("keras")
+    x = keras.Input((4,), dtype="float64")
+    keras.Model(x, keras.layers.Dense(3, "gelu", dtype="float64")(x)).save(tmp_path / "a.keras")
+    report = modelport.convert(tmp_path / "a.keras", tmp_path / "b.onnx")
+    told = as_json(report)
+    assert told["verification"]["runtimes"]["b"] == "reference"
+    assert "onnxruntime cannot run it" in told["verification"]["reason"]
+    assert "onnx.reference" in told["load_with"]

@@ -73,13 +73,14 @@ class Run:
     """What came out of one run: an array for each output, in order.
 
     ``layers`` holds the outputs of inner layers by name, in the order they were computed, where
-    they were asked for.
+    they were asked for. ``refused`` is what runtimes said that were asked first and could not.
     """
 
     runtime: str
     outputs: list[NDArray[Any]]
     names: list[str]
     layers: dict[str, NDArray[Any]] = field(default_factory=dict)
+    refused: str = ""
 
 
 def run(

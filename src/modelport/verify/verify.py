@@ -82,6 +82,8 @@ def run_both(
     agreement.outputs = compare_outputs(*runs, agreement.tolerance.value)
     _name_outputs(agreement, a.model)
     agreement.status = best_status(agreement.outputs)
+    # Frameworks refuse each other's files; that the usual runtime of a file does is worth a word.
+    agreement.reason = next((run.refused for run in runs if run.runtime == "reference"), "")
     if len(runs[0].outputs) != len(runs[1].outputs):
         agreement.status = Status.DISAGREED
         agreement.reason = f"{len(runs[0].outputs)} outputs against {len(runs[1].outputs)}"
@@ -172,7 +174,10 @@ def run_first(
             _check_memory(runtime, side)
             fed = fitted(side.model, inputs)
             with _own_weights(side) as options:
-                return run(runtime, side.path, fed, layers=layers, budget=budget, options=options)
+                found = run(runtime, side.path, fed, layers=layers, budget=budget, options=options)
+            if isinstance(failure, RuntimeFailure):
+                return replace(found, refused=f"{failure.runtime} cannot run it: {failure.why}")
+            return found
         except RuntimeFailure as error:
             # What the first runtime said is told; the reference often says less.
             failure = failure if isinstance(failure, RuntimeFailure) else error
