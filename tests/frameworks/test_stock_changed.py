@@ -86,3 +86,39 @@ def test_a_penalty_at_every_step_is_told(inside: str, tmp_path: Path) -> None:
     sums = [sum(float(loss) for loss in each.losses) for each in (model, loaded)]
     told = Kind.DROPPED in kinds or Kind.APPROXIMATED in kinds
     assert told == (abs(sums[0] - sums[1]) > 1e-6)
+
+
+def merged(kind: str, masks: int) -> Any:
+    """Two sequences, of which the first, the second or both have masks of their own, merged."""
+    given = [tf_keras.Input((5, 3)), tf_keras.Input((5, 3))]
+    both = [layers.Masking()(x) if masks & (i + 1) else x for i, x in enumerate(given)]
+    made = getattr(layers, kind)()(both)
+    return tf_keras.Model(given, layers.GlobalAveragePooling1D()(made))
+
+
+@pytest.mark.parametrize(
+    "kind", ["Add", "Subtract", "Average", "Maximum", "Multiply", "Concatenate"]
+)
+@pytest.mark.parametrize("masks", [0, 1, 2, 3])
+def test_merges_under_masks_are_told_where_they_differ(
+    kind: str, masks: int, tmp_path: Path
+) -> None:
+    model = merged(kind, masks)
+    loaded, kinds = carried(model, tmp_path)
+    values = [IMAGES[:, 0, :5].copy(), IMAGES[:, 1, :5].copy()]
+    values[0][:, 3:] = values[1][0, :2] = 0
+    same = np.allclose(loaded(values), model(values), atol=1e-6)
+    assert same or Kind.APPROXIMATED in kinds
+    assert masks or Kind.APPROXIMATED not in kinds
+
+
+def test_merges_of_one_masked_sequence_stay_as_they_are(tmp_path: Path) -> None:
+    x = tf_keras.Input((5, 3))
+    masked = layers.Masking()(x)
+    deep = layers.Dense(3)(layers.LSTM(4, return_sequences=True)(masked))
+    model = tf_keras.Model(x, layers.GlobalAveragePooling1D()(layers.Add()([masked, deep])))
+    loaded, kinds = carried(model, tmp_path)
+    values = IMAGES[:, 0, :5].copy()
+    values[:, 3:] = 0
+    np.testing.assert_allclose(loaded(values), model(values), atol=1e-6)
+    assert Kind.APPROXIMATED not in kinds

@@ -11,9 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelport.dialects.keras.defaults import complete
+from modelport.dialects.keras.history.era import Era
+from modelport.dialects.keras.layer import lowerings
 from modelport.dialects.keras.stock.chain import ELLIPSIS, Chain, V
+from modelport.model.component import Component
 from modelport.model.dtype import FLOAT32
 from modelport.model.graph import Graph, Node, Scope, TensorType, Value
+from modelport.model.report import Kind, Report
 
 _INSIDE = ("LSTM", "GRU", "SimpleRNN", "RNN")
 _END_MASKS = ("Flatten", "Lambda", "GlobalAveragePooling1D", "GlobalMaxPooling1D")
@@ -27,23 +31,54 @@ def makes_mask(node: Node) -> bool:
     )
 
 
-def reached_by_masks(graph: Graph, masked_inputs: bool) -> set[str]:
-    """The values that may carry a mask; in doubt one does."""
-    found = {value.name for value in graph.inputs} if masked_inputs else set()
+def reached_by_masks(graph: Graph, masked_inputs: bool) -> dict[str, str]:
+    """The values that may carry a mask, each with what the mask began at; in doubt one does."""
+    found = {value.name: value.name for value in graph.inputs} if masked_inputs else {}
     for node in graph.nodes:
         inner = node.attributes.get("graph")
         inside = isinstance(inner, Graph) and any(
             makes_mask(each) for every in inner.subgraphs() for each in every.nodes
         )
-        if makes_mask(node) or inside or (found & {*node.inputs} and not _ends_mask(node)):
-            found.update(node.outputs)
+        carried = [found[name] for name in node.inputs if name in found]
+        if makes_mask(node) or inside or (carried and merges_masks(node, found)):
+            found.update((name, name) for name in node.outputs)
+        elif carried and not _ends_mask(node):
+            found.update(dict.fromkeys(node.outputs, carried[0]))
     return found
 
 
 def _ends_mask(node: Node) -> bool:
     if node.op_type in ("RNN", "LSTM", "GRU", "SimpleRNN"):
         return (node.attributes.get("config") or {}).get("return_sequences") is False
-    return node.op_type in _END_MASKS
+    known = lowerings().get(node.op_type)
+    return node.op_type in _END_MASKS or (known is not None and known.mask == "stop")
+
+
+_MERGING = ("Add", "Subtract", "Average", "Concatenate", "Multiply", "Maximum", "Minimum")
+_HEEDING = ("Multiply", "Maximum", "Minimum")
+"""Those that leave masked values out of what they compute in Keras 3."""
+
+
+def merges_masks(node: Node, masked: Mapping[str, str]) -> bool:
+    """Whether a layer merges values under masks that are, or may be, not the same."""
+    return node.op_type in _MERGING and len({masked.get(name, "") for name in node.inputs}) > 1
+
+
+def tell_merged(node: Node, masked: Mapping[str, str], report: Report) -> None:
+    """Report what Keras 3 merges otherwise than the version that wrote the file.
+
+    It keeps the steps that any value keeps, and has no mask where one value has none; older
+    versions keep the steps that all masks keep.
+    """
+    old = Era(node.attributes.get("era", Era.KERAS3)) < Era.KERAS3
+    if not old or not any(name in masked for name in node.inputs):
+        return
+    if merges_masks(node, masked):
+        why = "Keras 3 makes another mask of those of several inputs than the version of the file"
+        report.add(Kind.APPROXIMATED, Component.ARCHITECTURE, node.scope[-1].name, why)
+    elif node.op_type in _HEEDING:
+        why = "at masked steps Keras 3 leaves values out of a merge that the file's version takes"
+        report.add(Kind.APPROXIMATED, Component.ARCHITECTURE, node.scope[-1].name, why)
 
 
 def repeats_masked_steps(node: Node) -> bool:

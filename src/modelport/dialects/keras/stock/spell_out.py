@@ -9,6 +9,7 @@ from modelport.dialects.keras.stock.masked import (
     makes_mask,
     reached_by_masks,
     repeats_masked_steps,
+    tell_merged,
 )
 from modelport.dialects.keras.stock.removed import REMOVED
 from modelport.dialects.keras.stock.tensorflow import TENSORFLOW
@@ -48,6 +49,7 @@ def _spell_out(graph: Graph, report: Report, masked_inputs: bool) -> None:
     for node in graph.nodes:
         made = len(nodes)
         chain = Chain(node, names, report, dims)
+        tell_merged(node, masked, report)
         if repeats_masked_steps(node) and node.inputs[0] in masked:
             nodes += chain.finish(bidirectional(chain))
             why = (
