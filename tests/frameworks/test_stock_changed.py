@@ -122,3 +122,11 @@ def test_merges_of_one_masked_sequence_stay_as_they_are(tmp_path: Path) -> None:
     values[:, 3:] = 0
     np.testing.assert_allclose(loaded(values), model(values), atol=1e-6)
     assert Kind.APPROXIMATED not in kinds
+
+
+def test_an_attention_that_says_it_is_frozen_is_told(tmp_path: Path) -> None:
+    x = tf_keras.Input((5, 4))
+    attention = layers.MultiHeadAttention(2, 3, trainable=False)
+    loaded, kinds = carried(tf_keras.Model(x, layers.Dense(2)(attention(x, x))), tmp_path)
+    assert len(loaded.trainable_weights) > 2  # else there is nothing to tell any more
+    assert Kind.APPROXIMATED in kinds

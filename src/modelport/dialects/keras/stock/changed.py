@@ -70,6 +70,18 @@ def tell_lost_penalty(node: Node, report: Report) -> None:
         report.add(Kind.APPROXIMATED, Component.HYPERPARAMETERS, node.scope[-1].name, why)
 
 
+def tell_thawed(node: Node, report: Report) -> None:
+    """Report an attention layer that Keras 3 makes the parts of after it was frozen."""
+    old = Era(node.attributes.get("era", Era.KERAS3)) < Era.KERAS3
+    frozen = (node.attributes.get("config") or {}).get("trainable") is False
+    if node.op_type == "MultiHeadAttention" and old and frozen:
+        why = (
+            "Keras 3 trains the parts of an attention that says it is frozen, with an optimizer "
+            "begun anew; set trainable = False once it is loaded"
+        )
+        report.add(Kind.APPROXIMATED, Component.HYPERPARAMETERS, node.scope[-1].name, why)
+
+
 def _penalizes(class_name: Any, config: Any) -> bool:
     stated = isinstance(config, Mapping) and config.get("activity_regularizer") is not None
     return stated or class_name == "ActivityRegularization"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelport.dialects.keras.stock.chain import Chain, Dims, Names
-from modelport.dialects.keras.stock.changed import changed, tell_lost_penalty
+from modelport.dialects.keras.stock.changed import changed, tell_lost_penalty, tell_thawed
 from modelport.dialects.keras.stock.masked import (
     bidirectional,
     makes_mask,
@@ -72,6 +72,7 @@ def _said(node: Node, chain: Chain) -> list[Node]:
     says = REMOVED.get(node.op_type) or TENSORFLOW.get(node.op_type) or changed(node)
     if says is None:
         tell_lost_penalty(node, chain.report)
+        tell_thawed(node, chain.report)
         return [node]
     values = says(chain)
     if all(isinstance(value, Dims) for value in values):
