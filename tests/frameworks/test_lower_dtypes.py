@@ -43,6 +43,7 @@ NOT_IN_KERAS = {
     ("Equalization", "float16"),
     ("Equalization", "bfloat16"),
     ("Equalization", "float64"),
+    ("MelSpectrogram", "float64"),
     *(
         (f"{kind}Pooling3D", policy)
         for kind in ("Max", "Average", "AdaptiveMax", "AdaptiveAverage")
@@ -69,7 +70,7 @@ FIXED = {"Normalization"}
 
 UNHELD = {
     *("ContrastLimitedAdaptiveHistogramEqualization", "HashedCrossing", "Hashing"),
-    *("MaxNumBoundingBoxes", "MelSpectrogram", "Pipeline", "TextVectorization"),
+    *("MaxNumBoundingBoxes", "Pipeline", "TextVectorization"),
 }
 """Layers that have no ONNX form in any dtype."""
 

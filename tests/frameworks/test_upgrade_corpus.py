@@ -33,7 +33,7 @@ NUMPY = {
 }
 
 NOT_IN_KERAS3 = (
-    "removed-layers",  # MaxoutDense, Highway
+    *("removed-layers", "removed-layers-2"),  # MaxoutDense, Highway
     "shapes",  # LocallyConnected1D
     "locally-connected",
     "theano-pooling-same",  # another padding than TensorFlow's

@@ -52,9 +52,9 @@ def random_inputs(
     """An array for each input of the model's signature, in order.
 
     ``graph`` is the model as ONNX where there is one: it tells which inputs are indices, and of
-    what. The last row of an index or masked input ends in masked steps. Extents that only
-    ``beside``, another model, fixes are taken from there, and so are inputs that the model does not
-    state at all.
+    what. The last row of an index or masked input ends in masked steps. Extents and dtypes that
+    only ``beside``, another model, states are taken from there, and so are inputs that the model
+    does not state at all.
 
     Raises:
         ConversionError: neither states inputs, or one of unknown rank, or a huge one.
@@ -69,14 +69,16 @@ def random_inputs(
     made: list[tuple[str, NDArray[Any]]] = []
     named: dict[str, int] = {}
     for i, value in enumerate(inputs):
-        other = others[i].shape if i < len(others) else None
+        twin = others[i] if i < len(others) else None
+        other = twin.shape if twin is not None else None
         shape = _extents(model, value, other, samples, extent, named)
         shape = _allowed(shape, ((model, value.shape), (beside, other)))
         if math.prod(shape) * 8 > MOST_BYTES:
             why = f"input {value.name!r} of shape {list(shape)} is too large to be made up"
             raise ConversionError(model.path, why)
         kind = Kind(limits[i] if i < len(limits) else None, masked.get(i))
-        made.append((value.name, _values(generator, value.dtype or FLOAT32, shape, kind)))
+        dtype = value.dtype or (twin.dtype if twin is not None else None) or FLOAT32
+        made.append((value.name, _values(generator, dtype, shape, kind)))
     return made
 
 

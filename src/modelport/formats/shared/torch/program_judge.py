@@ -19,6 +19,7 @@ from modelport.wire.source import ByteSource
 from modelport.wire.zip import ZipArchive
 
 _SYMBOL = re.compile(r"Symbol\('\w+'(?:, ?\w+=(?:True|False))*\)")
+_NUMBER = re.compile(r"(?:Float|Rational)\('[-+\d./eE]+'(?:, ?\w+=\d+)?\)")
 _INPUT = re.compile(r"L(?:\['\w+'\]|\[\d+\])+(?:\.(?:size|stride|storage_offset)\(\)(?:\[\d+\])?)?")
 _PLAIN = re.compile(r"[\w\s+\-*/%(),<>=!&|~.]*")
 _ATTRIBUTE = re.compile(r"[A-Za-z_)]\w*\s*\.\s*[A-Za-z_]")
@@ -96,7 +97,7 @@ def _texts(value: Any) -> list[str]:
 
 def _is_arithmetic(text: str) -> bool:
     """Whether an expression is made of numbers, names, operators and known functions."""
-    bare = _SYMBOL.sub("s", text)
+    bare = _NUMBER.sub("1", _SYMBOL.sub("s", text))
     return (
         _PLAIN.fullmatch(bare) is not None
         and "__" not in bare
