@@ -7,7 +7,7 @@ of Keras 3 heed masks in ways of their own; then the mask is given back to the r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelport.dialects.keras.defaults import complete
@@ -17,7 +17,7 @@ from modelport.dialects.keras.stock.chain import ELLIPSIS, Chain, V
 from modelport.model.component import Component
 from modelport.model.dtype import FLOAT32
 from modelport.model.graph import Graph, Node, Scope, TensorType, Value
-from modelport.model.report import Kind, Report
+from modelport.model.report import Kind
 
 _INSIDE = ("LSTM", "GRU", "SimpleRNN", "RNN")
 _END_MASKS = ("Flatten", "Lambda", "GlobalAveragePooling1D", "GlobalMaxPooling1D")
@@ -64,21 +64,55 @@ def merges_masks(node: Node, masked: Mapping[str, str]) -> bool:
     return node.op_type in _MERGING and len({masked.get(name, "") for name in node.inputs}) > 1
 
 
-def tell_merged(node: Node, masked: Mapping[str, str], report: Report) -> None:
-    """Report what Keras 3 merges otherwise than the version that wrote the file.
+def merges_otherwise(node: Node, masked: Mapping[str, str]) -> bool:
+    """Whether Keras 3 merges values under masks otherwise than the version that wrote the file.
 
-    It keeps the steps that any value keeps, and has no mask where one value has none; older
-    versions keep the steps that all masks keep.
+    It keeps the steps that any value keeps, has no mask where one value has none, and leaves
+    masked values out of products and comparisons; older versions keep the steps that all masks
+    keep, and compute without looking.
     """
     old = Era(node.attributes.get("era", Era.KERAS3)) < Era.KERAS3
-    if not old or not any(name in masked for name in node.inputs):
-        return
-    if merges_masks(node, masked):
-        why = "Keras 3 makes another mask of those of several inputs than the version of the file"
-        report.add(Kind.APPROXIMATED, Component.ARCHITECTURE, node.scope[-1].name, why)
-    elif node.op_type in _HEEDING:
-        why = "at masked steps Keras 3 leaves values out of a merge that the file's version takes"
-        report.add(Kind.APPROXIMATED, Component.ARCHITECTURE, node.scope[-1].name, why)
+    under = old and any(name in masked for name in node.inputs)
+    axis = (node.attributes.get("config") or {}).get("axis")
+    in_time = node.op_type == "Concatenate" and axis in (1, -2)  # masks are put together too
+    heeds = node.op_type in _HEEDING
+    return under and not in_time and (heeds or merges_masks(node, masked))
+
+
+def merge(
+    chain: Chain, masked: Mapping[str, str], types: Mapping[str, TensorType]
+) -> list[Any] | None:
+    """The values merged by operations, under the mask that all of theirs keep.
+
+    None, and a word in the report, where they are not known to be sequences of vectors.
+    """
+    (values,), _ = chain.call()
+    found = [types.get(value.name) for value in values if isinstance(value, V)]
+    if len(found) < len(values) or not all(
+        each is not None and each.dtype == FLOAT32 and len(each.shape or ()) == 3 for each in found
+    ):
+        why = "Keras 3 merges values under masks otherwise than the version of the file"
+        chain.report.add(Kind.APPROXIMATED, Component.ARCHITECTURE, chain.owner, why)
+        return None
+    y = _together(chain, values)
+    masks = [_mask(chain, value) for value in values if value.name in masked]
+    mask = masks[0]
+    for other in masks[1:]:
+        mask = chain.op("LogicalAnd", mask, other)
+    why = "Keras 3 makes another mask of those of its inputs; said with operations"
+    chain.report.add(Kind.REARRANGED, Component.ARCHITECTURE, chain.owner, why)
+    return [_masked(chain, y, mask)]
+
+
+def _together(chain: Chain, values: Sequence[V]) -> V:
+    kind = chain.node.op_type
+    if kind == "Concatenate":
+        joined: V = chain.op("Concatenate", list(values), axis=-1)
+        return joined
+    y = values[0]
+    for other in values[1:]:
+        y = chain.op("Add" if kind == "Average" else kind, y, other)
+    return chain.op("Divide", y, float(len(values))) if kind == "Average" else y
 
 
 def repeats_masked_steps(node: Node) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from modelport.dialects.keras.lower import output_types
 from modelport.dialects.keras.stock.chain import Chain, Dims, Names
 from modelport.dialects.keras.stock.changed import changed, tell_lost_penalty, tell_thawed
 from modelport.dialects.keras.stock.masked import (
     bidirectional,
     makes_mask,
+    merge,
+    merges_otherwise,
     reached_by_masks,
     repeats_masked_steps,
-    tell_merged,
 )
 from modelport.dialects.keras.stock.removed import REMOVED
 from modelport.dialects.keras.stock.tensorflow import TENSORFLOW
@@ -17,7 +19,7 @@ from modelport.dialects.keras.stock.types import settle
 from modelport.dialects.keras.stock.wrapped import open_wrappers
 from modelport.errors import ConversionError
 from modelport.model.component import Component
-from modelport.model.graph import Graph, Node
+from modelport.model.graph import Graph, Node, TensorType
 from modelport.model.report import Kind, Report
 
 
@@ -45,17 +47,21 @@ def _spell_out(graph: Graph, report: Report, masked_inputs: bool) -> None:
         (value.name, value.dtype.name) for value in graph.inputs if value.dtype is not None
     )
     dims: dict[str, Dims] = {}
+    types: dict[str, TensorType] = {}
     nodes: list[Node] = []
     for node in graph.nodes:
         made = len(nodes)
         chain = Chain(node, names, report, dims)
-        tell_merged(node, masked, report)
         if repeats_masked_steps(node) and node.inputs[0] in masked:
             nodes += chain.finish(bidirectional(chain))
             why = (
                 "at masked steps it repeats its last output, and today's gives zeros; said in parts"
             )
             report.add(Kind.REARRANGED, Component.ARCHITECTURE, chain.owner, why)
+        elif merges_otherwise(node, masked):
+            types = types or output_types(graph)
+            said = merge(chain, masked, types)
+            nodes += [node] if said is None else chain.finish(said)
         else:
             nodes += _said(node, chain)
         for each in nodes[made:]:
