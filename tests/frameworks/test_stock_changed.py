@@ -140,3 +140,17 @@ def test_a_shared_merge_under_masks_goes_on_to_onnx(tmp_path: Path) -> None:
     np.testing.assert_allclose(loaded(values), model(values), atol=1e-6)
     report = modelport.convert(tmp_path / "b.keras", tmp_path / "c.onnx")
     assert report.verification["status"] == "agreed"
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_steps_that_attend_to_nothing_are_told(dropout: float, tmp_path: Path) -> None:
+    x = tf_keras.Input((5, 3))
+    masked = layers.Masking()(x)
+    y = layers.MultiHeadAttention(2, 3, dropout=dropout)(masked, masked)
+    model = tf_keras.Model(x, layers.Flatten()(y))
+    loaded, kinds = carried(model, tmp_path)
+    values = IMAGES[:, 0, :5].copy()
+    values[:, 3:] = 0
+    same = np.allclose(loaded(values), model(values), atol=1e-6)
+    assert same is (dropout == 0.0)
+    assert (Kind.APPROXIMATED in kinds) is not same

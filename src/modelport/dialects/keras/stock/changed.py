@@ -70,11 +70,22 @@ def tell_lost_penalty(node: Node, report: Report) -> None:
         report.add(Kind.APPROXIMATED, Component.HYPERPARAMETERS, node.scope[-1].name, why)
 
 
-def tell_thawed(node: Node, report: Report) -> None:
-    """Report an attention layer that Keras 3 makes the parts of after it was frozen."""
+def tell_attention(node: Node, masked: bool, report: Report) -> None:
+    """Report an attention that Keras 3 unfreezes, or whose masked steps it weighs otherwise.
+
+    Keras 3 makes its parts after the layer was frozen; where it uses its Softmax layer (for the
+    scores, or to drop some), steps for which everything is masked get nothing.
+    """
     old = Era(node.attributes.get("era", Era.KERAS3)) < Era.KERAS3
-    frozen = (node.attributes.get("config") or {}).get("trainable") is False
-    if node.op_type == "MultiHeadAttention" and old and frozen:
+    if node.op_type != "MultiHeadAttention" or not old:
+        return
+    config, call = node.attributes.get("config") or {}, node.attributes.get("call") or {}
+    kwargs = call.get("kwargs") or {}
+    masked = masked or kwargs.get("attention_mask") is not None
+    if masked and (config.get("dropout") or kwargs.get("return_attention_scores")):
+        why = "a step for which everything is masked gets nothing in Keras 3, and of all before"
+        report.add(Kind.APPROXIMATED, Component.ARCHITECTURE, node.scope[-1].name, why)
+    if config.get("trainable") is False:
         why = (
             "Keras 3 trains the parts of an attention that says it is frozen, with an optimizer "
             "begun anew; set trainable = False once it is loaded"

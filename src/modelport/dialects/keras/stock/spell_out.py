@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelport.dialects.keras.lower import output_types
 from modelport.dialects.keras.stock.chain import Chain, Dims, Names
-from modelport.dialects.keras.stock.changed import changed, tell_lost_penalty, tell_thawed
+from modelport.dialects.keras.stock.changed import changed, tell_attention, tell_lost_penalty
 from modelport.dialects.keras.stock.masked import (
     bidirectional,
     makes_mask,
@@ -63,6 +63,7 @@ def _spell_out(graph: Graph, report: Report, masked_inputs: bool) -> None:
             said = merge(chain, masked, types)
             nodes += [node] if said is None else chain.finish(said)
         else:
+            tell_attention(node, any(name in masked for name in node.inputs), report)
             nodes += _said(node, chain)
         for each in nodes[made:]:
             settle(each, names.types)
@@ -78,7 +79,6 @@ def _said(node: Node, chain: Chain) -> list[Node]:
     says = REMOVED.get(node.op_type) or TENSORFLOW.get(node.op_type) or changed(node)
     if says is None:
         tell_lost_penalty(node, chain.report)
-        tell_thawed(node, chain.report)
         return [node]
     values = says(chain)
     if all(isinstance(value, Dims) for value in values):
