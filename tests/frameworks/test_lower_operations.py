@@ -577,3 +577,10 @@ def test_fourier_transforms() -> None:
     outputs += ops.stft(open_end, 4, 3, 5, window=[0.1, 0.5, 0.4, 0.2])
     values = [*VALUES[:2], normal(3, 2, 50), normal(3, 41)]
     live.check(keras.Model([real, imaginary, sound, open_end], outputs), values, 1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "uint8", "int32", "int64", "float32"])
+def test_powers(dtype: str) -> None:
+    x, y = keras.Input((4,), dtype=dtype), keras.Input((4,), dtype=dtype)
+    values = [np.array([[1, 2, 3, 2], [5, 2, 0, 1]], dtype), np.array([[4, 5, 2, 0]] * 2, dtype)]
+    live.check(keras.Model([x, y], [ops.power(x, y), ops.power(x, 2)]), values)

@@ -19,7 +19,7 @@ from modelport.dialects.keras.operations.registry import Single, operation
 from modelport.dialects.keras.operations.unary import is_nan
 from modelport.dialects.onnx import arithmetic, layout, ops
 from modelport.dialects.onnx.edge import Edge
-from modelport.model.dtype import BOOL, INT32
+from modelport.model.dtype import BOOL, INT32, INT64
 
 
 def _numbers(layer: Layer, *values: Operand) -> list[Edge]:
@@ -46,7 +46,16 @@ operation("Subtract")(_joined("Sub"))
 operation("Multiply")(_joined("Mul", "And"))
 operation("Maximum")(_joined("Max", "Or"))
 operation("Minimum")(_joined("Min", "And"))
-operation("Power")(_joined("Pow"))
+
+
+@operation("Power")
+def power(layer: Layer, x1: Operand, x2: Operand) -> Edge:
+    """X to the power of y; onnxruntime raises whole numbers of 32 and 64 bits alone."""
+    x, y = _numbers(layer, x1, x2)
+    if x.dtype.kind == "float" or x.dtype in (INT32, INT64):
+        return ops.binary(layer.b, "Pow", x, y)
+    made = ops.binary(layer.b, "Pow", ops.cast(layer.b, x, INT64), ops.cast(layer.b, y, INT64))
+    return ops.cast(layer.b, made, x.dtype)
 
 
 @operation("Divide", "TrueDivide")
