@@ -34,7 +34,7 @@ def wait(*a, **k):
     print("now", flush=True)
     time.sleep(60)
 if phase == "reading":
-    convert.open_model = wait
+    convert.opened = wait
 elif phase == "writing":
     convert.sum_up = wait
 elif phase == "publishing":
@@ -192,7 +192,7 @@ def stop(*a, **k):
     if closed == "both":
         os.dup2(2, 1)
     os.kill(os.getpid(), signal.SIGINT)
-convert.open_model = stop
+convert.opened = stop
 closed = sys.argv.pop()
 main()
 """
