@@ -402,6 +402,9 @@ def test_operators_of_graphs(tmp_path: Path) -> None:
             lambda a: tf.linalg.matmul(a, tf.constant(normal(3, 6, 2)[0])),
             lambda a: tf.nn.leaky_relu(a, 0.3),
             lambda a: tf.one_hot(tf.argmax(a, axis=1), 4),
+            lambda a: tf.cast(tf.reduce_all(a > 0, axis=1), tf.float32),
+            lambda a: tf.cast(tf.reduce_any(a > 1, axis=[1, 2]), tf.float32),
+            lambda a: tf.split(a, 2, axis=2)[1],
         ],
         "image": [
             lambda a: tf.nn.conv2d(a, tf.constant(kernel), [1, 2, 2, 1], "SAME"),

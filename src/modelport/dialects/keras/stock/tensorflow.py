@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,12 +11,7 @@ from modelport.dialects.keras.stock import tf_shapes as tf_shapes
 from modelport.dialects.keras.stock import tf_values as tf_values
 from modelport.dialects.keras.stock.chain import ELLIPSIS, Chain, Dims, Says, V, constant, slices
 from modelport.dialects.keras.stock.tf_functions import BINARY, FUNCTIONS, REDUCTIONS, UNARY
-
-_PLACES = ("", "math", "nn", "linalg", "__operators__", "keras.activations", "keras.backend")
-"""Where TensorFlow keeps the functions that have short names in the tables."""
-
-_UNUSED = ("name", "conjugate", "validate_indices", "use_cudnn_on_gpu", "validate_shape", "partial")
-
+from modelport.dialects.keras.tf_calls.nodes import PLACES, UNUSED, node_call, operator_of
 
 _WHOLE = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 
@@ -28,9 +22,7 @@ def function_call(chain: Chain) -> list[Any]:
     if name.endswith("__operators__.getitem"):
         return slicing(chain)
     args, kwargs = chain.call()
-    given = {
-        key: value for key, value in kwargs.items() if key not in _UNUSED and value is not None
-    }
+    given = {key: value for key, value in kwargs.items() if key not in UNUSED and value is not None}
     return called(chain, name, [item for item in args if item is not None], given)
 
 
@@ -43,7 +35,7 @@ def called(chain: Chain, name: str, args: list[Any], given: dict[str, Any]) -> l
     plain = name.removeprefix("tf.").removeprefix("compat.v1.").removeprefix("compat.v2.")
     plain = plain.removeprefix("raw_ops.")
     place, _, short = plain.rpartition(".")
-    near = place in _PLACES
+    near = place in PLACES
     own = FUNCTIONS.get(plain) or (FUNCTIONS.get(short) if near else None)
     if own is not None:
         signature = inspect.signature(own)
@@ -133,151 +125,16 @@ def _index(chain: Chain, item: Any) -> Any:
     raise chain.error(f"an index of the form {item!r}")
 
 
-_RAW = {
-    "ArgMax": "math.argmax input axis",
-    "AvgPool": "nn.avg_pool",
-    "BatchMatMul": "linalg.matmul",
-    "BatchMatMulV2": "linalg.matmul",
-    "BiasAdd": "nn.bias_add",
-    "Cast": "cast",
-    "ConcatV2": "concat",
-    "Conv2D": "nn.conv2d",
-    "DepthToSpace": "nn.depth_to_space",
-    "DepthwiseConv2dNative": "nn.depthwise_conv2d",
-    "ExpandDims": "expand_dims input axis",
-    "GatherV2": "gather params indices axis",
-    "LeakyRelu": "nn.leaky_relu",
-    "MatMul": "linalg.matmul",
-    "MaxPool": "nn.max_pool",
-    "MirrorPad": "pad tensor paddings",
-    "OneHot": "one_hot",
-    "Pack": "stack",
-    "Pad": "pad tensor paddings",
-    "PadV2": "pad tensor paddings constant_values",
-    "Reshape": "reshape tensor shape",
-    "ReverseV2": "reverse tensor axis",
-    "SelectV2": "where",
-    "Shape": "shape",
-    "Slice": "slice",
-    "Softmax": "nn.softmax",
-    "LogSoftmax": "nn.log_softmax",
-    "SpaceToDepth": "nn.space_to_depth",
-    "Split": "split axis value",
-    "SplitV": "split",
-    "SquaredDifference": "math.squared_difference",
-    "Squeeze": "squeeze",
-    "StridedSlice": "strided_slice",
-    "Tile": "tile",
-    "Transpose": "transpose a perm",
-    **{
-        f"Resize{kind}": f"image.resize_{name}"
-        for kind, name in (
-            ("Bilinear", "bilinear"),
-            ("NearestNeighbor", "nearest_neighbor"),
-        )
-    },
-    **{
-        name: f"math.reduce_{name.lower()} input_tensor axis"
-        for name in (
-            "Max",
-            "Mean",
-            "Min",
-            "Prod",
-            "Sum",
-            "All",
-            "Any",
-        )
-    },
-    **{"AddV2": "add", "Add": "add", "Sub": "subtract", "Mul": "multiply", "RealDiv": "divide"},
-    **{"Pow": "pow", "FloorDiv": "floordiv", "FloorMod": "floormod", "Neg": "negative"},
-    **{"GreaterEqual": "greater_equal", "LessEqual": "less_equal", "NotEqual": "not_equal"},
-    **{f"Logical{name}": f"logical_{name.lower()}" for name in ("And", "Or", "Not")},
-    **{"ZerosLike": "zeros_like", "OnesLike": "ones_like"},
-    **{
-        name: name.lower()
-        for name in (
-            "Abs",
-            "Ceil",
-            "Cos",
-            "Erf",
-            "Exp",
-            "Floor",
-            "Log",
-            "Log1p",
-            "Maximum",
-            "Minimum",
-            "Round",
-            "Rsqrt",
-            "Sign",
-            "Sin",
-            "Sqrt",
-            "Square",
-            "Tan",
-            "Greater",
-            "Less",
-            "Equal",
-            "Relu",
-            "Relu6",
-            "Elu",
-            "Selu",
-            "Softplus",
-            "Softsign",
-            "Sigmoid",
-            "Tanh",
-            "Identity",
-        )
-    },
-}
-"""Operators of graphs by the functions that make them, with the names of their inputs."""
-
-_ATTRIBUTES = {"DstT": "dtype", "keep_dims": "keepdims", "squeeze_dims": "axis"}
-_ATTRIBUTES |= {"num_split": "num_or_size_splits"}
-_SAID_ELSEWHERE = ("N", "explicit_paddings", *_UNUSED)
-_WANTED_TYPES = ("dtype", "out_type", "output_type")
-
-
 def graph_node(chain: Chain) -> list[Any]:
     """A ``TensorFlowOpLayer`` (TensorFlow 2.0 to 2.3): one node, some of its inputs constant."""
-    definition = chain.config.get("node_def")
-    operator = definition.get("op") if isinstance(definition, Mapping) else None
-    if not isinstance(definition, Mapping) or operator not in _RAW:
+    inputs = [chain.dims.get(value, V(value)) for value in chain.node.inputs]
+    found = node_call(chain.config, inputs)
+    if found is None:
+        operator = operator_of(chain.config)
         why = f"modelport knows no operation of Keras 3 for the TensorFlow operator {operator}"
         raise chain.error(why)
-    name, *order = _RAW[str(operator)].split()
-    inputs: list[Any] = [chain.dims.get(value, V(value)) for value in chain.node.inputs]
-    constants = chain.config.get("constants") or {}
-    for place, value in sorted((int(key), value) for key, value in constants.items()):
-        inputs.insert(place, value)
-    given = _attributes(definition.get("attr") or {})
-    if operator in ("Pack", "ConcatV2"):
-        ends = len(inputs) - (operator == "ConcatV2")
-        given |= {"axis": inputs[-1]} if operator == "ConcatV2" else {}
-        inputs = [inputs[:ends]]
-    given |= dict(zip(order, inputs, strict=False)) if order else {}
-    return called(chain, name, [] if order else inputs, given)
-
-
-def _attributes(written: Mapping[str, Any]) -> dict[str, Any]:
-    found = {}
-    for key, value in written.items():
-        name = _ATTRIBUTES.get(key, key)
-        if key.startswith("_") or key in _SAID_ELSEWHERE or not isinstance(value, Mapping):
-            continue
-        # The other dtypes are those of the inputs, which say so themselves.
-        if "type" not in value or name in _WANTED_TYPES:
-            found[name] = _attribute(value)
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _attribute(value: Mapping[str, Any]) -> Any:
-    kind, content = next(iter(value.items()), ("", ""))
-    if kind == "i":
-        return int(content)
-    if kind == "list" and isinstance(content, Mapping):
-        return [int(item) for item in content.get("i", [])] or None
-    if kind == "s":
-        return b64decode(str(content)).decode("latin-1")
-    return content
+    given = {key: value for key, value in found.given.items() if value is not None}
+    return called(chain, found.name, found.args, given)
 
 
 TENSORFLOW: dict[str, Says] = {

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,13 @@ from modelport.dialects.keras.tf_calls import choosing as choosing
 from modelport.dialects.keras.tf_calls import networks as networks
 from modelport.dialects.keras.tf_calls import windows as windows
 from modelport.dialects.keras.tf_calls.functions import FUNCTIONS, dtype_of, like
+from modelport.dialects.keras.tf_calls.nodes import (
+    PLACES,
+    UNUSED,
+    WANTED_TYPES,
+    node_call,
+    operator_of,
+)
 from modelport.dialects.onnx.edge import Edge
 
 _BINARY: Mapping[str, str] = {
@@ -152,11 +158,6 @@ _FIXED: Mapping[str, Mapping[str, Any]] = {
 }
 """Arguments that TensorFlow has otherwise by default."""
 
-_PLACES = ("", "math", "nn", "linalg", "__operators__", "keras.activations", "keras.backend")
-"""Where TensorFlow keeps the functions that have short names in these tables."""
-
-_UNUSED = ("name", "conjugate", "validate_indices", "use_cudnn_on_gpu", "validate_shape", "partial")
-
 
 @lowers("TFOpLambda", autocast=False)
 def function_call(layer: Layer) -> Result:
@@ -165,9 +166,7 @@ def function_call(layer: Layer) -> Result:
     if name.endswith("__operators__.getitem"):
         return slicing(layer)
     given = {
-        key: value
-        for key, value in layer.kwargs.items()
-        if key not in _UNUSED and value is not None
+        key: value for key, value in layer.kwargs.items() if key not in UNUSED and value is not None
     }
     args = [item for item in layer.args if item is not None]
     return _called(layer, name.removeprefix("tf."), args, given)
@@ -183,18 +182,18 @@ def slicing(layer: Layer) -> Result:
 def _called(layer: Layer, name: str, args: list[Any], given: Mapping[str, Any]) -> Result:
     plain = name.removeprefix("compat.v1.").removeprefix("compat.v2.").removeprefix("raw_ops.")
     place, _, short = plain.rpartition(".")
-    own = FUNCTIONS.get(plain) or (FUNCTIONS.get(short) if place in _PLACES else None)
+    own = FUNCTIONS.get(plain) or (FUNCTIONS.get(short) if place in PLACES else None)
     if own is not None:
         return apply(layer, own, args, given)
-    if place not in (*_PLACES, "signal", "image", "random"):
+    if place not in (*PLACES, "signal", "image", "random"):
         raise layer.error(f"modelport knows no ONNX form of the TensorFlow function {name!r}")
-    if short in _BINARY and place in _PLACES:
+    if short in _BINARY and place in PLACES:
         return _binary(layer, OPERATIONS[_BINARY[short]], args, given)
-    if short in _UNARY and place in _PLACES:
+    if short in _UNARY and place in PLACES:
         return apply(layer, OPERATIONS[_UNARY[short]], [*args, *given.values()][:1], {})
-    if short in _REDUCTIONS and place in _PLACES:
+    if short in _REDUCTIONS and place in PLACES:
         return _reduction(layer, OPERATIONS[_REDUCTIONS[short]], args, given)
-    if short in _OTHERS and place in _PLACES:
+    if short in _OTHERS and place in PLACES:
         return _renamed(layer, short, args, given)
     raise layer.error(f"modelport knows no ONNX form of the TensorFlow function {name!r}")
 
@@ -241,134 +240,15 @@ def _einsum(layer: Layer, args: list[Any], given: Mapping[str, Any]) -> Result:
     return apply(layer, OPERATIONS["Einsum"], operands, {"subscripts": equation})
 
 
-# Nodes of graphs
-
-_RAW: Mapping[str, str] = {
-    "AddV2": "math.add",
-    "Add": "math.add",
-    "ArgMax": "math.argmax input axis",
-    "AvgPool": "nn.avg_pool",
-    "BatchMatMul": "linalg.matmul",
-    "BatchMatMulV2": "linalg.matmul",
-    "BiasAdd": "nn.bias_add",
-    "Cast": "cast",
-    "ConcatV2": "concat",
-    "Conv2D": "nn.conv2d",
-    "DepthToSpace": "nn.depth_to_space",
-    "DepthwiseConv2dNative": "nn.depthwise_conv2d",
-    "ExpandDims": "expand_dims input axis",
-    "FloorDiv": "math.floordiv",
-    "FloorMod": "math.floormod",
-    "GatherV2": "gather params indices axis",
-    "LeakyRelu": "nn.leaky_relu",
-    "MatMul": "linalg.matmul",
-    "Max": "math.reduce_max input_tensor axis",
-    "MaxPool": "nn.max_pool",
-    "Mean": "math.reduce_mean input_tensor axis",
-    "Min": "math.reduce_min input_tensor axis",
-    "MirrorPad": "pad tensor paddings",
-    "Mul": "math.multiply",
-    "Neg": "math.negative",
-    "OneHot": "one_hot",
-    "Pack": "stack",
-    "Pad": "pad tensor paddings",
-    "PadV2": "pad tensor paddings constant_values",
-    "Pow": "math.pow",
-    "Prod": "math.reduce_prod input_tensor axis",
-    "RealDiv": "math.truediv",
-    "Reshape": "reshape tensor shape",
-    "ResizeBilinear": "image.resize_bilinear",
-    "ResizeNearestNeighbor": "image.resize_nearest_neighbor",
-    "ReverseV2": "reverse tensor axis",
-    "SelectV2": "where",
-    "Shape": "shape",
-    "Slice": "slice",
-    "Softmax": "nn.softmax",
-    "SpaceToDepth": "nn.space_to_depth",
-    "SplitV": "split",
-    "SquaredDifference": "math.squared_difference",
-    "Squeeze": "squeeze",
-    "StridedSlice": "strided_slice",
-    "Sub": "math.subtract",
-    "Sum": "math.reduce_sum input_tensor axis",
-    "Tile": "tile",
-    "Transpose": "transpose a perm",
-    "ZerosLike": "zeros_like",
-    "OnesLike": "ones_like",
-    **{name: f"math.{name.lower()}" for name in ("Abs", "Ceil", "Cos", "Erf", "Exp", "Floor")},
-    **{name: f"math.{name.lower()}" for name in ("Log", "Maximum", "Minimum", "Round", "Rsqrt")},
-    **{name: f"math.{name.lower()}" for name in ("Sign", "Sin", "Sqrt", "Square", "Tan")},
-    **{name: f"math.{name.lower()}" for name in ("Greater", "Less", "Equal")},
-    **{name: f"nn.{name.lower()}" for name in ("Relu", "Relu6", "Elu", "Selu", "Softplus")},
-    **{name: f"nn.{name.lower()}" for name in ("Softsign", "Sigmoid", "Tanh", "Identity")},
-    "GreaterEqual": "math.greater_equal",
-    "LessEqual": "math.less_equal",
-    "NotEqual": "math.not_equal",
-    "LogicalAnd": "math.logical_and",
-    "LogicalOr": "math.logical_or",
-    "LogicalNot": "math.logical_not",
-    "LogSoftmax": "nn.log_softmax",
-    "Log1p": "math.log1p",
-}
-"""Operators of graphs by the functions that make them."""
-
-_ATTRIBUTES: Mapping[str, str] = {
-    "DstT": "dtype",
-    "keep_dims": "keepdims",
-    "num_split": "num_or_size_splits",
-    "squeeze_dims": "axis",
-}
-"""Attributes of nodes that the functions spell otherwise."""
-
-_SAID_ELSEWHERE = ("N", "explicit_paddings", *_UNUSED)
-_WANTED_TYPES = ("dtype", "out_type", "output_type")
-
-
 @lowers("TensorFlowOpLayer", autocast=False)
 def graph_node(layer: Layer) -> Result:
     """One node of a TensorFlow graph, with constants at some of its inputs."""
-    definition = layer.config.get("node_def")
-    operator = definition.get("op") if isinstance(definition, Mapping) else None
-    if not isinstance(definition, Mapping) or operator not in _RAW:
+    found = node_call(layer.config, layer.inputs)
+    if found is None:
+        operator = operator_of(layer.config)
         raise layer.error(f"modelport knows no ONNX form of the TensorFlow operator {operator!r}")
-    name, *order = _RAW[str(operator)].split()
-    inputs: list[Any] = list(layer.inputs)
-    constants = layer.config.get("constants") or {}
-    for place, value in sorted((int(key), value) for key, value in constants.items()):
-        inputs.insert(place, value)
-    given = dict(_attributes(definition.get("attr") or {}))
-    if operator in ("Pack", "ConcatV2"):
-        ends = len(inputs) - (operator == "ConcatV2")
-        given |= {"axis": inputs[-1]} if operator == "ConcatV2" else {}
-        inputs = [inputs[:ends]]
-    given |= dict(zip(order, inputs, strict=False)) if order else {}
-    return _called(layer, name, [] if order else inputs, given)
-
-
-def _attributes(written: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """The attributes of a node as arguments of a function: numbers, lists, names of dtypes."""
-    found: list[tuple[str, Any]] = []
-    for key, value in written.items():
-        name = _ATTRIBUTES.get(key, key)
-        if key.startswith("_") or key in _SAID_ELSEWHERE or not isinstance(value, Mapping):
-            continue
-        # The other dtypes are those of the inputs, which say so themselves.
-        if "type" not in value or name in _WANTED_TYPES:
-            found.append((name, _attribute(value)))
-    return found
-
-
-def _attribute(value: Mapping[str, Any]) -> Any:
-    kind, content = next(iter(value.items()), ("", ""))
-    if kind == "i":
-        return int(content)
-    if kind == "list" and isinstance(content, Mapping):
-        return [int(item) for item in content.get("i", [])] or None
-    if kind == "type":
-        return dtype_of(content).name
-    if kind == "s":
-        return b64decode(str(content)).decode("latin-1")
-    return content
+    types = {key: dtype_of(found.given[key]).name for key in WANTED_TYPES if key in found.given}
+    return _called(layer, found.name, found.args, found.given | types)
 
 
 @lowers("ClassMethod", "InstanceMethod", "InstanceProperty", "ModuleWrapper", autocast=False)
