@@ -8,6 +8,7 @@ import pytest
 from tests.samples import SAMPLES, WRITERS
 
 import modelport
+from modelport.commands.loading import loading
 from modelport.convert.carry import canonical, carry
 from modelport.convert.compare import equal
 from modelport.errors import ConversionError
@@ -52,6 +53,7 @@ def test_every_difference_is_in_the_report(source: Path, target: Format, tmp_pat
     first = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     written = modelport.open(path)
     assert written.format == target.name
+    assert loading(path), "nobody says how to load it"
     original = modelport.open(source)
     # Classes that a file needs go along with the objects of its framework, and nowhere else.
     assert written.level in (Level.INERT, original.level)

@@ -48,6 +48,18 @@ def test_weights_alone(ending: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(weights[name], held[name].numpy())
 
 
+@pytest.mark.parametrize("layout", ["pytorch", "pytorch-legacy"])
+def test_checkpoints(layout: str, tmp_path: Path) -> None:
+    told = as_json(modelport.convert(KERAS_3, tmp_path / "w.pt", to=layout, verify=False))
+    names: dict[str, Any] = {}
+    exec(told["load_with"], names)
+    held = modelport.open(KERAS_3).tensors
+    found = names["checkpoint"]
+    assert sorted(found) == sorted(held)
+    for name in held:
+        np.testing.assert_array_equal(found[name].numpy(), held[name].numpy())
+
+
 @pytest.mark.parametrize(
     ("source", "name"),
     [

@@ -12,6 +12,8 @@ LINES = {
     "onnx": "import onnxruntime; session = onnxruntime.InferenceSession({path!r})",
     "reference": "import onnx.reference; session = onnx.reference.ReferenceEvaluator({path!r})",
     "keras-v3": "import keras; model = keras.saving.load_model({path!r})",
+    "pytorch": "import torch; checkpoint = torch.load({path!r}, weights_only=True)",
+    "pytorch-legacy": "import torch; checkpoint = torch.load({path!r}, weights_only=True)",
     "safetensors": "import safetensors.numpy; weights = safetensors.numpy.load_file({path!r})",
     "pickle": "import pickle; weights = pickle.loads(open({path!r}, 'rb').read())",
     "npz": "import numpy; weights = numpy.load({path!r})",

@@ -46,7 +46,7 @@ def _same_bytes(a: Iterable[bytes | memoryview], b: Iterable[bytes | memoryview]
         size = min(left.available(), right.available())
         if size == 0:
             return left.available() == right.available()
-        if left.take(size) != right.take(size):
+        if left.take(size) != right.take(size):  # bytes: memoryviews compare one by one
             return False
 
 
@@ -65,9 +65,9 @@ class _Reader:
             self._piece = memoryview(following).cast("B")
         return len(self._piece)
 
-    def take(self, size: int) -> memoryview:
+    def take(self, size: int) -> bytes:
         taken, self._piece = self._piece[:size], self._piece[size:]
-        return taken
+        return taken.tobytes()
 
 
 @dataclass(frozen=True, slots=True)
