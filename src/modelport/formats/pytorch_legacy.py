@@ -123,8 +123,7 @@ def write(model: Model, output: Output, report: Report) -> None:
         file.write(write_pickle(keys, name))
         for key in keys:
             file.write(by_key[key].count.to_bytes(COUNT_BYTES, "little"))
-            for piece in by_key[key].pieces():
-                file.write(piece)
+            by_key[key].copy(file)
 
 
 FORMAT = Format(

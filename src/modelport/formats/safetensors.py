@@ -15,7 +15,6 @@ from modelport.errors import ConversionError, LimitExceeded, MalformedFile, Unsu
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.shared.weights_only import (
-    copy_values,
     fitting,
     report_apart,
     report_left_out,
@@ -182,7 +181,7 @@ def write(model: Model, output: Output, report: Report) -> None:
         file.write(len(header).to_bytes(_LENGTH_BYTES, "little"))
         file.write(header)
         for _, tensor in placed:
-            copy_values(file, tensor)
+            tensor.copy(file)
 
 
 def _whole_bytes(tensors: dict[str, Tensor], report: Report) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -21,13 +21,10 @@ from modelport.model.boxes import (
 from modelport.model.derived import Reshape, Source
 from modelport.model.packing import pack, unpack
 from modelport.model.tensor import PIECE_BYTES, Box, FileSlice, TensorData
+from modelport.wire.source import COPY_BYTES, copy_range
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-
-COPY_BYTES = 1 << 18
-"""How much of a file is copied at a time (measured: 1 MB leaves the cache and costs double)."""
 
 
 def pieces(data: TensorData, limit: int = PIECE_BYTES) -> Iterator[bytes | memoryview]:
@@ -38,8 +35,7 @@ def pieces(data: TensorData, limit: int = PIECE_BYTES) -> Iterator[bytes | memor
     """
     if data.dtype.bits == 0:
         raise UnsupportedFeature("tensor", f"dtype {data.dtype} as plain bytes")
-    while isinstance(data, Reshape | Source):
-        data = data.child if isinstance(data, Reshape) else data.tensor.data
+    data = _stored(data)
     if isinstance(data, FileSlice):
         limit = min(limit, COPY_BYTES)
         for start in range(0, data.length, limit):
@@ -51,6 +47,23 @@ def pieces(data: TensorData, limit: int = PIECE_BYTES) -> Iterator[bytes | memor
         return
     for array in arrays:
         yield _little_endian(array).reshape(-1).view(np.uint8).data
+
+
+def copy(data: TensorData, file: BinaryIO) -> None:
+    """Append the values to a file as little-endian C-order bytes; UnsupportedFeature as above."""
+    data = _stored(data)
+    if isinstance(data, FileSlice):
+        copy_range(data.source, data.offset, data.length, file)
+        return
+    for piece in pieces(data):
+        file.write(piece)
+
+
+def _stored(data: TensorData) -> TensorData:
+    """What the bytes of the values are read from: a new shape alone does not move them."""
+    while isinstance(data, Reshape | Source):
+        data = data.child if isinstance(data, Reshape) else data.tensor.data
+    return data
 
 
 def _elements(data: TensorData, limit: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias
 
 from modelport.errors import LimitExceeded, MalformedFile
 from modelport.model.dtype import DType, from_numpy
@@ -86,6 +86,12 @@ class Tensor:
         from modelport.model.pieces import pieces
 
         return pieces(self.data, limit)
+
+    def copy(self, file: BinaryIO) -> None:
+        """Append the values to a file, as the bytes of ``pieces``."""
+        from modelport.model.pieces import copy
+
+        copy(self.data, file)
 
     def __repr__(self) -> str:
         return f"Tensor({self.name!r}, {self.dtype}, {list(self.shape)})"

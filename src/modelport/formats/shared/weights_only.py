@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, BinaryIO
+from typing import Any
 
 from modelport.errors import ConversionError
 from modelport.model.component import Component
@@ -106,9 +106,3 @@ def text_metadata(metadata: Mapping[str, Any], title: str, report: Report) -> di
         why = f"{title} keeps text only; stored as JSON"
         report.add(Kind.REARRANGED, Component.METADATA, key, why)
     return texts
-
-
-def copy_values(file: BinaryIO, tensor: Tensor) -> None:
-    """Append a tensor's values to a file, piece by piece."""
-    for piece in tensor.pieces():
-        file.write(piece)

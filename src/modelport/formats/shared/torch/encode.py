@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 from modelport.formats.shared.pickle.allowed import ELEMENTS
 from modelport.formats.shared.pickle.objects import Objects
@@ -46,6 +46,10 @@ class Written:
     def pieces(self) -> Iterator[bytes | memoryview]:
         """The values, little-endian, piece by piece."""
         return Tensor(self.key, self.data).pieces()
+
+    def copy(self, file: BinaryIO) -> None:
+        """Append the values to a file, as the bytes of ``pieces``."""
+        Tensor(self.key, self.data).copy(file)
 
 
 @dataclass(slots=True)
