@@ -1,0 +1,1 @@
+"""Models as source code: what a person would have written for PyTorch."""
