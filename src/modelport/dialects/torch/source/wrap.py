@@ -30,51 +30,60 @@ def wrap(line: str, width: int = WIDTH) -> list[str]:
     if len(line) <= width:
         return [line]
     indent = line[: len(line) - len(line.lstrip())]
-    part = _last_brackets(line)
-    if part is None or len(part.head) > width:
+    part = _last_brackets(line, indent, width)
+    if part is None or _operands(_value(line)):
         return _in_brackets(line, indent, width)
-    inner = indent + INDENT
-    closed = indent + part.tail
-    if not closed.rstrip().endswith(("]", "}", ")", ":", ",")) and len(closed) > width:
-        return _in_brackets(line, indent, width)
-    return [part.head, *_inside(inner + part.body, width), closed]
+    return [part.head, *_inside(indent + INDENT + part.body, width), indent + part.tail]
 
 
-def _last_brackets(line: str) -> _Part | None:
-    """The last brackets that hold something, outside any other."""
-    spans = [(start, end) for start, end in _spans(line) if line[start + 1 : end].strip()]
-    if not spans:
-        return None
-    start, end = spans[-1]
-    return _Part(line[: start + 1], line[start + 1 : end].strip(), line[end:])
+def _last_brackets(line: str, indent: str, width: int) -> _Part | None:
+    """The last brackets that hold something and leave both ends short enough."""
+    for start, end in reversed(list(_spans(line))):
+        part = _Part(line[: start + 1], line[start + 1 : end].strip(), line[end:])
+        if part.body and len(part.head) <= width and len(indent + part.tail) <= width:
+            return part
+    return None
+
+
+def _value(line: str) -> str:
+    """What is assigned or returned, if anything is."""
+    for word in (" = ", "return "):
+        _, found, value = line.partition(word)
+        if found:
+            return value
+    return ""
+
+
+def _operands(text: str) -> list[str]:
+    """An expression cut before its loosest operators outside brackets; empty if it has none."""
+    for operator in _OPERATORS:
+        pieces = list(_split(text, operator))
+        if len(pieces) > 1:
+            return [pieces[0], *(operator.lstrip() + piece for piece in pieces[1:])]
+    return []
 
 
 def _in_brackets(line: str, indent: str, width: int) -> list[str]:
     """A statement without brackets to break at gets some around what is assigned or returned."""
-    for word in (" = ", "return "):
-        before, found, value = line.partition(word)
-        if found and value and not value.startswith("("):
-            inner = indent + INDENT
-            return [f"{before}{word}(", *_inside(inner + value, width), f"{indent})"]
-    return [line]
+    value = _value(line)
+    if not value or value.startswith("("):
+        return [line]
+    before = line.removesuffix(value)
+    if len(list(_split(value, ","))) > 1:
+        value = value.removesuffix(",") + ","
+    return [f"{before}(", *_inside(indent + INDENT + value, width), f"{indent})"]
 
 
 def _inside(line: str, width: int) -> list[str]:
     """What stands in brackets: on one line, or an item or an operand a line."""
-    if len(line) <= width:
+    if len(line) <= width and not line.endswith(","):
         return [line]
     indent = line[: len(line) - len(line.lstrip())]
     items = list(_split(line.strip(), ","))
     if len(items) > 1 or line.endswith(","):
         return [found for item in items for found in wrap(f"{indent}{item.strip()},", width)]
-    for operator in _OPERATORS:
-        pieces = list(_split(line.strip(), operator))
-        if len(pieces) > 1:
-            lines = wrap(indent + pieces[0], width)
-            for piece in pieces[1:]:
-                lines += wrap(f"{indent}{operator.lstrip()}{piece}", width)
-            return lines
-    return wrap(line, width)
+    operands = _operands(line.strip()) or [line.strip()]
+    return [found for operand in operands for found in wrap(indent + operand, width)]
 
 
 def _split(text: str, separator: str) -> Iterator[str]:
