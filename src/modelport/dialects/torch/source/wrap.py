@@ -31,7 +31,8 @@ def wrap(line: str, width: int = WIDTH) -> list[str]:
         return [line]
     indent = line[: len(line) - len(line.lstrip())]
     part = _last_brackets(line, indent, width)
-    if part is None or _operands(_value(line)):
+    operands = _operands(_value(line))
+    if part is None or len(operands) > 2 or (operands and len(part.tail) > 1):
         return _in_brackets(line, indent, width)
     return [part.head, *_inside(indent + INDENT + part.body, width), indent + part.tail]
 
