@@ -1,0 +1,129 @@
+"""Writing expressions where they are used: what needs no variable gets none."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import replace
+
+from modelport.dialects.torch.source.statements import (
+    Body,
+    Choose,
+    Let,
+    Repeat,
+    Statement,
+    number_of,
+    numbers,
+)
+
+
+def inlined(body: Body) -> Body:
+    """The same statements without those that only name what is used once, or not at all.
+
+    Another name for a value disappears; an ``inline`` expression moves to its use in the same
+    block, and the last one of a block into what the block yields.
+    """
+    plain = _without_aliases(body, {})
+    return _moved(plain, Counter(_uses(plain)))
+
+
+def _without_aliases(body: Body, outer: dict[int, ast.expr]) -> Body:
+    held = dict(outer)
+    kept: list[Statement] = []
+    for statement in body.statements:
+        made = _each(statement, held, lambda block: _without_aliases(block, held))
+        if isinstance(made, Let) and number_of(made.expression) is not None:
+            held[made.targets[0].number] = made.expression
+        else:
+            kept.append(made)
+    return Body(kept, [substituted(result, held) for result in body.results])
+
+
+def _moved(body: Body, uses: Counter[int]) -> Body:
+    held: dict[int, ast.expr] = {}
+    here = set(_direct(body))
+    kept: list[Statement] = []
+    for statement in body.statements:
+        made = _each(statement, held, lambda block: _moved(block, uses))
+        single = made.targets[0].number if len(made.targets) == 1 else -1
+        moves = isinstance(made, Let) and (made.inline or statement is body.statements[-1])
+        if isinstance(made, Let) and moves and uses[single] == 1 and single in here:
+            held[single] = made.expression
+        elif any(uses[target.number] for target in made.targets):
+            kept.append(made)
+    return Body(kept, [substituted(result, held) for result in body.results])
+
+
+def _each(
+    statement: Statement, held: dict[int, ast.expr], block: Callable[[Body], Body]
+) -> Statement:
+    """A statement over what is held, with its blocks made anew."""
+    if isinstance(statement, Let):
+        return replace(statement, expression=substituted(statement.expression, held))
+    if isinstance(statement, Choose):
+        return replace(
+            statement,
+            condition=substituted(statement.condition, held),
+            then=block(statement.then),
+            otherwise=block(statement.otherwise),
+        )
+    return replace(
+        statement,
+        count=statement.count and substituted(statement.count, held),
+        condition=statement.condition and substituted(statement.condition, held),
+        start=tuple(substituted(expression, held) for expression in statement.start),
+        body=block(statement.body),
+    )
+
+
+def _direct(body: Body) -> Iterator[int]:
+    """What a block uses once when it runs, its inner blocks apart."""
+    for statement in body.statements:
+        for expression in _own(statement):
+            yield from numbers(expression)
+    for result in body.results:
+        yield from numbers(result)
+
+
+def _own(statement: Statement) -> tuple[ast.expr, ...]:
+    if isinstance(statement, Let):
+        return (statement.expression,)
+    if isinstance(statement, Choose):
+        return (statement.condition,)
+    return (*statement.start, *((statement.count,) if statement.count else ()))
+
+
+class _Substitution(ast.NodeTransformer):
+    def __init__(self, held: dict[int, ast.expr]) -> None:
+        self.held = held
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        number = number_of(node)
+        return node if number is None or number not in self.held else deepcopy(self.held[number])
+
+
+def substituted(expression: ast.expr, held: dict[int, ast.expr]) -> ast.expr:
+    """The expression with others in place of some values."""
+    found: ast.expr = _Substitution(held).visit(deepcopy(expression))
+    return found
+
+
+def _uses(body: Body) -> Iterator[int]:
+    for statement in body.statements:
+        yield from used_by(statement)
+    for result in body.results:
+        yield from numbers(result)
+
+
+def used_by(statement: Statement) -> Iterator[int]:
+    """The numbers of the values that a statement uses, with all that stands in its blocks."""
+    for expression in _own(statement):
+        yield from numbers(expression)
+    if isinstance(statement, Choose):
+        yield from _uses(statement.then)
+        yield from _uses(statement.otherwise)
+    elif isinstance(statement, Repeat):
+        yield from numbers(statement.condition) if statement.condition else ()
+        yield from _uses(statement.body)

@@ -1,0 +1,92 @@
+"""The statements of a function while it is made: what is computed, from what, in which order.
+
+Expressions are ordinary Python with values in them. A value formats as a name of its own, so that
+``f"{x} + {y}"`` is an expression already; which variable carries it in the end, and whether it
+needs one at all, is decided when the whole function is known.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+_PREFIX = "_value_"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ref:
+    """A value of the function. ``hint`` is what a person might call it."""
+
+    number: int
+    hint: str
+
+    def __str__(self) -> str:
+        return f"{_PREFIX}{self.number}"
+
+
+@dataclass(slots=True)
+class Let:
+    """``targets = expression``. An ``inline`` one is written where its only use is."""
+
+    targets: tuple[Ref, ...]
+    expression: ast.expr
+    inline: bool = False
+
+
+@dataclass(slots=True)
+class Choose:
+    """``if condition: ... else: ...``; both sides set the same targets to what they yield."""
+
+    targets: tuple[Ref, ...]
+    condition: ast.expr
+    then: Body
+    otherwise: Body
+
+
+@dataclass(slots=True)
+class Repeat:
+    """A loop of ``count`` rounds at most, as long as ``condition`` holds (None: no such limit).
+
+    Before the first round the variables of ``carried`` are what ``start`` says, after each round
+    what the body yields; after the last they are the ``targets``. The condition speaks of them.
+    """
+
+    targets: tuple[Ref, ...]
+    counter: Ref
+    count: ast.expr | None
+    condition: ast.expr | None
+    carried: tuple[Ref, ...]
+    start: tuple[ast.expr, ...]
+    body: Body
+
+
+Statement: TypeAlias = Let | Choose | Repeat
+
+
+@dataclass(slots=True)
+class Body:
+    """Statements in order, and what the block yields at its end."""
+
+    statements: list[Statement] = field(default_factory=list)
+    results: list[ast.expr] = field(default_factory=list)
+
+
+def parse(text: str) -> ast.expr:
+    """Python's own reading of an expression."""
+    return ast.parse(text, mode="eval").body
+
+
+def numbers(expression: ast.AST) -> Iterator[int]:
+    """The numbers of the values that an expression uses, once for each use."""
+    for node in ast.walk(expression):
+        if isinstance(node, ast.Name) and node.id.startswith(_PREFIX):
+            yield int(node.id.removeprefix(_PREFIX))
+
+
+def number_of(node: ast.AST) -> int | None:
+    """The number of the value that a name stands for; None for any other node."""
+    if isinstance(node, ast.Name) and node.id.startswith(_PREFIX):
+        return int(node.id.removeprefix(_PREFIX))
+    return None
