@@ -14,6 +14,7 @@ LINES = {
     "keras-v3": "import keras; model = keras.saving.load_model({path!r})",
     "safetensors": "import safetensors.numpy; weights = safetensors.numpy.load_file({path!r})",
     "pickle": "import pickle; weights = pickle.loads(open({path!r}, 'rb').read())",
+    "hdf5": "import h5py; weights = h5py.File({path!r})",
     "npz": "import numpy; weights = numpy.load({path!r})",
 }
 TREE = ".weights.h5"
