@@ -134,7 +134,7 @@ def test_libraries_load_equal_bits(name: str, written: dict[str, tuple[Path, Rep
     path, report = written[name]
     assert report.verification is not None
     dropped = {change.where for change in report if change.kind is Kind.DROPPED}
-    assert all(name.startswith("of.") for name in dropped)
+    assert dropped == ({"of.complex128"} if name == "safetensors" else set())
     found = LOADERS[name](path)
     assert set(found) == set(STATE) - dropped
     for key, value in found.items():
