@@ -215,6 +215,14 @@ def test_links_lead_out_only_where_allowed(index: Path, tmp_path: Path) -> None:
     assert len(modelport.inspect(index, tensors=True, side_files=blobs)["tensors"]) == 11
     (alone,) = scan([index])["files"]
     assert alone["level"] == "dangerous"
+    assert "--side-files DIR" in alone["findings"][0]["what"]
+    for paths in ([index], [index.parent]):
+        (found,) = [
+            file
+            for file in scan(paths, side_files=blobs)["files"]
+            if file["path"].endswith(".index.json")
+        ]
+        assert (found["level"], found["findings"]) == ("inert", [])
     levels = {Path(file["path"]).name: file["level"] for file in scan([tmp_path])["files"]}
     assert levels[index.name] == "inert"  # what the link leads to is scanned too
 
