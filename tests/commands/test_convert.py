@@ -77,6 +77,9 @@ def test_an_ending_tells_the_format() -> None:
     assert target_format(Path("a.h5"), None, model).name == "keras-h5"
     assert target_format(Path("a.h5"), None, weights).name == "keras-weights-h5"
     assert target_format(Path("a.weights.h5"), None, model).name == "keras-weights-h5"
+    plain = modelport.open(FILES / "pytorch" / "state_dict.pt")
+    assert target_format(Path("a.h5"), None, plain).name == "hdf5"
+    assert target_format(Path("a.weights.h5"), None, plain).name == "keras-weights-h5"
     assert target_format(Path("a.bin"), "npz", model).name == "npz"
     with pytest.raises(WrongUsage, match="ending"):
         target_format(Path("a.model"), None, model)

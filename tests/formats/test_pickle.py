@@ -13,6 +13,7 @@ import warnings
 import zlib
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import pytest
 import safetensors.torch
@@ -278,3 +279,22 @@ def test_functions_of_torch_may_be_named_but_not_called(
     for path, data in (("a.pkl", pickle.dumps(value)), ("a.pt", saved(value, legacy=False))):
         (tmp_path / path).write_bytes(data)
         assert scan([tmp_path / path])["files"][0]["level"] == level
+
+
+ML_DTYPES = ("bfloat16", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e8m0fnu")
+
+
+@pytest.mark.parametrize("name", ML_DTYPES)
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_types_of_ml_dtypes_are_types_of_arrays(name: str, protocol: int, tmp_path: Path) -> None:
+    values = np.arange(1, 13).reshape(3, 4).astype(getattr(ml_dtypes, name))
+    held = {"c": values, "f": np.asfortranarray(values), "none": values[:0], "half": np.float16(2)}
+    path = tmp_path / "a.pkl"
+    path.write_bytes(pickle.dumps(held, protocol))
+    model = modelport.open(path)
+    assert model.level is Level.INERT
+    assert {key: str(found.dtype) for key, found in model.tensors.items()} == dict.fromkeys(
+        ("c", "f", "none"), name
+    )
+    for key, found in model.tensors.items():
+        assert found.numpy().tobytes() == held[key].tobytes()

@@ -92,7 +92,10 @@ def _print(told: dict[str, Any]) -> None:
     joined = text.clean(f"{source} → {target}")
     if text.columns(joined) > text.WIDTH:
         joined = f"{text.clean(source)}\n  → {text.clean(target)}"
-    click.echo(joined + "\n")
+    click.echo(joined)
+    if told["other_meanings"]:
+        click.echo(text.wrap("", told["other_meanings"], 2))
+    click.echo()
     for component, kept in told["kept"].items():
         if kept != "absent":
             colour = {"all": "green", "part": "yellow", "none": "red"}[kept]

@@ -76,6 +76,8 @@ def convert(
     with opened(src, state, code, side_files, report) as source:
         target = target_format(Path(dst), to, source.side.model)
         report.source_format, report.target_format = source.format, target.name
+        if to is None:
+            report.other_meanings = _other_meanings(Path(dst), target, source.side.model)
         if any(_are_same(path, Path(dst)) for path in read_from):
             why = "source and target are the same file; give DST another name"
             raise WrongUsage(str(dst), why)
@@ -179,20 +181,41 @@ def target_format(path: Path, to: str | None, model: Model) -> Format:
             return by_name(to)
         except ValueError as error:
             raise WrongUsage("--to", str(error)) from error
-    name = path.name.lower()
-    wants_architecture = model.dialect is not None
-    endings = []
-    for found in formats():
-        suits = (found.holds[Component.ARCHITECTURE] is not Holds.NEVER) == wants_architecture
-        for ending in found.extensions:
-            if name.endswith(ending) and found.write is not None:
-                # The longest ending wins, then what the model needs, then whose own ending it is.
-                endings.append(((len(ending), suits, ending == found.extensions[0]), found))
+    endings = _by_ending(path, model)
     if not endings:
         known = sorted({ending for f in formats() if f.write for ending in f.extensions})
         why = f"its ending names no format; use one of {' '.join(known)} or give --to FORMAT"
         raise WrongUsage(str(path), why)
-    return max(endings, key=lambda ranked: ranked[0])[1]
+    return endings[0][1]
+
+
+def _by_ending(path: Path, model: Model) -> list[tuple[str, Format]]:
+    """The formats that the ending of a target can stand for with that ending, the best first."""
+    name = path.name.lower()
+    wants_architecture = model.dialect is not None
+    of = by_name(model.format).framework
+    found: list[tuple[tuple[int, bool, bool, bool], str, Format]] = []
+    for each in formats():
+        suits = (each.holds[Component.ARCHITECTURE] is not Holds.NEVER) == wants_architecture
+        for ending in each.extensions:
+            if name.endswith(ending) and each.write is not None:
+                # The longest ending wins, then what the model needs, then the source's own
+                # framework, then whose own ending it is.
+                own = ending == each.extensions[0]
+                rank = (len(ending), suits, each.framework == of, own)
+                found.append((rank, ending, each))
+    found.sort(key=lambda ranked: ranked[0], reverse=True)
+    return [(ending, each) for _, ending, each in found]
+
+
+def _other_meanings(path: Path, chosen: Format, model: Model) -> str:
+    """What else the ending of a target stands for, as a sentence; empty where nothing."""
+    found = _by_ending(path, model)
+    ending = next((ending for ending, each in found if each is chosen), None)
+    names = [each.name for other, each in found if other == ending and each is not chosen]
+    if not names:
+        return ""
+    return f"{ending} also stands for {' and '.join(names)}; --to FORMAT chooses"
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -203,6 +226,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "target": report.target,
         "source_format": report.source_format,
         "target_format": report.target_format,
+        "other_meanings": report.other_meanings or None,
         "published": report.published,
         "lossless": report.lossless,
         "kept": {str(component): kept for component, kept in report.kept.items()},

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 from modelport.formats.candidate import Candidate
 from modelport.formats.table import read
@@ -14,14 +15,14 @@ from modelport.model.tensor import Tensor
 from modelport.model.training import LazySlots
 from modelport.wire.source import status_of
 
+Folders: TypeAlias = str | os.PathLike[str] | tuple[str | os.PathLike[str] | None, ...] | None
 
-def open_model(
-    path: str | os.PathLike[str], *, side_files: str | os.PathLike[str] | None = None
-) -> Model:
+
+def open_model(path: str | os.PathLike[str], *, side_files: Folders = None) -> Model:
     """Open a model file: what is inside, with lazy tensors; no value is read, no code is run.
 
     A folder stands for the one index (``*.index.json``) of weights in several files in it.
-    ``side_files`` is one more folder that companion files (external weights) may lie in.
+    ``side_files`` is one more folder for companion files (external weights), or several.
 
     Raises:
         UnreadableFile: the path is missing, or neither a file nor such a folder.
@@ -35,7 +36,8 @@ def open_model(
         from modelport.formats.sharded import index_in
 
         found = index_in(found)
-    model = read(Candidate(found, Path(side_files) if side_files else None))
+    allowed = side_files if isinstance(side_files, tuple) else (side_files,)
+    model = read(Candidate(found, tuple(Path(each) for each in allowed if each)))
     if model.optimizer_state is not None:
         model.optimizer_state.slots = LazySlots(lambda: _slots(model))
     return model

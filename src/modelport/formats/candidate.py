@@ -20,11 +20,11 @@ HEAD_BYTES = 4096
 class Candidate:
     """An opened file; containers are parsed on first use and shared by all formats that look.
 
-    ``side_files`` is a folder outside the model's own that companion files may lie in, or None.
+    ``side_files`` are folders outside the model's own that companion files may lie in.
     """
 
     def __init__(
-        self, path: Path, side_files: Path | None = None, source: SideFile | None = None
+        self, path: Path, side_files: tuple[Path, ...] = (), source: SideFile | None = None
     ) -> None:
         self.path = path
         self.source = source or FileSource(path)
@@ -33,7 +33,7 @@ class Candidate:
     def beside(self, name: str) -> Candidate:
         """The file that this one calls ``name``; UnsafeFile where it lies outside, see SideFile."""
         folder = self.path.parent
-        found = SideFile(str(self.path), folder, name, self.side_files)
+        found = SideFile(str(self.path), folder, name, *self.side_files)
         return Candidate(folder / name, self.side_files, found)
 
     @cached_property

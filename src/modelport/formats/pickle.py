@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from modelport.errors import ConversionError, MalformedFile, ModelportError
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
+from modelport.formats.shared.numpy_arrays import ML_DTYPES
 from modelport.formats.shared.pickle.arrays import Arrays, NumpyArray
 from modelport.formats.shared.pickle.encode import CODES, array_stub, dtype_stub
 from modelport.formats.shared.pickle.inner import LOADS
@@ -27,7 +28,7 @@ from modelport.formats.shared.torch.storage import LEGACY_HEAD
 from modelport.formats.shared.weights_only import fitting, report_apart, report_left_out
 from modelport.model.component import Component, Holds
 from modelport.model.model import Finding, Level, Model
-from modelport.model.report import Report
+from modelport.model.report import Kind, Report
 from modelport.model.tensor import Tensor
 from modelport.wire.compressed import kind, peek, unpack
 from modelport.wire.pickle import Program, interpret
@@ -132,6 +133,10 @@ def write(model: Model, output: Output, report: Report) -> None:
         if not tensors:
             raise ConversionError(model.path, "it holds no arrays, and other objects need code")
         report_apart(tensors, TITLE, report)
+        for name, tensor in tensors.items():
+            if CODES[tensor.dtype.name] in ML_DTYPES:
+                why = "a type that numpy loads where ml_dtypes is installed"
+                report.add(Kind.REARRANGED, Component.WEIGHTS, name, why)
         types = {code: dtype_stub(code) for code in CODES.values()}
         value = {
             name: array_stub(tensor, types[CODES[tensor.dtype.name]])

@@ -23,7 +23,7 @@ from modelport.errors import (
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.model.component import Component, Holds
-from modelport.model.model import Finding, Model
+from modelport.model.model import Finding, Level, Model
 from modelport.model.tensor import FileSlice, Tensor
 from modelport.wire.json import parse
 
@@ -88,7 +88,7 @@ def read(candidate: Candidate) -> Model:
             raise
         _add(candidate, model, name, shard, files[name])
         stored += shard.bytes
-    _check_total(candidate, model, stored)
+    _check_total(model, stored)
     if model.tensors:
         count = f"{len(files)} files" if len(files) > 1 else "one file"
         model.evidence[Component.WEIGHTS] = f"the tensors of {count}; no architecture"
@@ -164,8 +164,8 @@ def _add(candidate: Candidate, model: Model, file: str, shard: Model, listed: li
         model.evidence[Component.HYPERPARAMETERS] = "values in the files that are no tensors"
 
 
-def _check_total(candidate: Candidate, model: Model, stored: int) -> None:
-    """Refuse a total that no way of counting gives.
+def _check_total(model: Model, stored: int) -> None:
+    """Note a total that no way of counting gives; loaders do not look at it.
 
     Writers count values, shared storages once or each time, a bool as a bit, or whole files.
     """
@@ -178,13 +178,11 @@ def _check_total(candidate: Candidate, model: Model, stored: int) -> None:
         tensor.size // 8 if tensor.dtype.name == "bool" else tensor.nbytes
         for tensor in distinct.values()
     )
-    most = max(stored, sum(tensor.nbytes for tensor in tensors))
+    held = sum(tensor.nbytes for tensor in tensors)
     whole = isinstance(total, int | float) and not isinstance(total, bool)
-    if not whole or not least <= total <= most:
-        expected = f"{sum(tensor.nbytes for tensor in tensors):,} bytes as {_TOTAL!r}"
-        error = _broken(candidate, expected, repr(total)[:40])
-        error.findings = tuple(model.findings)
-        raise error
+    if not whole or not least <= total <= max(stored, held):
+        what = f"{_TOTAL} is {total!r:.40}, but the tensors take {held:,} bytes"
+        model.findings.append(Finding("IDX-001", Level.INERT, what, "metadata"))
 
 
 def _place(tensor: Tensor) -> object:

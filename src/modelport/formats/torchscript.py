@@ -21,6 +21,7 @@ from modelport.formats.shared.torch.archive import (
     top_folder,
     word,
 )
+from modelport.formats.shared.torch.contents import add_array
 from modelport.formats.shared.torch.script.examples import examples
 from modelport.formats.shared.torch.script.library import Library
 from modelport.formats.shared.torch.script.program import Program
@@ -29,7 +30,6 @@ from modelport.formats.shared.torch.script_module import OWN, read_modules
 from modelport.model.component import Component, Holds
 from modelport.model.model import CONSTANTS, Finding, Level, Model
 from modelport.model.signature import Signature
-from modelport.model.tensor import Tensor
 from modelport.wire.zip import ZipArchive
 
 _CONSTANTS = "constants.pkl"
@@ -59,7 +59,7 @@ def read(candidate: Candidate) -> Model:
     model = Model(format=FORMAT.name, path=str(candidate.path), bytes=candidate.source.size)
     value, objects = read_object(archive, folder, model, own=OWN)
     for name, array in read_modules(model, value, objects):
-        model.graph.tensors[name] = Tensor(name, array.data)
+        add_array(model, name, array, objects)
     constants = traced = None
     if f"{folder}{_CONSTANTS}" in archive.members:
         constants = read_object(

@@ -39,6 +39,13 @@ TYPES = {
     "c16": "complex128",
     "V2": "bfloat16",
 }
+ML_DTYPES = frozenset(
+    (
+        *("bfloat16", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz"),
+        "float8_e8m0fnu",
+    )
+)
+"""What the package ml_dtypes adds to numpy, as far as an element takes whole bytes in both."""
 _DESCR = re.compile(r"[<>|=]?(?P<code>[a-zA-Z?]\d*)(?P<unit>\[[^\]]*\])?")
 
 
@@ -65,7 +72,9 @@ def array_data(stored: Stored, raw: str | None = None) -> TensorData:
     code = match["code"] if match else ""
     if code[:1] in ("S", "U") and code[1:].strip("0"):
         return _text(stored, int(code[1:]) * (4 if code[0] == "U" else 1))
-    if raw is not None and code == "V1":
+    if isinstance(descr, str) and descr[1:] in ML_DTYPES:
+        found = DTYPES[descr[1:]]
+    elif raw is not None and code == "V1":
         found = DTYPES[raw]
     elif code in TYPES:
         found = DTYPES[TYPES[code]]

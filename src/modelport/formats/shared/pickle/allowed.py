@@ -8,6 +8,7 @@ it. Everything else is unknown code. Sources: ``torch._weights_only_unpickler``,
 
 from __future__ import annotations
 
+from modelport.formats.shared.numpy_arrays import ML_DTYPES
 from modelport.formats.shared.pickle.arguments import (
     NUMBER,
     Check,
@@ -182,6 +183,7 @@ NAMES: frozenset[str] = frozenset(
         *STORAGES,
         *(f"torch.{name}" for name in (*_TORCH_DTYPES, *_TORCH_NAMES)),
         *(f"numpy.{name}" for name in _NUMPY_SCALARS),
+        *(f"ml_dtypes.{name}" for name in ML_DTYPES),
         *(f"numpy.random._{name.lower()}.{name}" for name in _NUMPY_GENERATORS),
         *(f"builtins.{name}" for name in ("int", "float", "str", "bool", "type", "NoneType")),
         "numpy.ma.core.MaskedArray",

@@ -146,7 +146,25 @@ def _instance(stub: Stub, name: str) -> Iterator[_Found]:
         return
     if cls in CALLS and isinstance(args, tuple) and CALLS[cls](args):
         return
+    if cls == "torch.ScriptObject" and not args and _is_quantised(stub):
+        yield "PKL-010", Level.NEEDS_CODE, "needs torch.classes.quantized", stub.offset
+        return
     yield _unknown(stub, cls, instance=True)
+
+
+_PACKED = ("__torch__.torch.classes.quantized.", "__torch__.torch.classes.rnn.")
+"""Classes of C++ that torch itself brings, whose state is tensors and numbers."""
+
+
+def _is_quantised(stub: Stub) -> bool:
+    """Whether an object of C++ is one of torch's packed parameters: (state, name of its class)."""
+    return bool(stub.states) and all(
+        isinstance(state, tuple)
+        and len(state) == 2
+        and isinstance(state[1], str)
+        and state[1].startswith(_PACKED)
+        for state in stub.states
+    )
 
 
 def _unknown(stub: Stub, name: str, instance: bool = False) -> _Found:

@@ -161,6 +161,7 @@ _COMMON: dict[str, Builder] = {
     "builtins.dict": _mapping,
     "builtins.complex": _number(complex),
     "builtins.bytearray": _changeable,
+    "builtins.bytes": lambda stub: stub if stub.args else b"",  # protocol 2 has no empty bytes
     "_codecs.encode": encoded,
     "datetime.timedelta": _number(datetime.timedelta),
 }

@@ -13,6 +13,7 @@ from typing import Any
 from modelport.formats.shared.pickle.objects import Objects, attributes, class_name
 from modelport.formats.shared.pickle.plain import plain
 from modelport.formats.shared.torch.array import Array
+from modelport.formats.shared.torch.packed import SCRIPT_OBJECT, packed
 from modelport.model.component import Component
 from modelport.model.graph import Node, Scope
 from modelport.model.model import Model
@@ -51,13 +52,9 @@ def read_module(
             continue
         seen[id(stub)] = path
         found, tensors = attributes(stub), {}
-        for kind in _INNER[:2]:
-            inner = objects.build(found.get(kind))
-            for name, value in inner.items() if isinstance(inner, Mapping) else ():
-                built = objects.build(value)
-                if isinstance(built, Array) and isinstance(name, str):
-                    tensors[name] = f"{path}.{name}" if path else name
-                    yield tensors[name], built
+        for name, array in _own_tensors(stub, found, objects):
+            tensors[name] = f"{path}.{name}" if path else name
+            yield tensors[name], array
         inside = _children(found, objects)
         node = _node(path, stub, found, tensors, scope, objects)
         if not path:
@@ -69,6 +66,23 @@ def read_module(
             (f"{path}.{name}" if path else name, child, deeper)
             for name, child in reversed(inside.items())
         )
+
+
+def _own_tensors(
+    stub: Stub, found: Mapping[Any, Any], objects: Objects
+) -> Iterator[tuple[str, Array]]:
+    """Parameters and buffers, and what quantised modules keep packed."""
+    for kind in _INNER[:2]:
+        inner = objects.build(found.get(kind))
+        for name, value in inner.items() if isinstance(inner, Mapping) else ():
+            built = objects.build(value)
+            if isinstance(built, Array) and isinstance(name, str):
+                yield name, built
+    yield from packed(stub, objects)
+    for key, value in found.items():
+        if isinstance(value, Stub) and class_name(value) == SCRIPT_OBJECT:
+            for name, array in packed(value, objects):
+                yield f"{key}.{name}", array
 
 
 def _forward(root: Stub, objects: Objects) -> str:
