@@ -85,6 +85,15 @@ def test_an_ending_tells_the_format() -> None:
         target_format(Path("a.model"), None, model)
 
 
+def test_the_report_says_what_else_an_ending_stands_for(tmp_path: Path) -> None:
+    weights = modelport.convert(FILES / "pytorch" / "state_dict.pt", tmp_path / "a.h5")
+    assert weights.other_meanings == ".h5 also stands for keras-weights-h5; --to FORMAT chooses"
+    whole = modelport.convert(LSTM, tmp_path / "b.h5", verify=False)
+    assert "keras-weights-h5 and hdf5" in whole.other_meanings
+    named = modelport.convert(LSTM, tmp_path / "c.h5", to="keras-h5", verify=False)
+    assert not named.other_meanings
+
+
 def test_weights_alone_become_no_model(tmp_path: Path) -> None:
     source = tmp_path / "a.safetensors"
     save_file({"w": np.zeros(3, np.float32)}, source)

@@ -212,7 +212,13 @@ def _other_meanings(path: Path, chosen: Format, model: Model) -> str:
     """What else the ending of a target stands for, as a sentence; empty where nothing."""
     found = _by_ending(path, model)
     ending = next((ending for ending, each in found if each is chosen), None)
-    names = [each.name for other, each in found if other == ending and each is not chosen]
+    names = [
+        each.name
+        for other, each in found
+        if other == ending
+        and each is not chosen
+        and (model.dialect is not None or each.holds[Component.ARCHITECTURE] is Holds.NEVER)
+    ]
     if not names:
         return ""
     return f"{ending} also stands for {' and '.join(names)}; --to FORMAT chooses"
