@@ -40,7 +40,12 @@ def read_module(
     second says where that is. A module without a name is an attribute of the graph.
     """
     model.dialect, model.kind = "torch", "modules"
-    model.evidence[Component.ARCHITECTURE] = _forward(root, objects)
+    told = "modules of torch.nn with their settings; what each of them does is known"
+    name = _foreign(root, objects)
+    if name is not None:
+        model.extras["forward"] = f"what forward of {name} does is not in the file"
+        told = f"the tree of modules with their settings; {model.extras['forward']}"
+    model.evidence[Component.ARCHITECTURE] = told
     if attributes(root).get("training") is True:
         model.graph.attributes["training"] = True
     waiting: list[tuple[str, Stub, tuple[Scope, ...]]] = [(key, root, ())]
@@ -85,8 +90,8 @@ def _own_tensors(
                 yield f"{key}.{name}", array
 
 
-def _forward(root: Stub, objects: Objects) -> str:
-    """What the file tells of the order of its modules, and the first class that keeps it."""
+def _foreign(root: Stub, objects: Objects) -> str | None:
+    """The first class that is not torch's, whose order of modules only its code knows."""
     waiting, seen = [root], set[int]()
     while waiting:
         stub = waiting.pop()
@@ -95,10 +100,9 @@ def _forward(root: Stub, objects: Objects) -> str:
         seen.add(id(stub))
         name = class_name(stub)
         if not name.startswith((_LIBRARY, "torch.nn.parallel.")):
-            what = f"what forward of {name} does is not in the file"
-            return f"the tree of modules with their settings; {what}"
+            return name
         waiting.extend(reversed(_children(attributes(stub), objects).values()))
-    return "modules of torch.nn with their settings; what each of them does is known"
+    return None
 
 
 def _again(path: str, stub: Stub, scope: tuple[Scope, ...], first: str) -> Node:
