@@ -23,6 +23,13 @@ class Call:
         self.args, self.how, self.state = args, how, state
 
 
+class Again:
+    """A value that gets one more state."""
+
+    def __init__(self, value: Any, state: Any) -> None:
+        self.value, self.state = value, state
+
+
 def write(value: Any, protocol: int = 2) -> bytes:
     """The stream of a value in which ``Name`` and ``Call`` may stand anywhere."""
     head = b"\x80" + bytes([protocol]) if protocol >= 2 else b""
@@ -36,6 +43,8 @@ def body(value: Any, protocol: int) -> bytes:
         return b"c%s\n%s\n" % (value.module.encode(), value.name.encode())
     if isinstance(value, Call):
         return call(value, protocol)
+    if isinstance(value, Again):
+        return body(value.value, protocol) + body(value.state, protocol) + b"b"
     if isinstance(value, tuple):
         return b"(" + b"".join(body(part, protocol) for part in value) + b"t"
     if isinstance(value, list):

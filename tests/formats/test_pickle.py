@@ -22,7 +22,7 @@ from tests.samples import FILES
 
 import modelport
 from modelport.commands.inspect import inspect, unreadable
-from modelport.commands.scan import scan
+from modelport.commands.scan import scan, scan_file
 from modelport.errors import ConversionError, LimitExceeded, MalformedFile, ModelportError
 from modelport.model.component import Component
 from modelport.model.model import Level
@@ -73,6 +73,40 @@ def test_an_estimator_shows_class_parameters_and_fitted_arrays(path: Path) -> No
     assert found["verdict"]["level"] == "needs-code"
     names = modelport.open(path).tensors
     assert any(name.endswith("estimators_.1.tree_.values") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    {
+        "estimators.joblib": "sklearn.linear_model._stochastic_gradient.SGDClassifier",
+        "frames.joblib": "pandas.DataFrame",
+        "distributions.joblib": "scipy.stats._continuous_distns.norm_gen",
+        "classes.pkl": "cloudpickle.cloudpickle._make_skeleton_class",
+    }.items(),
+)
+def test_what_people_keep_needs_its_package_and_no_more(name: str, shown: str) -> None:
+    found = inspect(FOLDER / name)
+    findings = found["verdict"]["findings"]
+    assert [held for held in findings if held["level"] != "needs-code"] == []
+    assert shown in str(found["python_objects"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import io\nimport os\n\nprint(1)\n",
+        "class Net(Module):\n    pass\n",
+        "chat_template:\n  {{ message }}\n",
+        "certifi\nidna\npip\n",
+        "config\nmodel\nweights\n",
+    ],
+)
+def test_text_beside_models_is_no_pickle(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "beside.txt"
+    path.write_text(text)
+    assert scan_file(str(path))["level"] is None
+    path.write_bytes(b"cos\nsystem\n" + text.encode())
+    assert scan_file(str(path))["level"] == Level.MALFORMED
 
 
 @pytest.mark.parametrize(

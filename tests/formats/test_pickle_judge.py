@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import array
 import codecs
 import collections
 import datetime
@@ -17,12 +18,17 @@ import pathlib
 import pickle
 import random
 import re
+import socket
 import types
+import typing
 import uuid
+import zoneinfo
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from tests.formats.hostile_pickles import given_more
 from tests.formats.pickle_streams import Call, Name, write
 from tests.wire.pickle_programs import random_stream
 
@@ -120,6 +126,7 @@ ATTACKS: dict[str, Any] = {
     "array of a size": Call(
         "numpy.core.multiarray._reconstruct", Name("numpy.ndarray"), (10**12,), b"b"
     ),
+    **given_more("/nowhere/marker"),
 }
 DANGEROUS_BYTES = {
     "dotted": b"\x80\x04\x8c\x07logging\x8c\x09os.system\x93\x8c\x01x\x85R.",
@@ -139,7 +146,7 @@ DANGEROUS_BYTES = {
 @pytest.mark.parametrize("protocol", [0, 2, 4])
 def test_attacks_are_dangerous(name: str, protocol: int) -> None:
     attack = ATTACKS[name]
-    if attack.how in ("NEWOBJ", "INST"):  # opcodes that not every protocol has
+    if getattr(attack, "how", "") in ("NEWOBJ", "INST"):  # opcodes that not every protocol has
         protocol = 2
     assert level(write(attack, protocol)) == Level.DANGEROUS
     assert level(write([1, {"a": (attack,)}], protocol)) == Level.DANGEROUS
@@ -226,6 +233,14 @@ NEEDS_CODE: dict[str, Any] = {
     "itemgetter": operator.itemgetter(1),
     "logger": logging.getLogger("x"),
     "random": random.Random(1),
+    "names": [operator.attrgetter("a"), operator.methodcaller("a")],
+    "typing": typing.List[int],  # noqa: UP006  (this form is pickled by another function)
+    "errors": [ValueError("x"), PermissionError(1, "x")],
+    "numbers of the system": [Path().stat(), socket.AF_INET],
+    "context": decimal.getcontext(),
+    "codes": array.array("d", [1]),
+    "user dict": collections.UserDict(a=1),
+    "zone": zoneinfo.ZoneInfo("UTC"),
 }
 
 

@@ -18,6 +18,8 @@ from modelport.formats.shared.pickle.arrays import Arrays, NumpyArray
 from modelport.formats.shared.pickle.encode import CODES, array_stub, dtype_stub
 from modelport.formats.shared.pickle.inner import LOADS
 from modelport.formats.shared.pickle.judge import judge
+from modelport.formats.shared.pickle.known import is_territory
+from modelport.formats.shared.pickle.names import canonical
 from modelport.formats.shared.pickle.objects import Objects
 from modelport.formats.shared.pickle.plain import plain
 from modelport.formats.shared.pickle.streams import begins, read_streams
@@ -31,7 +33,7 @@ from modelport.model.model import Finding, Level, Model
 from modelport.model.report import Kind, Report
 from modelport.model.tensor import Tensor
 from modelport.wire.compressed import kind, peek, unpack
-from modelport.wire.pickle import Program, interpret
+from modelport.wire.pickle import Program, Reference, interpret
 from modelport.wire.pickle.write import stream
 from modelport.wire.source import ByteSource
 
@@ -58,7 +60,18 @@ def match(candidate: Candidate) -> bool:
     if begins(candidate.head):
         return not candidate.head.startswith(LEGACY_HEAD)
     program = interpret(candidate.source)  # protocol 0 and 1 have no sign of their own
-    return program.error is None or bool(program.references)
+    return program.error is None or _means_something(program)
+
+
+def _means_something(program: Program) -> bool:
+    """Whether a broken stream has called or named something before it broke.
+
+    The first lines of any text that begins with c or i are a name in protocol 0, so a name alone
+    counts only where it may be meant.
+    """
+    if any(isinstance(stub.callable, Reference) for stub in program.stubs):
+        return True
+    return any(is_territory(canonical(found)) for found in program.references)
 
 
 def read(candidate: Candidate) -> Model:
