@@ -277,6 +277,12 @@ class Call:
         return value
 
     @property
+    def floats(self) -> DType:
+        """The dtype that whole numbers give where floats result: the author's default."""
+        stated = self.types[0].dtype if self.types and self.types[0] is not None else None
+        return stated if stated is not None and stated.kind == "float" else FLOAT32
+
+    @property
     def where(self) -> str:
         """The node as errors name it."""
         overload = f".{self.overload}" if self.overload else ""

@@ -105,7 +105,10 @@ def elu(call: Call, x: Any, alpha: float = 1, scale: float = 1, input_scale: flo
 @aten("celu")
 def celu(call: Call, x: Any, alpha: float = 1.0) -> Edge:
     """max(x, 0) + min(alpha (exp(x / alpha) - 1), 0)."""
-    return ops.unary(call.b, "Celu", call.tensor(x), alpha=float(alpha))
+    b, edge = call.b, call.tensor(x)
+    if edge.dtype is FLOAT32:
+        return ops.unary(b, "Celu", edge, alpha=float(alpha))
+    return elu(call, edge, alpha, 1, 1 / alpha)  # Celu is of float32 alone
 
 
 @aten("selu")
