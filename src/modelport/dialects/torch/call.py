@@ -52,6 +52,7 @@ FAMILIES = (
     "fold",
     "fourier",
     "grid",
+    "grouped",
     "higher_order",
     "index",
     "join",
@@ -75,6 +76,7 @@ FAMILIES = (
     "symbol",
     "unary",
     "unpool",
+    "vision",
 )
 """The modules of ``operators`` that hold lowerings, imported when the first one is needed."""
 
