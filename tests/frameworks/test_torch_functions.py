@@ -161,7 +161,8 @@ MIXED: Functions = {
     ),
     "outer": lambda x, i, d: (torch.outer(x[0], i[0]), torch.outer(d[0], x[0])),
     "outer of truths": lambda x, i, d: (torch.outer(i[0] > 1, x[0] > 0), torch.outer(i[0], i[0])),
-    "celu of doubles": lambda x, i, d: (F.celu(d, 1.5), F.celu(x, 1.5)),
+    "celu of doubles": lambda x, i, d: (F.celu(d - 0.5, 1.5), F.celu(x, 1.5), F.celu(d - 0.5)),
+    "elu of doubles": lambda x, i, d: (F.elu(d - 0.5, 2.0), F.elu(x, 2.0)),
     "numbers between others": lambda x, i, d: [
         torch.arange(*ends, dtype=dtype)
         for ends in ((8.5,), (2, 8.5, 1.5), (5.5, 0.5, -1.5), (x.shape[0], 8.5, 1.5))
