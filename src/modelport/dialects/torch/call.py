@@ -52,6 +52,7 @@ FAMILIES = (
     "fold",
     "fourier",
     "grid",
+    "grouped",
     "higher_order",
     "index",
     "join",
@@ -75,6 +76,7 @@ FAMILIES = (
     "symbol",
     "unary",
     "unpool",
+    "vision",
 )
 """The modules of ``operators`` that hold lowerings, imported when the first one is needed."""
 
@@ -275,6 +277,12 @@ class Call:
         if isinstance(value, bool) or not isinstance(value, int):
             raise ConversionError(self.where, f"{what} is computed by the model")
         return value
+
+    @property
+    def floats(self) -> DType:
+        """The dtype that whole numbers give where floats result: the author's default."""
+        stated = self.types[0].dtype if self.types and self.types[0] is not None else None
+        return stated if stated is not None and stated.kind == "float" else FLOAT32
 
     @property
     def where(self) -> str:
