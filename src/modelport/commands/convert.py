@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from modelport.commands.examples import load_inputs
 from modelport.commands.loading import loading
 from modelport.commands.source import Source, code_of, opened
 from modelport.convert.account import sum_up
@@ -20,6 +21,7 @@ from modelport.model.model import Model
 from modelport.model.report import Report
 from modelport.runtimes.code import Code
 from modelport.verify.agreement import Agreement, Status
+from modelport.verify.signature import Inputs
 from modelport.verify.stand_in import approximations
 from modelport.verify.tolerance import tolerance_for
 from modelport.verify.verify import Side, run_both
@@ -44,7 +46,7 @@ def convert(
     keep: bool = False,
     external_data: bool = False,
     model: str | None = None,
-    inputs: str | os.PathLike[str] | None = None,
+    inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
     run_code: bool = False,
     side_files: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
@@ -54,10 +56,12 @@ def convert(
     ``to`` is the name of the target's format; by default the ending of ``dst`` tells. ``state`` is
     a file with other weights for the graph of ``src``, and with what is known of training. With
     ``model`` (``package.module:factory``), ``src`` has the weights for the module that this
-    function returns, alone or with example inputs (else ``inputs``, an ``.npz``); it is called in
-    a child process, with ``run_code`` only. With ``keep`` the target appears even where the two
-    sides disagree. ``external_data`` puts the weights of ONNX into a file beside it. ``side_files``
-    is one more folder that files may lie in that ``src`` leads to.
+    function returns, alone or with example inputs (else ``inputs``); it is called in a child
+    process, with ``run_code`` only. ``inputs`` are ``.npz`` files of example inputs, by name or in
+    order: they tell shapes that ``src`` does not state (extents that differ stay open), and both
+    sides are run on the first. With ``keep`` the target appears even where the two sides disagree.
+    ``external_data`` puts the weights of ONNX into a file beside it. ``side_files`` is one more
+    folder that files may lie in that ``src`` leads to.
 
     Raises:
         ConversionError: the target cannot hold the model, or weights do not fit the graph.
@@ -67,13 +71,13 @@ def convert(
         UnreadableFile: the source changed while it was read.
         ModelportError: the source cannot be opened.
     """
-    code = _code(model, state, inputs, run_code)
+    code, examples = _code(model, state, inputs, run_code)
     tell = progress or _silent
     tell("reading" if code is None else "exporting the module", None, 0)
     read_from = [Path(path) for path in (src, state) if path is not None]
     before = [_stamp(path) for path in read_from]
     report = Report(source=str(src), target=str(dst))
-    with opened(src, state, code, side_files, report) as source:
+    with opened(src, state, code, side_files, report, examples) as source:
         target = target_format(Path(dst), to, source.side.model)
         report.source_format, report.target_format = source.format, target.name
         if any(_are_same(path, Path(dst)) for path in read_from):
@@ -95,19 +99,21 @@ def convert(
 def _code(
     model: str | None,
     state: str | os.PathLike[str] | None,
-    inputs: str | os.PathLike[str] | None,
+    inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None,
     run_code: bool,
-) -> Code | None:
-    """The code to run, where one is asked for."""
+) -> tuple[Code | None, dict[str, Inputs]]:
+    """The code to run, where one is asked for; else the example inputs, by their files."""
+    paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs or ())
     if model is None:
-        if run_code or inputs is not None:
-            option = "--run-code" if run_code else "--inputs"
-            raise WrongUsage(option, "it goes with --model package.module:factory")
-        return None
+        if run_code:
+            raise WrongUsage("--run-code", "it goes with --model package.module:factory")
+        return None, {str(path): load_inputs(path) for path in paths}
+    if len(paths) > 1:
+        raise WrongUsage("--inputs", "torch exports the module for one example; give one file")
     if state is not None:
         why = "--model takes SRC as the checkpoint; --state gives one to a graph. Choose one"
         raise WrongUsage("--state", why)
-    return code_of(model, inputs, run_code)
+    return code_of(model, paths[0] if paths else None, run_code), {}
 
 
 def _written(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from modelport.formats.candidate import Candidate
 from modelport.formats.table import read
+from modelport.model.graph import TensorType
 from modelport.model.model import Model
 from modelport.model.tensor import Tensor
 from modelport.model.training import LazySlots
@@ -16,12 +17,16 @@ from modelport.wire.source import status_of
 
 
 def open_model(
-    path: str | os.PathLike[str], *, side_files: str | os.PathLike[str] | None = None
+    path: str | os.PathLike[str],
+    *,
+    side_files: str | os.PathLike[str] | None = None,
+    examples: Mapping[str, TensorType] | None = None,
 ) -> Model:
     """Open a model file: what is inside, with lazy tensors; no value is read, no code is run.
 
     A folder stands for the one index (``*.index.json``) of weights in several files in it.
-    ``side_files`` is one more folder that companion files (external weights) may lie in.
+    ``side_files`` is one more folder that companion files (external weights) may lie in;
+    ``examples`` are the types of its inputs, by name or in order, for a file that states none.
 
     Raises:
         UnreadableFile: the path is missing, or neither a file nor such a folder.
@@ -35,7 +40,8 @@ def open_model(
         from modelport.formats.sharded import index_in
 
         found = index_in(found)
-    model = read(Candidate(found, Path(side_files) if side_files else None))
+    beside = Path(side_files) if side_files else None
+    model = read(Candidate(found, beside, examples=examples))
     if model.optimizer_state is not None:
         model.optimizer_state.slots = LazySlots(lambda: _slots(model))
     return model

@@ -77,7 +77,7 @@ def read(candidate: Candidate) -> Model:
     version = model.format_version or ""
     library = Library(archive, folder, int(version) if version.isdigit() else 0)
     try:
-        _read_code(model, Program(library, (value, objects), constants, traced))
+        _read_code(model, Program(library, (value, objects), constants, traced, candidate.examples))
     except (Stuck, LimitExceeded) as error:
         model.extras["code"] = str(error)
         model.evidence[Component.ARCHITECTURE] = f"the tree of modules; no graph: {error}"
@@ -102,13 +102,12 @@ def _read_code(model: Model, program: Program) -> None:
     model.graph, model.kind = graph, "graph"
     model.extras[CONSTANTS] = [name for name in graph.tensors if name.startswith("CONSTANTS.")]
     model.signature = Signature(graph.inputs, graph.outputs)
-    model.extras["assumed"] = program.assumed
+    model.extras["assumed"] = program.arguments.assumed
     model.evidence[Component.ARCHITECTURE] = "the code of forward, followed without running it"
-    model.evidence[Component.SIGNATURE] = (
-        "the inputs of forward, with the shapes of the examples it was traced with"
-        if program.traced
-        else "the inputs of forward; the file states no shapes"
-    )
+    shapes = "the file states no shapes"
+    if any(value.shape is not None for value in graph.inputs):
+        shapes = "with the shapes of examples"
+    model.evidence[Component.SIGNATURE] = f"the inputs of forward; {shapes}"
 
 
 FORMAT = Format(

@@ -120,8 +120,9 @@ def _type(value: Value, told: _Told) -> TensorType:
     rank = told.rank()
     if rank is None or rank < 0:
         why = (
-            "the file does not state how many axes it has, and the code does not tell; save the "
-            "module with torch.jit.trace and example inputs, or with torch.export"
+            "the file does not state how many axes it has, and the code does not tell; give an "
+            "example (convert ... --inputs FILE.npz, written with numpy.savez(FILE, "
+            f"{value.name}=...)), or save the module with torch.jit.trace or torch.export"
         )
         raise ConversionError(f"input {value.name!r}", why)
     shape: list[Dim] = [None] * rank
