@@ -59,6 +59,7 @@ FAMILIES = (
     "linear",
     "loss",
     "normalization",
+    "packed",
     "padding",
     "parts",
     "pooling",

@@ -37,7 +37,7 @@ _FALSE = frozenset(
 )
 _NOTHING = frozenset("print warn profile_ manual_seed set_grad_enabled".split())
 _SAME = frozenset(
-    "data unchecked_unwrap_optional unchecked_cast requires_grad_ retain_grad".split()
+    "data unchecked_unwrap_optional unchecked_cast requires_grad_ retain_grad cpu cuda".split()
 )
 _RESHAPING = frozenset("squeeze_ swapaxes_ swapdims_ t_ transpose_ unsqueeze_".split())
 _MAYBE_ITSELF = ("contiguous", "to", "dropout", "type_as", "expand_as", "view_as", "float", "half")
