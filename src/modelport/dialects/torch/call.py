@@ -76,6 +76,7 @@ FAMILIES = (
     "symbol",
     "unary",
     "unpool",
+    "windows",
 )
 """The modules of ``operators`` that hold lowerings, imported when the first one is needed."""
 

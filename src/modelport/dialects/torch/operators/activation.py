@@ -105,7 +105,13 @@ def elu(call: Call, x: Any, alpha: float = 1, scale: float = 1, input_scale: flo
 @aten("celu")
 def celu(call: Call, x: Any, alpha: float = 1.0) -> Edge:
     """max(x, 0) + min(alpha (exp(x / alpha) - 1), 0)."""
-    return ops.unary(call.b, "Celu", call.tensor(x), alpha=float(alpha))
+    b, edge = call.b, call.tensor(x)
+    if edge.dtype == FLOAT32:
+        return ops.unary(b, "Celu", edge, alpha=float(alpha))
+    zero = b.constant(0, edge.dtype)
+    grown = ops.subtract(b, ops.unary(b, "Exp", ops.divide(b, edge, float(alpha))), 1)
+    below = ops.binary(b, "Min", ops.multiply(b, grown, float(alpha)), zero)
+    return ops.add(b, ops.binary(b, "Max", edge, zero), below)
 
 
 @aten("selu")

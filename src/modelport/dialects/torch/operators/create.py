@@ -239,6 +239,9 @@ def arange_step(
         for item in ends
     )
     wanted = torch_dtype(dtype, FLOAT32 if floats else INT64) or INT64
+    if floats and wanted.kind in ("int", "uint"):  # torch cuts the ends off first
+        start, end, step = (_whole(call, item) for item in ends)
+        floats = False
     if all(isinstance(item, int | float) for item in ends):
         count = max(0, math.ceil((end - start) / step))
         steps = ops.arange(b, count)
@@ -263,6 +266,17 @@ def arange_step(
         return ops.cast(b, steps, wanted)
     scaled = ops.multiply(b, ops.cast(b, steps, exact), in_dtype(call, step, exact))
     return ops.cast(b, ops.add(b, scaled, in_dtype(call, start, exact)), wanted)
+
+
+def _whole(call: Call, item: Any) -> Any:
+    """A number without its fraction."""
+    return int(item) if isinstance(item, int | float) else in_dtype(call, item, INT64)
+
+
+@aten("_dim_arange")
+def dim_arange(call: Call, like: Any, dim: int) -> Edge:
+    """The places along an axis."""
+    return ops.arange(call.b, ops.extent(call.b, call.tensor(like), dim))
 
 
 @aten("linspace")
@@ -342,27 +356,3 @@ def eye_wide(
 ) -> Edge:
     """Ones on the main diagonal of a matrix."""
     return _eye(call, n, m, dtype)
-
-
-def _window(coefficients: tuple[float, ...]) -> Any:
-    def lower(
-        call: Call,
-        window_length: int,
-        periodic: bool = True,
-        dtype: Any = None,
-        layout: Any = None,
-        device: Any = None,
-        pin_memory: Any = None,
-    ) -> Edge:
-        if window_length == 1:
-            return call.b.constant([1.0], torch_dtype(dtype, FLOAT32))
-        turns = np.arange(window_length) / (window_length if periodic else window_length - 1)
-        waves = [a * np.cos(2 * np.pi * i * turns) for i, a in enumerate(coefficients)]
-        return call.b.constant(np.sum(waves, axis=0), torch_dtype(dtype, FLOAT32))
-
-    return lower
-
-
-aten("hann_window", "hann_window.periodic")(_window((0.5, -0.5)))
-aten("hamming_window", "hamming_window.periodic")(_window((0.54, -0.46)))
-aten("blackman_window", "blackman_window.periodic")(_window((0.42, -0.5, 0.08)))

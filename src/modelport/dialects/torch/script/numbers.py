@@ -103,10 +103,31 @@ class Stacked:
 
 @dataclass(slots=True, eq=False)
 class Growing:
-    """A list inside the loop that fills it: what it held before, and the items of this round."""
+    """A list inside the loop that fills it: what it held before, and the items of this round.
+
+    Among both may be lists that other loops filled. ``loop`` is the one that fills it, and
+    ``place`` that of the list in what goes from round to round.
+    """
 
     prefix: tuple[Any, ...] = ()
     items: tuple[Any, ...] = ()
+    place: int = -1
+    loop: Any = None
+
+
+class Read(Exception):
+    """A loop reads a list that it fills."""
+
+    def __init__(self, items: Growing) -> None:
+        super().__init__("a loop reads the list that it fills")
+        self.items = items
+
+
+def growing_in(value: Any) -> Growing | None:
+    """A list that is being filled, as an argument or in one."""
+    if isinstance(value, list | tuple):
+        return next((found for item in value if (found := growing_in(item))), None)
+    return value if isinstance(value, Growing) else None
 
 
 def plain(value: Any) -> Any:

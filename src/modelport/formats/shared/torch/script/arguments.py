@@ -79,6 +79,10 @@ class Arguments:
                 why = f"the input is taken to be {shown}, which the code gives where it is left out"
                 self.assumed.append((Component.SIGNATURE, name, why))
                 return default.value if isinstance(default, syntax.Literal) else None
+        if word == "Optional" and self._given and example is None and not self._is_given(name):
+            why = "the input is taken to be None, for the examples leave it out"
+            self.assumed.append((Component.SIGNATURE, name, why))
+            return None
         kind = inner[0] if word == "Optional" and len(inner) == 1 else parameter.type
         return self._input(name, kind, example, uses)
 
