@@ -13,7 +13,7 @@ from modelport.dialects.torch.assumptions import ASSUMPTIONS, STACKED
 from modelport.dialects.torch.call import Call, Parameter, lowering_of, plain, run
 from modelport.dialects.torch.script.code import compute
 from modelport.dialects.torch.script.control import CONTROL
-from modelport.dialects.torch.script.numbers import Stacked
+from modelport.dialects.torch.script.numbers import Stacked, sure
 from modelport.errors import ConversionError
 from modelport.model.component import Component
 from modelport.model.dtype import FLOAT32
@@ -47,7 +47,7 @@ def _lowered(graph: Graph, report: Report, name: str) -> Graph:
     values: dict[str, Any] = {value.name: _input(b, value) for value in graph.inputs}
     results = lower_graph(b, graph, values, graph.tensors)
     for value, held in zip(graph.outputs, results, strict=True):
-        for name, edge in _parts(value.name, held):
+        for name, edge in _parts(value.name, sure(held)):
             if isinstance(edge, Stacked):
                 b.note(name, STACKED)
             b.output(name, _output(b, name, edge))

@@ -15,7 +15,7 @@ from modelport.dialects.torch.call import (
     lowering_of,
     run,
 )
-from modelport.dialects.torch.script.lists import GROWS, SPECIAL
+from modelport.dialects.torch.script.lists import GROWS, LOOKS_AT_NONE, SPECIAL
 from modelport.dialects.torch.script.numbers import (
     OPERATORS,
     Read,
@@ -25,6 +25,7 @@ from modelport.dialects.torch.script.numbers import (
     holds_tensor,
     of_numbers,
     plain,
+    sure,
     whole_number,
     without_words,
 )
@@ -48,6 +49,8 @@ def compute(call: Call, node: Node, args: list[Any], kwargs: dict[str, Any]) -> 
     for value in (*args, *kwargs.values()):
         if isinstance(value, Mapping) and "unset" in value and name != "Constant":
             raise ConversionError(call.where, str(value["unset"]))
+    if name not in LOOKS_AT_NONE:
+        args, kwargs = sure(args), {key: sure(item) for key, item in kwargs.items()}
     held = growing_in([*(args[1:] if name in GROWS else args), *kwargs.values()])
     if held is not None and name != "Constant":
         raise Read(held)

@@ -22,6 +22,7 @@ from modelport.dialects.torch.script.join import as_edge, common
 from modelport.dialects.torch.script.numbers import (
     CASTS,
     Growing,
+    Maybe,
     Stacked,
     computed,
     dtype_of_number,
@@ -192,11 +193,22 @@ def _set(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
 
 
 def _is(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    return (args[0] is None) == (args[1] is None)
+    found = _is_not(call, args, kwargs)
+    return of_numbers(call, "__not__", [found], {}) if isinstance(found, Edge) else not found
 
 
 def _is_not(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    return not _is(call, args, kwargs)
+    """Whether a value is another than None: only a run tells, where a branch set it to None."""
+    value = next((item for item in args if isinstance(item, Maybe)), None)
+    if value is not None and None in args:
+        return number_edge(ops.reshape(call.b, value.there, [1]))
+    return (args[0] is None) != (args[1] is None)
+
+
+def _optional(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    if isinstance(args[0], Maybe):
+        raise ValueError("it gives None for some inputs, which no output of ONNX can be")
+    return args[0]
 
 
 def _contains(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -306,6 +318,8 @@ def _cat(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return call.b.emit("Reshape", [moved, wanted], moved.dtype, shape)
 
 
+LOOKS_AT_NONE = ("AsOptional", "Constant", "__is__", "__isnot__")
+"""Calls that take a value that may be None as such."""
 GROWS = ("append", "extend", "add")
 """Calls that make a list longer without looking at it."""
 
@@ -323,6 +337,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "add": _joined_lists,
     "popped": _popped,
     "set_item": _set,
+    "AsOptional": _optional,
     "__is__": _is,
     "__isnot__": _is_not,
     "__contains__": _contains,

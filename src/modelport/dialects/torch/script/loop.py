@@ -12,6 +12,7 @@ from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.call import Call, is_number, number_edge
 from modelport.dialects.torch.script.join import (
     as_edge,
+    blank,
     call_of,
     cast_of,
     common,
@@ -20,7 +21,7 @@ from modelport.dialects.torch.script.join import (
     opened,
 )
 from modelport.dialects.torch.script.lists import stacked
-from modelport.dialects.torch.script.numbers import Growing, Read, Stacked
+from modelport.dialects.torch.script.numbers import Growing, Maybe, Read, Stacked, sure
 from modelport.errors import ConversionError
 from modelport.model.dtype import BOOL, INT64
 from modelport.model.graph import Graph, Node
@@ -82,6 +83,7 @@ class _Loop:
         self.given = 1 + len(names)
         self.fixed: set[int] = set()  # places of carried lists that keep their length
         self.read: set[int] = set()  # places of those that the body reads while it fills them
+        self.missing: dict[int, Any] = {}  # what comes, by its place, where None is at first
         self.changed: list[str] = []  # tensors of the code around that the body changes in place
 
     def emit(self, count: Any, again: Any, carried: list[Any], first: int) -> list[Any]:
@@ -110,9 +112,7 @@ class _Loop:
                 carried = [*carried, *(walk.values[name] for name in found)]
                 dims = []
                 continue
-            grown = self._lists(begin, results[1:])
-            if grown:
-                self.fixed |= grown
+            if self._other_forms(begin, results[1:]):
                 dims = []
                 continue
             after, scans, new = self._after(inner, begin, results[1:], dims)
@@ -147,10 +147,16 @@ class _Loop:
 
     def _begin(self, call: Call, place: int, value: Any) -> Any:
         """A carried value before the loop: edges, lists of them, or a list that will grow."""
+        if place in self.missing and not isinstance(value, Maybe):
+            form = self.missing[place]
+            held = self._begin(call, -1, blank(call, form) if value is None else value)
+            return Maybe(held, as_edge(call, call.b.constant(value is not None, BOOL)))
+        if isinstance(value, Maybe):
+            return Maybe(self._begin(call, -1, value.value), as_edge(call, value.there))
         if place in self.read:
             found = stacked(call, value if isinstance(value, list) else [value])
             return Stacked(as_edge(call, found.edge))
-        if isinstance(value, list | Stacked) and place not in self.fixed:
+        if isinstance(value, list | Stacked) and place not in self.fixed and place >= 0:
             prefix = tuple(value) if isinstance(value, list) else (value,)
             return Growing(prefix, place=place, loop=self)
         if isinstance(value, Growing):  # of a loop around this one
@@ -187,13 +193,19 @@ class _Loop:
         found: list[Any] = self.node.attributes["call"]["args"][2]
         return found
 
-    def _lists(self, begin: Sequence[Any], results: Sequence[Any]) -> set[int]:
-        """The places of lists that were taken to grow, and do not."""
-        return {
-            place
-            for place, (value, result) in enumerate(zip(begin, results, strict=True))
-            if isinstance(value, Growing) and not isinstance(result, Growing)
-        }
+    def _other_forms(self, begin: Sequence[Any], results: Sequence[Any]) -> bool:
+        """Learn of lists that were taken to grow and do not, and of values that may be None."""
+        found = False
+        for place, (value, result) in enumerate(zip(begin, results, strict=True)):
+            if isinstance(value, Growing) and not isinstance(result, Growing):
+                self.fixed.add(place)
+                found = True
+            comes = value is None and result is not None
+            goes = value is not None and (result is None or isinstance(result, Maybe))
+            if (comes or goes) and not isinstance(value, Maybe):
+                self.missing[place] = sure(result if comes else value)
+                found = True
+        return found
 
     def _round(
         self, begin: Sequence[Any], dims: Sequence[Any], first: int
@@ -254,6 +266,12 @@ class _Loop:
                 scans.append(as_edge(call, stacked(call, result.items).edge))
             except ValueError as error:
                 raise ConversionError(where, str(error)) from error
+        elif isinstance(value, Maybe):
+            held = isinstance(result, Maybe)
+            inner = value.value if result is None else sure(result)
+            self._gather(call, value.value, inner, after, scans)
+            there = result.there if held else call.b.constant(result is not None, BOOL)
+            after.append(as_edge(call, there))
         elif isinstance(value, Stacked):
             if not isinstance(result, Stacked):
                 raise ConversionError(where, "a list changes in a way that ONNX cannot follow")
@@ -278,6 +296,8 @@ def _flat(value: Any) -> list[Edge]:
         return [edge for item in value for edge in _flat(item)]
     if isinstance(value, Stacked):
         return [value.edge]
+    if isinstance(value, Maybe):
+        return [*_flat(value.value), value.there]
     return [value] if isinstance(value, Edge) else []
 
 
@@ -287,6 +307,8 @@ def _state(b: Builder, value: Any, dims: Any) -> Any:
         return [_state(b, item, dims) for item in value]
     if isinstance(value, Stacked):
         return Stacked(b.input("state", value.edge.dtype, next(dims)))
+    if isinstance(value, Maybe):
+        return Maybe(_state(b, value.value, dims), _state(b, value.there, dims))
     if not isinstance(value, Edge):
         return value
     shape = next(dims)
@@ -299,6 +321,8 @@ def _rebuilt(call: Call, value: Any, edges: Any, lists: Any) -> Any:
         return stacked(call, [*value.prefix, next(lists)])
     if isinstance(value, Stacked):
         return Stacked(next(edges))
+    if isinstance(value, Maybe):
+        return Maybe(_rebuilt(call, value.value, edges, lists), next(edges))
     if isinstance(value, list):
         return [_rebuilt(call, item, edges, lists) for item in value]
     return next(edges) if isinstance(value, Edge) else value

@@ -115,6 +115,21 @@ class Growing:
     loop: Any = None
 
 
+@dataclass(slots=True, eq=False)
+class Maybe:
+    """A value that is None in some runs: what it is in the others, and whether it is there."""
+
+    value: Any
+    there: Edge
+
+
+def sure(value: Any) -> Any:
+    """A value that code has found not to be None."""
+    if isinstance(value, list | tuple):
+        return [sure(item) for item in value]
+    return value.value if isinstance(value, Maybe) else value
+
+
 class Read(Exception):
     """A loop reads a list that it fills."""
 
@@ -143,7 +158,7 @@ def computed(value: Any) -> bool:
     """Whether a value holds something that is no plain value."""
     if isinstance(value, list | tuple):
         return any(computed(item) for item in value)
-    return isinstance(value, Edge | Parameter | Stacked | Growing)
+    return isinstance(value, Edge | Parameter | Stacked | Growing | Maybe)
 
 
 def whole_number(value: Any) -> bool:

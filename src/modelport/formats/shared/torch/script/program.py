@@ -79,6 +79,8 @@ class Program:
         for label, value in values:
             if isinstance(value, Thing | Stub):
                 raise Stuck("the code gives an object")
+            if isinstance(value, Var) and value.optional:
+                value = self._emitter.call("prim", "AsOptional", [value])
             name = packed(self._emitter, value)
             known = name in outputs or any(x.name == name for x in self._emitter.graph.inputs)
             if known or label:
