@@ -239,9 +239,16 @@ def arange_step(
         for item in ends
     )
     wanted = torch_dtype(dtype, FLOAT32 if floats else INT64) or INT64
-    if floats and wanted.kind in ("int", "uint"):  # torch cuts the ends off first
+    if floats and wanted.kind in ("int", "uint"):  # torch cuts the fractions off
         start, end, step = (_whole(call, item) for item in ends)
-        floats = False
+        if wanted == INT64:
+            return arange_step(call, start, end, step)
+        # ... but counts the narrower ones with their fractions.
+        count = arange_step(call, *ends, {"dtype": "float64"})
+        number = ops.extent(b, count, 0)
+        places = ops.arange(b, number)
+        scaled = ops.multiply(b, places, in_dtype(call, step, INT64))
+        return ops.cast(b, ops.add(b, scaled, in_dtype(call, start, INT64)), wanted)
     if all(isinstance(item, int | float) for item in ends):
         count = max(0, math.ceil((end - start) / step))
         steps = ops.arange(b, count)

@@ -16,8 +16,6 @@ def copy(call: Call, x: Any, src: Any, non_blocking: bool = False) -> Edge:
     """The elements of another tensor, broadcast, in the dtype of this one."""
     edge = call.tensor(x)
     source = in_dtype(call, src, edge.dtype)
-    if source.rank > edge.rank:
-        source = ops.squeeze(call.b, source, *range(source.rank - edge.rank))
     if source.shape == edge.shape:
         return source
     made = call.b.emit("Expand", [source, ops.shape_of(call.b, edge)], edge.dtype, edge.shape)

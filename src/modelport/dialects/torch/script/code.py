@@ -76,7 +76,7 @@ def _unpacked(call: Call, node: Node, items: Any) -> list[Any]:
 
 def _operator(call: Call, node: Node, args: list[Any], kwargs: dict[str, Any]) -> Any:
     name = node.op_type
-    if name.startswith("old_div") and not any(isinstance(x, Edge | Parameter) for x in args):
+    if name.startswith("old_div") and not any(is_tensor(item) for item in args):
         name = "div"  # of numbers, which always had fractions
     if name in OPERATORS and not any(is_tensor(item) and not whole_number(item) for item in args):
         args = [item.tensor.numpy().item() if whole_number(item) else item for item in args]
