@@ -30,6 +30,8 @@ _EXACT = {
     **dict.fromkeys(("mm", "addmm", "t"), 2),
     **dict.fromkeys(("pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "grid_sampler"), 4),
 }
+_SUMS = ("addmm", "baddbmm")
+"""What takes a summand before what it multiplies."""
 _POINTWISE = frozenset(
     """
     relu relu6 sigmoid tanh gelu silu hardtanh hardswish hardsigmoid leaky_relu elu selu celu
@@ -167,8 +169,9 @@ class _Reader:
     def _node(self, node: Node, depth: int) -> None:
         args = node.attributes["call"]["args"]
         given = [self._name(node, item) for item in args]
-        first = self._from.get(given[0] or "") if given else None
         name = node.op_type.rstrip("_") if not node.op_type.startswith("__") else node.op_type
+        taken = given[1:2] if name in _SUMS else given[:1]
+        first = self._from.get(taken[0] or "") if taken else None
         if node.domain == "prim":
             self._prim(node, given, args, depth)
             return

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from modelport.formats.shared.pickle.objects import Objects
 from modelport.formats.shared.torch.script.arguments import Arguments, outputs_of
 from modelport.formats.shared.torch.script.control import packed
 from modelport.formats.shared.torch.script.emit import Emitter, Names
 from modelport.formats.shared.torch.script.evaluate import Evaluator
 from modelport.formats.shared.torch.script.library import Library
-from modelport.formats.shared.torch.script.things import Things
+from modelport.formats.shared.torch.script.things import Held
 from modelport.formats.shared.torch.script.values import (
     Raised,
     Stuck,
@@ -20,7 +19,6 @@ from modelport.formats.shared.torch.script.values import (
 )
 from modelport.model.component import Component
 from modelport.model.graph import Graph, TensorType, Value
-from modelport.model.tensor import Tensor
 from modelport.wire.pickle import Stub
 from modelport.wire.torchscript.plain import BROKEN
 
@@ -28,32 +26,22 @@ from modelport.wire.torchscript.plain import BROKEN
 class Program:
     """Evaluates the code of one archive.
 
-    ``root`` and ``constants`` are what ``data.pkl`` and ``constants.pkl`` hold, with what builds
-    them; ``traced`` and ``given`` are what is known of the inputs, see ``Arguments``.
+    ``held`` is what its pickles hold; ``traced`` and ``given`` are what is known of the inputs, see
+    ``Arguments``.
     """
 
     def __init__(
         self,
         library: Library,
-        root: tuple[Any, Objects],
-        constants: tuple[Any, Objects] | None,
+        held: Held,
         traced: list[Any] | None,
         given: Mapping[str, TensorType],
     ) -> None:
-        self._things = Things(root[1])
-        self._root = self._things.thing(root[0], "")
+        self._held = held
+        self._root = held.root
         self._names = Names(library.name)
         self._emitter = Emitter("model", self._names)
-        held: tuple[Any, ...] = ()
-        if constants is not None:
-            other = Things(constants[1])
-            items = constants[1].build(constants[0])
-            items = items if isinstance(items, tuple | list) else ()
-            held = tuple(other.thing(item, f"CONSTANTS.c{i}") for i, item in enumerate(items))
-            self._constants: Mapping[str, Tensor] = other.weights
-        else:
-            self._constants = {}
-        self._evaluator = Evaluator(library, self._emitter, held)
+        self._evaluator = Evaluator(library, self._emitter, held.constants)
         self._library = library
         self.arguments = Arguments(self._emitter, library, traced, given)
 
@@ -89,11 +77,10 @@ class Program:
             outputs.append(name)
         graph = self._emitter.finish()
         graph.outputs = [Value(name) for name in outputs]
-        weights = {**self._things.weights, **self._constants}
         for inner in graph.subgraphs():
             for node in inner.nodes:
                 for name in node.parameters.values():
-                    graph.tensors[name] = weights[name]
+                    graph.tensors[name] = self._held.weights[name]
         if self._evaluator.training:
             why = "the module was saved in training mode; it is taken as in evaluation"
             self.arguments.assumed.append((Component.ARCHITECTURE, "training", why))
