@@ -1,6 +1,7 @@
-"""Archives as torch 1.0 to 1.2 wrote them, which torch read until 2.0 or so: made here.
+"""Archives as torch 1.0 to 1.2 wrote them, made here.
 
-What they compute is held against the same operators of the torch of today.
+The torch of today reads them no more. What the first of them computes is what torch 1.4.0 gave for
+it, and what the same operators give today.
 """
 
 from __future__ import annotations
@@ -26,6 +27,12 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 GENERATOR = np.random.default_rng(3)
 WEIGHT, BIAS = (GENERATOR.standard_normal(s).astype(np.float32) for s in ((4, 3), (4,)))
 SHIFT = np.array([2.5], np.float64)
+TRUTH = {
+    1.0: [1.061032772064209, 0.2979688048362732, -0.8361411094665527, 2.652677059173584],
+    -1.0: [1.157679796218872, 1.533984899520874, 2.2809906005859375, -0.5434781312942505],
+    0.3: [1.09485924243927, 0.7305744290351868, 0.2548549771308899, 1.5340228080749512],
+}
+"""What ``torch.jit.load`` of torch 1.4.0 gives for rows of three equal numbers."""
 CODE = """op_version_set = 0
 def forward(self,
     x: Tensor) -> Tensor:
@@ -108,6 +115,9 @@ def test_an_archive_of_torch_1_becomes_what_its_code_computes(tmp_path: Path) ->
     np.testing.assert_array_equal(model.tensors["inner.bias"].numpy(), BIAS)
     modelport.convert(source, target)
     session = onnxruntime.InferenceSession(target)
+    for number, row in TRUTH.items():
+        found = session.run(None, {"x": np.full((2, 3), number, np.float32)})[0]
+        np.testing.assert_allclose(found, [row, row], rtol=0, atol=1e-6)
     for x in (torch.ones(2, 3), -torch.ones(5, 3), torch.randn(1, 3)):
         h = nn.functional.linear(x, torch.tensor(WEIGHT), torch.tensor(BIAS))
         wanted = (h * 3.0 if h.sum() > 0 else h + 2.5) / 2
