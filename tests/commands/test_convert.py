@@ -10,7 +10,8 @@ from safetensors.numpy import save_file
 from tests.samples import FILES
 
 import modelport
-from modelport.commands.convert import as_json, target_format
+from modelport.commands.convert import as_json
+from modelport.commands.target import target_format
 from modelport.errors import ConversionError, OutputExists, WrongUsage
 
 LSTM = FILES / "keras-h5" / "keras1.2.2-tensorflow-lstm.h5"

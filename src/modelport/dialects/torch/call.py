@@ -60,6 +60,7 @@ FAMILIES = (
     "linear",
     "loss",
     "normalization",
+    "packed",
     "padding",
     "parts",
     "pooling",
@@ -77,6 +78,7 @@ FAMILIES = (
     "unary",
     "unpool",
     "vision",
+    "windows",
 )
 """The modules of ``operators`` that hold lowerings, imported when the first one is needed."""
 

@@ -239,9 +239,16 @@ def arange_step(
         for item in ends
     )
     wanted = torch_dtype(dtype) or (call.floats if floats else INT64)
-    if floats and wanted is INT64:  # torch counts such numbers between whole ones
-        start, end, step = ends = tuple(_truncated(call, item) for item in ends)
-        floats = False
+    if floats and wanted.kind in ("int", "uint"):  # torch cuts the fractions off
+        start, end, step = (_whole(call, item) for item in ends)
+        if wanted == INT64:
+            return arange_step(call, start, end, step)
+        # ... but counts the narrower ones with their fractions.
+        count = arange_step(call, *ends, {"dtype": "float64"})
+        number = ops.extent(b, count, 0)
+        places = ops.arange(b, number)
+        scaled = ops.multiply(b, places, in_dtype(call, step, INT64))
+        return ops.cast(b, ops.add(b, scaled, in_dtype(call, start, INT64)), wanted)
     if all(isinstance(item, int | float) for item in ends):
         count = max(0, math.ceil((end - start) / step))
         steps = ops.arange(b, count)
@@ -263,17 +270,14 @@ def arange_step(
             steps.shape = (dim_of(end),)
     if (start, step) == (0, 1):
         return ops.cast(b, steps, wanted)
-    if floats and wanted.kind != "float":
-        start, step = _truncated(call, start), _truncated(call, step)
-        floats = False
     exact = FLOAT64 if floats else INT64
     scaled = ops.multiply(b, ops.cast(b, steps, exact), in_dtype(call, step, exact))
     return ops.cast(b, ops.add(b, scaled, in_dtype(call, start, exact)), wanted)
 
 
-def _truncated(call: Call, value: Any) -> Any:
-    """A number without what follows its point."""
-    return int(value) if isinstance(value, int | float) else in_dtype(call, value, INT64)
+def _whole(call: Call, item: Any) -> Any:
+    """A number without its fraction."""
+    return int(item) if isinstance(item, int | float) else in_dtype(call, item, INT64)
 
 
 @aten("_dim_arange")
@@ -359,27 +363,3 @@ def eye_wide(
 ) -> Edge:
     """Ones on the main diagonal of a matrix."""
     return _eye(call, n, m, dtype)
-
-
-def _window(coefficients: tuple[float, ...]) -> Any:
-    def lower(
-        call: Call,
-        window_length: int,
-        periodic: bool = True,
-        dtype: Any = None,
-        layout: Any = None,
-        device: Any = None,
-        pin_memory: Any = None,
-    ) -> Edge:
-        if window_length == 1:
-            return call.b.constant([1.0], torch_dtype(dtype) or call.floats)
-        turns = np.arange(window_length) / (window_length if periodic else window_length - 1)
-        waves = [a * np.cos(2 * np.pi * i * turns) for i, a in enumerate(coefficients)]
-        return call.b.constant(np.sum(waves, axis=0), torch_dtype(dtype) or call.floats)
-
-    return lower
-
-
-aten("hann_window", "hann_window.periodic")(_window((0.5, -0.5)))
-aten("hamming_window", "hamming_window.periodic")(_window((0.54, -0.46)))
-aten("blackman_window", "blackman_window.periodic")(_window((0.42, -0.5, 0.08)))

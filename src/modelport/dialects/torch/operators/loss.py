@@ -79,12 +79,15 @@ def binary_cross_entropy_with_logits(
     call: Call, x: Any, target: Any, weight: Any = None, pos_weight: Any = None, reduction: int = 1
 ) -> Edge:
     """(1 - t) x - (1 + (p - 1) t) log(sigmoid(x))."""
-    b, (edge, aim) = call.b, together(call, x, target)
+    b = call.b
+    edge, aim, *more = together(call, x, target, *filter(None, (weight, pos_weight)))
+    weight = None if weight is None else more[0]
+    pos_weight = None if pos_weight is None else more[-1]
     rest = ops.multiply(b, ops.subtract(b, b.constant(1, aim.dtype), aim), edge)
     logs = log_sigmoid(call, edge)
     if pos_weight is not None:
-        more = ops.subtract(b, in_dtype(call, pos_weight, edge.dtype), 1)
-        logs = ops.multiply(b, logs, ops.add(b, ops.multiply(b, more, aim), 1))
+        extra = ops.subtract(b, pos_weight, 1)
+        logs = ops.multiply(b, logs, ops.add(b, ops.multiply(b, extra, aim), 1))
     return over_all(call, _weighted(call, ops.subtract(b, rest, logs), weight), reduction)
 
 

@@ -21,6 +21,7 @@ _DIMS = {
     "median": "dim",
     "squeeze": "dim",
     "count_nonzero": "dim_IntList",
+    "frobenius_norm": "dim",
 }
 _WITH_LISTS = {"squeeze": "dims", "any": "dims", "all": "dims"}
 _RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
