@@ -166,6 +166,7 @@ class Walk:
         types = [self._type(name) for name in node.outputs]
         options = (node.domain, types, self._lower_inner)
         call = Call(self.b, plain(node.op_type), node.overload, node.name, *options)
+        call.memory = node.attributes.get("memory")
         args, kwargs = self.arguments(node)
         kwargs.pop("out", None)
         if node.overload == ANY:
