@@ -14,6 +14,7 @@ from torch import nn, rand, randn, tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from modelport import convert
+from modelport.errors import ConversionError
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -268,3 +269,14 @@ def test_what_torch_computes_in_bfloat16_is_reported(tmp_path: Path) -> None:
     torch_live.export(Narrow(), (randn(2, 3),), tmp_path / "source.pt2")
     report = convert(tmp_path / "source.pt2", tmp_path / "target.onnx", verify=False)
     assert any("bfloat16" in change.why for change in report.changes)
+
+
+class Nothing(nn.Module):
+    def forward(self, x: torch.Tensor) -> None:
+        x.sum()
+
+
+def test_a_program_that_returns_nothing_is_refused(tmp_path: Path) -> None:
+    torch_live.export(Nothing(), (randn(2, 3),), tmp_path / "source.pt2")
+    with pytest.raises(ConversionError, match="returns no tensor"):
+        convert(tmp_path / "source.pt2", tmp_path / "target.onnx", verify=False)

@@ -215,7 +215,8 @@ class Call:
 
     ``name`` is the node's own. ``types`` are the dtypes and shapes that the file states for the
     outputs, None where it states none. ``lower_graph`` lowers a graph that the call holds, over
-    values for its inputs, into a builder.
+    values for its inputs, into a builder. ``memory`` is the order in which the axes of the first
+    input lie in memory, None where the file does not state it.
     """
 
     b: Builder
@@ -225,6 +226,7 @@ class Call:
     domain: str = "aten"
     types: Sequence[TensorType | None] = ()
     lower_graph: Callable[[Builder, Graph, Sequence[Any]], list[Any]] | None = None
+    memory: Sequence[int] | None = None
 
     def tensor(self, value: Any) -> Edge:
         """A tensor argument as an edge; a Python number becomes a constant of rank 0."""

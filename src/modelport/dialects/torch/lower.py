@@ -43,6 +43,8 @@ def lower(graph: Graph, report: Report, name: str = "model") -> Graph:
 
 
 def _lowered(graph: Graph, report: Report, name: str) -> Graph:
+    if not graph.outputs:
+        raise ConversionError("outputs", "the model returns no tensor, and ONNX needs one")
     b = Builder(name)
     values: dict[str, Any] = {value.name: _input(b, value) for value in graph.inputs}
     results = lower_graph(b, graph, values, graph.tensors)
@@ -181,6 +183,7 @@ class Walk:
         types = [self._type(name) for name in node.outputs]
         options = (node.domain, types, self._lower_inner)
         call = Call(self.b, plain(node.op_type), node.overload, node.name, *options)
+        call.memory = node.attributes.get("memory")
         args, kwargs = self.arguments(node)
         kwargs.pop("out", None)
         if node.overload == ANY:
