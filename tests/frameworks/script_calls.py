@@ -78,3 +78,13 @@ class Adapting(nn.Module):
     def forward(self, x):
         y = self.conv(x)
         return self.mean(y), self.most(y), self.one(y)
+
+
+class Turning(nn.Module):
+    """Complex numbers on the way, and numbers that meet them."""
+
+    def forward(self, x):
+        f = torch.fft.rfft(x)
+        g = f * 2 + 1 - f / 3
+        back = torch.fft.irfft(f * torch.conj(f), n=8)
+        return back, (g * f).abs(), torch.view_as_real(f), torch.stack([f, g]).mean(0).real, -f.imag

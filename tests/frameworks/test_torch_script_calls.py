@@ -57,3 +57,7 @@ def test_axes_of_unknown_extent_are_taken_to_go_and_reported(tmp_path: Path) -> 
 def test_pooling_to_an_extent_needs_none_known(tmp_path: Path) -> None:
     others = [[randn(1, 3, 9, 14)], [randn(3, 3, 20, 7)]]
     script_live.check(calls.Adapting(), [randn(2, 3, 12, 10)], tmp_path, "script", others)
+
+
+def test_complex_numbers_are_pairs_in_code_too(tmp_path: Path) -> None:
+    script_live.check(calls.Turning(), [randn(2, 8)], tmp_path, "trace", [[randn(2, 8)]])

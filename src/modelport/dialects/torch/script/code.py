@@ -13,6 +13,7 @@ from modelport.dialects.torch.call import (
     arguments_of,
     in_place,
     lowering_of,
+    meets_complex,
     run,
 )
 from modelport.dialects.torch.script.lists import GROWS, LOOKS_AT_NONE, SPECIAL
@@ -89,6 +90,8 @@ def _operator(call: Call, node: Node, args: list[Any], kwargs: dict[str, Any]) -
     if node.domain in ("aten", "prim"):
         call.overload = overload_of(name[:-1] if in_place(name) else name, args, kwargs)
     domain = "aten" if node.domain == "prim" else node.domain
+    if domain == "aten" and meets_complex(values):
+        domain = "complex"
     function = lowering_of(domain, name, call.overload)
     if function is None:
         raise ConversionError(call.where, "ONNX has no form of it that modelport knows")

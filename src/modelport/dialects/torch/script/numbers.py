@@ -10,6 +10,7 @@ from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.call import (
     Call,
+    Complex,
     Parameter,
     is_number,
     lowering_of,
@@ -158,7 +159,7 @@ def computed(value: Any) -> bool:
     """Whether a value holds something that is no plain value."""
     if isinstance(value, list | tuple):
         return any(computed(item) for item in value)
-    return isinstance(value, Edge | Parameter | Stacked | Growing | Maybe)
+    return isinstance(value, Edge | Parameter | Complex | Stacked | Growing | Maybe)
 
 
 def whole_number(value: Any) -> bool:
