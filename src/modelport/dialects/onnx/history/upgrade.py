@@ -1,0 +1,148 @@
+"""Walking a graph: every node through the changes it has missed, in the order of versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+from dataclasses import replace
+from typing import Any
+
+from modelport.dialects.onnx.history import (
+    broadcasting,
+    control,
+    elementwise,
+    lists,
+    normalization,
+    recurrent,
+    removed,
+    resize,
+    sampling,
+    shapes,
+)
+from modelport.dialects.onnx.history.facts import Facts
+from modelport.dialects.onnx.history.infer import infer
+from modelport.dialects.onnx.history.inline import FunctionKey, body_of, key_of
+from modelport.dialects.onnx.history.rewriting import DOMAIN, STEPS, Names, Rewriting
+from modelport.dialects.onnx.history.versions import NEWEST
+from modelport.errors import ConversionError
+from modelport.model.graph import Function, Graph, LazyAttributes, Node, inner_graphs
+
+FAMILIES = (
+    *(broadcasting, control, elementwise, lists, normalization, recurrent, removed, resize),
+    *(sampling, shapes),
+)
+"""The files that register changes."""
+
+_VERSIONS: dict[str, list[int]] = {}
+for _op_type, _version in sorted(STEPS):
+    _VERSIONS.setdefault(_op_type, []).append(_version)
+
+
+def upgrade(
+    graph: Graph, opset: int, functions: Mapping[FunctionKey, Function] | None = None
+) -> Graph:
+    """A copy of a graph whose nodes of ``ai.onnx`` are those of version ``NEWEST``.
+
+    The meaning is the same, also that of graphs inside. Inputs, outputs and the values between
+    keep their names; weights are the same objects and are not read; small constants are added to
+    ``tensors``. Where ``functions`` of the model are given, calls of them are replaced by their
+    nodes. Nodes of other domains, and those of ``ai.onnx`` that no version ever had, stay.
+    Source: the history of every operator in https://onnx.ai/onnx/operators/.
+
+    Raises:
+        ConversionError: a version nobody knows yet, or something the newest version cannot say;
+            names the node.
+    """
+    _check("the model", opset)
+    used: set[str] = set()
+    for inner in graph.subgraphs():
+        used.update(inner.tensors, inner.sparse_tensors, inner.values)
+        used.update(value.name for value in (*inner.inputs, *inner.outputs))
+        for node in inner.nodes:
+            used.update((node.name, *node.inputs, *node.outputs))
+    tensors = dict(graph.tensors)
+    walk = _Walk(Names(used, tensors), functions or {})
+    made = walk.graph(graph, opset, None)
+    tensors.update(made.tensors)
+    made.tensors = tensors
+    return made
+
+
+def _check(where: str, opset: int) -> None:
+    if not 1 <= opset <= NEWEST:
+        why = f"version {opset} of the operators of ai.onnx; versions 1 to {NEWEST} are known"
+        raise ConversionError(where, f"{why}. A newer modelport may know more")
+
+
+class _Walk:
+    def __init__(self, names: Names, functions: Mapping[FunctionKey, Function]) -> None:
+        self._names = names
+        self._functions = functions
+        self._calls: list[FunctionKey] = []
+        self._done: dict[tuple[int, int], tuple[Graph, Graph]] = {}
+
+    def graph(self, graph: Graph, opset: int, outer: Facts | None) -> Graph:
+        """The upgraded copy; the same graph in two nodes stays one graph."""
+        known = self._done.get((id(graph), opset))
+        if known is not None:
+            return known[1]
+        facts = Facts(outer)
+        for name, tensor in graph.tensors.items():
+            facts.add_tensor(tensor, name)
+        facts.declare((*graph.inputs, *graph.outputs, *graph.values.values()))
+        nodes: list[Node] = []
+        for node in graph.nodes:
+            self._node(node, opset, facts, nodes)
+        made = replace(graph, nodes=nodes, tensors=dict(graph.tensors))
+        made.values = dict(graph.values)
+        made.inputs, made.outputs = list(graph.inputs), list(graph.outputs)
+        self._done[id(graph), opset] = (graph, made)
+        return made
+
+    def _node(self, node: Node, version: int, facts: Facts, done: list[Node]) -> None:
+        """Append what a node of that version has become."""
+        key = key_of(node)
+        if key in self._functions:
+            self._call(node, self._functions[key], facts, done)
+            return
+        node = _copied(node)
+        step = next((v for v in _VERSIONS.get(node.op_type, ()) if v > version), None)
+        if node.domain == DOMAIN and step is not None:
+            write = Rewriting(node, step, facts, self._names)
+            STEPS[node.op_type, step](node, write)
+            for new, at in write.nodes:
+                self._node(new, at, facts, done)
+            return
+        if any(inner_graphs(node.attributes)):
+            for name, held in node.attributes.items():
+                node.attributes[name] = self._inner(held, version, facts)
+        infer(node, facts)
+        done.append(node)
+
+    def _inner(self, held: Any, version: int, facts: Facts) -> Any:
+        if isinstance(held, Graph):
+            return self.graph(held, version, facts)
+        if isinstance(held, list | tuple):
+            return [self._inner(item, version, facts) for item in held]
+        return held
+
+    def _call(self, node: Node, function: Function, facts: Facts, done: list[Node]) -> None:
+        key = key_of(node)
+        if key in self._calls:
+            raise ConversionError(f"function {function.name!r}", "it calls itself")
+        opset = function.opsets.get(DOMAIN, NEWEST)
+        _check(f"function {function.name!r}", opset)
+        self._calls.append(key)
+        for inner in body_of(node, function, self._names):
+            self._node(inner, opset, facts, done)
+        self._calls.pop()
+
+
+def _copied(node: Node) -> Node:
+    """A node that can be changed without the one it comes from."""
+    held = node.attributes
+    copied: MutableMapping[str, Any]
+    if isinstance(held, LazyAttributes):
+        copied = LazyAttributes(lambda: (dict(held), dict(held.notes)), graphless=held.graphless)
+    else:
+        copied = dict(held)
+    return replace(node, inputs=list(node.inputs), outputs=list(node.outputs), attributes=copied)
