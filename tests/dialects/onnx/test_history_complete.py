@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 
 import onnx.defs
 import pytest
@@ -21,7 +22,7 @@ CHANGES = [
     (old, new)
     for name in sorted(HISTORY)
     for versions in [sorted(HISTORY[name], key=lambda schema: schema.since_version)]
-    for old, new in zip(versions, versions[1:], strict=False)
+    for old, new in pairwise(versions)
 ]
 KEYS = {(new.name, new.since_version) for _, new in CHANGES}
 IDS = [f"{new.name}-{new.since_version}" for _, new in CHANGES]

@@ -50,11 +50,12 @@ def batch_training(node: Node, write: Rewriting) -> None:
     """More than one output meant training; two of them are gone, the statistics of the batch."""
     training = node.attributes.pop("training_mode", any(node.outputs[1:]))
     saved = [*node.outputs[3:], "", ""][:2]
-    node.outputs = node.outputs[:3]
     if training:
         node.attributes["training_mode"] = 1
-    while not node.outputs[-1]:
-        node.outputs.pop()
+        outputs = [*node.outputs, "", ""][:3]
+        node.outputs = [name or write.name("running") for name in outputs]
+    else:
+        node.outputs = node.outputs[:1]
     if any(saved):
         _batch_statistics(node.inputs[0], saved[0], saved[1], write)
     write.put(node)
