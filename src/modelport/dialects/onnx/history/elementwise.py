@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from modelport.dialects.onnx.demands import ONNX_DTYPES
 from modelport.dialects.onnx.history.rewriting import Rewriting, since, text
-from modelport.model.graph import Node
+from modelport.model.dtype import BOOL, FLOAT32
+from modelport.model.graph import Dim, Node
 
 _SPELLED = {
     "FLOAT": "float32", "DOUBLE": "float64", "FLOAT16": "float16", "BFLOAT16": "bfloat16",
@@ -57,19 +58,30 @@ def clip(node: Node, write: Rewriting) -> None:
 @since(13, "Softmax", "LogSoftmax", "Hardmax")
 def softmax(node: Node, write: Rewriting) -> None:
     """All axes from ``axis`` on were one; now it is that axis alone."""
-    axis = node.attributes.get("axis", 1)
-    rank = write.rank(node.inputs[0])
-    if axis == -1 or (rank and axis % rank == rank - 1):
-        node.attributes["axis"] = -1
+    axis = _only_axis(node.attributes.get("axis", 1), write.shape(node.inputs[0]))
+    if axis is not None:
+        node.attributes["axis"] = axis
         write.put(node)
         return
-    node.attributes["axis"] = -1
+    axis, node.attributes["axis"] = node.attributes.get("axis", 1), -1
     data, result = node.inputs[0], node.outputs[0]
     node.inputs = [write.node("Flatten", [data], axis=axis)]
     node.outputs = [write.name("flat")]
     write.put(node)
     shape = write.node("Shape", [data])
     write.node("Reshape", [node.outputs[0], shape], [result], allowzero=1)
+
+
+def _only_axis(axis: int, shape: tuple[Dim, ...] | None) -> int | None:
+    """The axis that has all elements of those from ``axis`` on, where there is one."""
+    if axis == -1 or not shape:
+        return -1 if axis == -1 else None
+    first = axis % len(shape)
+    longer = [place for place in range(first, len(shape)) if shape[place] != 1]
+    if len(longer) > 1:
+        return None
+    last = len(shape) - 1
+    return -1 if not longer or longer[0] == last else longer[0]
 
 
 @since(13, "Erf")
@@ -101,19 +113,18 @@ def dropout_mode(node: Node, write: Rewriting) -> None:
 @since(10, "Dropout")
 def dropout_mask(node: Node, write: Rewriting) -> None:
     """The mask had the type of the data; now it is a truth value."""
-    mask = node.outputs[1] if len(node.outputs) > 1 else ""
-    if mask:
-        node.outputs[1] = write.name("mask")
+    mask = "".join(node.outputs[1:])
+    node.outputs = node.outputs[:1]
+    if write.wanted(mask):
+        node.outputs.append(write.name("mask"))
     write.put(node)
-    if mask:
+    if write.wanted(mask):
         write.node("CastLike", [node.outputs[1], node.inputs[0]], [mask])
 
 
 @since(12, "Dropout")
 def dropout(node: Node, write: Rewriting) -> None:
     """``ratio`` and the mode became inputs."""
-    from modelport.model.dtype import BOOL, FLOAT32
-
     ratio = node.attributes.pop("ratio", None)
     training = node.attributes.pop("training_mode", 0)
     node.inputs.append("" if ratio is None else write.constant(ratio, "ratio", FLOAT32))

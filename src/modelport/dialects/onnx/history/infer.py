@@ -20,29 +20,38 @@ _Rule: TypeAlias = Callable[[Node, Facts], _Shape]
 
 _DTYPE_OF = {code: DTYPES[name] for name, code in ONNX_DTYPES.items()}
 
-_SAME = (
-    "Abs Acos Acosh Asin Asinh Atan Atanh BatchNormalization Cast Ceil Celu Clip Cos Cosh CumSum "
-    "DequantizeLinear Dropout Elu Erf Exp Floor Gelu GroupNormalization HardSigmoid HardSwish "
-    "Hardmax Identity InstanceNormalization IsInf IsNaN LRN LayerNormalization LeakyRelu Log "
-    "LogSoftmax LpNormalization MeanVarianceNormalization Mish Neg Not PRelu QuantizeLinear "
-    "Reciprocal Relu Round ScatterElements ScatterND Selu Shrink Sigmoid Sign Sin Sinh Softmax "
-    "Softplus Softsign Sqrt Swish Tan Tanh ThresholdedRelu Trilu"
-).split()
-_SAME_RANK = (
-    "AveragePool Conv ConvTranspose DeformConv DepthToSpace GatherElements GlobalAveragePool "
-    "GlobalLpPool GlobalMaxPool LpPool MaxPool Pad Resize Slice SpaceToDepth Split Tile Concat "
-    "TopK"
-).split()
-_BROADCAST = (
-    "Add And Div Equal Greater GreaterOrEqual Less LessOrEqual Max Mean Min Mod Mul Or Pow Sub "
-    "Sum Where Xor"
-).split()
-_TRUTHS = ("And Equal Greater GreaterOrEqual IsInf IsNaN Less LessOrEqual Not Or Xor").split()
+_SAME = """
+Abs Acos Acosh Asin Asinh Atan Atanh BatchNormalization Cast CastLike Ceil Celu Clip Cos Cosh
+CumSum DequantizeLinear Dropout Elu Erf Exp Floor Gelu GroupNormalization HardSigmoid HardSwish
+Hardmax Identity InstanceNormalization IsInf IsNaN LRN LayerNormalization LeakyRelu Log LogSoftmax
+LpNormalization MeanVarianceNormalization Mish Neg Not PRelu QuantizeLinear Reciprocal Relu Round
+ScatterElements ScatterND Selu Shrink Sigmoid Sign Sin Sinh Softmax Softplus Softsign Sqrt Swish
+Tan Tanh ThresholdedRelu Trilu
+""".split()
+_SAME_RANK = """
+AveragePool Concat DeformConv DepthToSpace GatherElements LpPool MaxPool Pad Resize Slice
+SpaceToDepth Split Tile TopK
+""".split()
+_BROADCAST = """
+Add And Div Equal Greater GreaterOrEqual Less LessOrEqual Max Mean Min Mod Mul Or Pow Sub Sum
+Where Xor
+""".split()
+_WHOLE = """
+GlobalAveragePool GlobalLpPool GlobalMaxPool
+""".split()
+_REDUCTIONS = """
+ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
+ReduceSumSquare
+""".split()
+_TRUTHS = """
+And Equal Greater GreaterOrEqual IsInf IsNaN Less LessOrEqual Not Or Xor
+""".split()
 _FIRST_DTYPE = {
-    *_SAME, *_SAME_RANK, *_BROADCAST, "Expand", "Flatten", "Gather", "Gemm", "MatMul", "Reshape",
-    "Squeeze", "Transpose", "Unsqueeze", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd",
-    "ReduceSum",
-} - {"Cast", "DequantizeLinear", "QuantizeLinear", "Where", *_TRUTHS}  # fmt: skip
+    *_SAME, *_SAME_RANK, *_BROADCAST, *_WHOLE, *_REDUCTIONS,
+    *"Conv ConvTranspose Expand Flatten Gather Gemm MatMul".split(),
+    *"Reshape Squeeze Transpose Unsqueeze".split(),
+} - {*"Cast CastLike DequantizeLinear QuantizeLinear Where".split(), *_TRUTHS}  # fmt: skip
+"""The operators whose first result has the type of their first input."""
 
 
 def infer(node: Node, facts: Facts) -> None:
@@ -61,6 +70,8 @@ def infer(node: Node, facts: Facts) -> None:
         dtype = INT64
     elif node.op_type == "Cast":
         dtype = _DTYPE_OF.get(node.attributes.get("to", 0))
+    elif node.op_type == "CastLike":
+        dtype = facts.dtype(node.inputs[1])
     elif node.op_type in _FIRST_DTYPE and node.inputs:
         dtype = facts.dtype(node.inputs[0])
     rule = _RULES.get(node.op_type)
@@ -87,6 +98,11 @@ def _convolution(node: Node, facts: Facts) -> _Shape:
         return None
     channels = kernels[0] if kernels and node.op_type == "Conv" else None
     return (shape[0], channels, *(None,) * (len(shape) - 2))
+
+
+def _whole(node: Node, facts: Facts) -> _Shape:
+    shape = facts.shape(node.inputs[0])
+    return None if shape is None else (*shape[:2], *(1,) * (len(shape) - 2))
 
 
 def _broadcast(node: Node, facts: Facts) -> _Shape:
@@ -201,10 +217,9 @@ _RULES: dict[str, _Rule] = {
     **dict.fromkeys(_SAME_RANK, _same_rank),
     **dict.fromkeys(_BROADCAST, _broadcast),
     **dict.fromkeys(("Conv", "ConvTranspose"), _convolution),
+    **dict.fromkeys(_WHOLE, _whole),
+    **dict.fromkeys(_REDUCTIONS, _reduce),
     **dict.fromkeys(("Flatten", "Gemm"), _two),
-    **dict.fromkeys(("ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax").split(), _reduce),
-    **dict.fromkeys(("ReduceMean ReduceMin ReduceProd ReduceSum").split(), _reduce),
-    "ReduceSumSquare": _reduce,
     "MatMul": _matmul,
     "Reshape": _reshape,
     "Transpose": _transpose,

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from modelport.dialects.onnx.history.rewriting import DOMAIN, Names
 from modelport.errors import ConversionError
 from modelport.model.graph import Function, Graph, Node, Reference, Scope, Value
+from modelport.model.tensor import Tensor
 
 FunctionKey: TypeAlias = tuple[str, str, str]
 """Domain, name and overload of a function."""
@@ -100,7 +101,11 @@ class _Copy:
         for value in graph.inputs:
             self._renamed.pop(value.name, None)
         inputs = [self._value(value) for value in graph.inputs]
-        tensors = {self._own(name): tensor for name, tensor in graph.tensors.items()}
+        tensors = {self._own(key): self._tensor(held) for key, held in graph.tensors.items()}
+        sparse = {
+            self._own(key): replace(held, values=self._tensor(held.values))
+            for key, held in graph.sparse_tensors.items()
+        }
         nodes = [self.node(node) for node in graph.nodes]
         values = {self._own(name): replace(value) for name, value in graph.values.items()}
         for name, value in values.items():
@@ -109,10 +114,15 @@ class _Copy:
             graph,
             inputs=inputs,
             tensors=tensors,
+            sparse_tensors=sparse,
             nodes=nodes,
             values=values,
             outputs=[replace(v, name=self._renamed.get(v.name, v.name)) for v in graph.outputs],
         )
+
+    def _tensor(self, tensor: Tensor) -> Tensor:
+        name = self._own(tensor.name)
+        return Tensor(name, tensor.data, tensor.metadata, tensor.doc, tensor.unknown)
 
     def _value(self, value: Value) -> Value:
         return replace(value, name=self._own(value.name))

@@ -17,6 +17,8 @@ def batch_mode(node: Node, write: Rewriting) -> None:
     if tested is None:
         tested = not any(node.outputs[1:])
     if tested:
+        if any(write.wanted(name) for name in node.outputs[1:]):
+            raise write.fail("something takes its statistics, which it has only in training")
         node.outputs = node.outputs[:1]
     node.attributes["training_mode"] = int(not tested)
     write.put(node)
@@ -29,7 +31,8 @@ def batch_features(node: Node, write: Rewriting) -> None:
         write.put(node)
         return
     old = list(node.inputs)
-    wanted = list(node.outputs)
+    node.attributes.setdefault("training_mode", int(any(node.outputs[1:])))
+    wanted = [name if write.wanted(name) else "" for name in node.outputs]
     row = write.constant([-1], "row")
     node.inputs = [
         write.node("Flatten", [old[0]], axis=1),
@@ -49,7 +52,7 @@ def batch_features(node: Node, write: Rewriting) -> None:
 def batch_training(node: Node, write: Rewriting) -> None:
     """More than one output meant training; two of them are gone, the statistics of the batch."""
     training = node.attributes.pop("training_mode", any(node.outputs[1:]))
-    saved = [*node.outputs[3:], "", ""][:2]
+    saved = [name if write.wanted(name) else "" for name in (*node.outputs[3:], "", "")]
     if training:
         node.attributes["training_mode"] = 1
         outputs = [*node.outputs, "", ""][:3]

@@ -12,16 +12,20 @@ from numpy.typing import NDArray
 from modelport.dialects.onnx.history.facts import Facts
 from modelport.errors import ConversionError
 from modelport.model.dtype import FLOAT32, INT64, DType
-from modelport.model.graph import Dim, Node, Reference
+from modelport.model.graph import Dim, Graph, Node, Reference
 from modelport.model.tensor import InMemory, Tensor
 
 DOMAIN = "ai.onnx"
 
 
 class Names:
-    """The names of a model, so that new ones are new, and its shared small constants."""
+    """The names of a model, so that new ones are new, and its shared small constants.
+
+    ``wanted`` are those that a node takes or a graph gives.
+    """
 
     def __init__(self, used: set[str], tensors: dict[str, Tensor]) -> None:
+        self.wanted: set[str] = set()
         self._used = used
         self._tensors = tensors
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
@@ -34,6 +38,11 @@ class Names:
             name = f"{wanted}_{count}"
         self._used.add(name)
         return name
+
+    def want(self, graph: Graph) -> None:
+        """Add what the nodes of a graph take and what it gives to ``wanted``."""
+        self.wanted.update(name for node in graph.nodes for name in node.inputs)
+        self.wanted.update(value.name for value in graph.outputs)
 
     def constant(self, array: NDArray[Any], role: str, facts: Facts) -> str:
         """The name of a tensor of the outermost graph with these values, shared by all alike."""
@@ -66,6 +75,7 @@ class Rewriting:
         """Add a node, usually the old one with changes; ``at``: it is of that version already."""
         while node.inputs and not node.inputs[-1]:
             node.inputs.pop()
+        self._names.wanted.update(node.inputs)
         self.nodes.append((node, at or self.version))
 
     def node(
@@ -103,6 +113,10 @@ class Rewriting:
         if dtype is not None and dtype.kind in ("float", "int", "uint"):
             return self.constant(value, role, dtype)
         return self.node("CastLike", [self.constant(value, role, FLOAT32), other])
+
+    def wanted(self, name: str) -> bool:
+        """Whether anything in the old graphs takes a value."""
+        return name in self._names.wanted
 
     def rank(self, name: str) -> int | None:
         """The number of axes of a value, where known."""

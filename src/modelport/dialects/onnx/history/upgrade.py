@@ -54,14 +54,15 @@ def upgrade(
     """
     _check("the model", opset)
     used: set[str] = set()
+    tensors = dict(graph.tensors)
+    names = Names(used, tensors)
     for inner in graph.subgraphs():
         used.update(inner.tensors, inner.sparse_tensors, inner.values)
         used.update(value.name for value in (*inner.inputs, *inner.outputs))
-        for node in inner.nodes:
-            used.update((node.name, *node.inputs, *node.outputs))
-    tensors = dict(graph.tensors)
-    walk = _Walk(Names(used, tensors), functions or {})
-    made = walk.graph(graph, opset, None)
+        used.update(name for node in inner.nodes for name in (node.name, *node.outputs))
+        names.want(inner)
+    used.update(names.wanted)
+    made = _Walk(names, functions or {}).graph(graph, opset, None)
     tensors.update(made.tensors)
     made.tensors = tensors
     return made
@@ -132,7 +133,10 @@ class _Walk:
         opset = function.opsets.get(DOMAIN, NEWEST)
         _check(f"function {function.name!r}", opset)
         self._calls.append(key)
-        for inner in body_of(node, function, self._names):
+        body = body_of(node, function, self._names)
+        for graph in Graph(nodes=body).subgraphs():
+            self._names.want(graph)
+        for inner in body:
             self._node(inner, opset, facts, done)
         self._calls.pop()
 
