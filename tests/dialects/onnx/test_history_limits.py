@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modelport.dialects.onnx.history import NEWEST, upgrade
+from modelport.dialects.onnx.history.rewriting import STEPS
 from modelport.errors import ConversionError
 from modelport.model.dtype import FLOAT32
 from modelport.model.graph import Function, Graph, Node, TensorType, Value
@@ -123,3 +124,44 @@ def test_functions_that_call_themselves_are_refused() -> None:
     call.inputs = ["x", "x"]
     with pytest.raises(ConversionError, match="more values"):
         upgrade(one(call), 18, {("own", "F", ""): function})
+
+
+def test_functions_do_not_grow_without_end() -> None:
+    functions = {}
+    for level in range(40):
+        calls = [Node("own", f"F{level + 1}", f"c{i}", ["x"], [f"y{i}"]) for i in range(2)]
+        name = f"F{level}"
+        function = Function("own", name, inputs=["x"], outputs=["y1"], nodes=calls)
+        functions["own", name, ""] = function
+    with pytest.raises(ConversionError, match="100,000"):
+        upgrade(one(Node("own", "F0", "call", ["x"], ["y"])), 18, functions)
+
+
+def test_bodies_keep_the_version_they_have() -> None:
+    """The Scan around changes at version 9, its body is still of version 8."""
+    inner = Node("ai.onnx", "Upsample", "up", ["step"], ["big"], {"scales": [1.0, 1.0, 2.0, 2.0]})
+    body = Graph("body", nodes=[inner], inputs=[Value("step")], outputs=[Value("big")])
+    scan = Node("ai.onnx", "Scan", "scan", ["", "x"], ["y"])
+    scan.attributes = {"body": body, "num_scan_inputs": 1}
+    graphs = list(upgrade(one(scan), 8).subgraphs())
+    assert [node.op_type for graph in graphs for node in graph.nodes] == ["Scan", "Scan", "Resize"]
+    assert graphs[2].nodes[0].attributes["nearest_mode"] == "floor"
+
+
+@pytest.mark.parametrize(("op_type", "version"), sorted(STEPS))
+def test_nodes_that_lack_everything_end_in_a_typed_error(op_type: str, version: int) -> None:
+    for inputs, attributes in (
+        ([], {}),
+        (["x"], {}),
+        (
+            ["x", "x", "x"],
+            {"axis": "a", "axes": 3, "shape": 1.5, "split": "b", "scales": 0, "k": []},
+        ),
+        (["x"] * 5, {"to": [], "body": 7, "p": "c", "num_groups": 0, "mode": 4, "border": [1]}),
+    ):
+        for outputs in ([], ["y"]):
+            graph = one(Node("ai.onnx", op_type, "n", inputs, outputs, attributes))
+            try:
+                upgrade(graph, version - 1)
+            except ConversionError as error:
+                assert error.where == "n"

@@ -32,6 +32,12 @@ FAMILIES = (
 )
 """The files that register changes."""
 
+MOST_EXPANDED = 100_000
+"""Nodes that calls of a model's own functions may come to."""
+
+_MALFORMED = (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError)
+"""What changes and rules run into where a node lacks what its operator must have."""
+
 _VERSIONS: dict[str, list[int]] = {}
 for _op_type, _version in sorted(STEPS):
     _VERSIONS.setdefault(_op_type, []).append(_version)
@@ -62,7 +68,10 @@ def upgrade(
         used.update(name for node in inner.nodes for name in (node.name, *node.outputs))
         names.want(inner)
     used.update(names.wanted)
-    made = _Walk(names, functions or {}).graph(graph, opset, None)
+    try:
+        made = _Walk(names, functions or {}).graph(graph, opset, None)
+    except RecursionError as error:
+        raise ConversionError("the model", "graphs or functions too deep in each other") from error
     tensors.update(made.tensors)
     made.tensors = tensors
     return made
@@ -79,11 +88,12 @@ class _Walk:
         self._names = names
         self._functions = functions
         self._calls: list[FunctionKey] = []
-        self._done: dict[tuple[int, int], tuple[Graph, Graph]] = {}
+        self._done: dict[int, tuple[Graph, Graph]] = {}
+        self._left = MOST_EXPANDED
 
     def graph(self, graph: Graph, opset: int, outer: Facts | None) -> Graph:
-        """The upgraded copy; the same graph in two nodes stays one graph."""
-        known = self._done.get((id(graph), opset))
+        """The upgraded copy; the same graph in two nodes stays one graph, and upgraded ones too."""
+        known = self._done.get(id(graph))
         if known is not None:
             return known[1]
         facts = Facts(outer)
@@ -96,28 +106,35 @@ class _Walk:
         made = replace(graph, nodes=nodes, tensors=dict(graph.tensors))
         made.values = dict(graph.values)
         made.inputs, made.outputs = list(graph.inputs), list(graph.outputs)
-        self._done[id(graph), opset] = (graph, made)
+        self._done[id(graph)] = (graph, made)
+        self._done[id(made)] = (made, made)
         return made
 
     def _node(self, node: Node, version: int, facts: Facts, done: list[Node]) -> None:
         """Append what a node of that version has become."""
-        key = key_of(node)
-        if key in self._functions:
-            self._call(node, self._functions[key], facts, done)
+        function = self._functions.get(key_of(node))
+        if function is not None:
+            self._call(node, function, facts, done)
             return
         node = _copied(node)
-        step = next((v for v in _VERSIONS.get(node.op_type, ()) if v > version), None)
-        if node.domain == DOMAIN and step is not None:
-            write = Rewriting(node, step, facts, self._names)
-            STEPS[node.op_type, step](node, write)
-            for new, at in write.nodes:
-                self._node(new, at, facts, done)
-            return
         if any(inner_graphs(node.attributes)):
             for name, held in node.attributes.items():
                 node.attributes[name] = self._inner(held, version, facts)
-        infer(node, facts)
-        done.append(node)
+        if node.domain != DOMAIN:
+            done.append(node)
+            return
+        what = f"no {node.op_type} of version {version} looks like this"
+        try:
+            written = _changed(node, version, facts, self._names)
+            if not written:
+                infer(node, facts)
+        except _MALFORMED as error:
+            why = f"{what}: {type(error).__name__}: {error}"
+            raise ConversionError(node.name or node.op_type, why) from error
+        for new, at in written:
+            self._node(new, at, facts, done)
+        if not written:
+            done.append(node)
 
     def _inner(self, held: Any, version: int, facts: Facts) -> Any:
         if isinstance(held, Graph):
@@ -136,9 +153,23 @@ class _Walk:
         body = body_of(node, function, self._names)
         for graph in Graph(nodes=body).subgraphs():
             self._names.want(graph)
+        self._left -= len(body)
+        if self._left < 0:
+            why = f"functions that call each other come to more than {MOST_EXPANDED:,} nodes"
+            raise ConversionError(f"function {function.name!r}", why)
         for inner in body:
             self._node(inner, opset, facts, done)
         self._calls.pop()
+
+
+def _changed(node: Node, version: int, facts: Facts, names: Names) -> list[tuple[Node, int]]:
+    """What the next change makes of a node, or nothing where there is none."""
+    step = next((known for known in _VERSIONS.get(node.op_type, ()) if known > version), None)
+    if step is None:
+        return []
+    write = Rewriting(node, step, facts, names)
+    STEPS[node.op_type, step](node, write)
+    return write.nodes
 
 
 def _copied(node: Node) -> Node:
