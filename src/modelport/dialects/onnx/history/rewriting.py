@@ -116,7 +116,7 @@ class Rewriting:
 
     def wanted(self, name: str) -> bool:
         """Whether anything in the old graphs takes a value."""
-        return name in self._names.wanted
+        return bool(name) and name in self._names.wanted
 
     def rank(self, name: str) -> int | None:
         """The number of axes of a value, where known."""
