@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from onnx import AttributeProto, TensorProto, helper
+from onnx import AttributeProto, TensorProto, helper, numpy_helper
 from tests.dialects.onnx.history_live import Case, case
 
 RNG = np.random.default_rng(7)
@@ -433,6 +433,40 @@ def functions() -> Iterator[Case]:
     outputs = dict.fromkeys(("y", "again", "two"), TensorProto.FLOAT)
     inputs = {"x": real(2, 3, 4), "z": real(3)}
     yield Case("functions", 18, nodes, inputs, {}, outputs, expected, (inner, outer))
+    yield _function_with_branches()
+
+
+def _function_with_branches() -> Case:
+    """Both branches call their values alike, hold a weight, and take one from around them."""
+    branches = []
+    for number, axis in enumerate((0, 1)):
+        reduced = helper.make_node("ReduceMean", ["sum"], ["t"], axes=[axis], keepdims=0)
+        scaled = helper.make_node("Mul", ["t", "w"], ["r"])
+        result = helper.make_tensor_value_info("r", TensorProto.FLOAT, None)
+        weight = numpy_helper.from_array(np.float32(number + 2), "w")
+        made = helper.make_graph([reduced, scaled], f"b{number}", [], [result], [weight])
+        branches.append(made)
+    body = [
+        helper.make_node("Add", ["a", "a"], ["sum"]),
+        helper.make_node("If", ["c"], ["r2"], then_branch=branches[0], else_branch=branches[1]),
+    ]
+    imports = [helper.make_opsetid("", 13)]
+    function = helper.make_function("own", "Choose", ["a", "c"], ["r2"], body, imports)
+    nodes = [
+        helper.make_node("Choose", ["x", name], [made], made, domain="own")
+        for name, made in (("yes", "y"), ("no", "z"))
+    ]
+    inputs = {"x": real(3, 3), "yes": np.array(True), "no": np.array(False)}
+    return Case(
+        "function-branches",
+        18,
+        nodes,
+        inputs,
+        {},
+        {"y": TensorProto.FLOAT, "z": TensorProto.FLOAT},
+        lambda g: [2 * (2 * g["x"]).mean(0), 3 * (2 * g["x"]).mean(1)],
+        (function,),
+    )
 
 
 CASES = [

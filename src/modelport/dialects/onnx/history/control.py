@@ -81,12 +81,9 @@ class _Inner:
         one, start = write.constant([1], "ones"), write.constant([0], "start")
         stop = self._node("Reshape", [self._node("Cast", [length], to=7), one])
         steps = self._node("Shape", [inputs[states]], start=0, end=1)
-        cut = [self._node_slice(name, start, stop) for name in inputs[states:]]
+        cut = [self._node("Slice", [name, start, stop, start]) for name in inputs[states:]]
         results = self.scan([*inputs[:states], *cut], directions)
         missing = self._node("Sub", [steps, stop])
         pads = self._node("Concat", [start, missing], axis=0)
         padded = [self._node("Pad", [name, pads, "", start]) for name in results[states:]]
         return [*results[:states], *padded]
-
-    def _node_slice(self, name: str, start: str, stop: str) -> str:
-        return self._node("Slice", [name, start, stop, start])
