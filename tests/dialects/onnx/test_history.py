@@ -11,6 +11,8 @@ from tests.dialects.onnx.history_cases import CASES
 from tests.dialects.onnx.history_cases_more import MORE_CASES
 from tests.dialects.onnx.history_live import Case, give_shapes, run, upgraded
 
+from modelport.dialects.onnx.history.rewriting import STEPS
+
 
 @pytest.mark.parametrize("shaped", [True, False], ids=["shapes", "no-shapes"])
 @pytest.mark.parametrize("case", [*CASES, *MORE_CASES], ids=lambda case: case.id)
@@ -28,3 +30,9 @@ def test_the_meaning_is_kept(case: Case, shaped: bool, tmp_path: Path) -> None:
     give_shapes(made.graph.input, case.inputs.values())
     give_shapes(made.graph.output, results)
     onnx.checker.check_model(made, full_check=True)
+
+
+def test_every_change_is_run_by_a_case() -> None:
+    run_from = {(node.op_type, case.opset) for case in [*CASES, *MORE_CASES] for node in case.nodes}
+    for op_type, version in STEPS:
+        assert any(op == op_type and opset < version for op, opset in run_from), (op_type, version)
