@@ -37,7 +37,10 @@ _LIVE = frozenset(
 _LOADERS = ("_IterDataPipeSerializationWrapper", "_MapDataPipeSerializationWrapper")
 _FILLING = frozenset({"append", "extend", "add"})
 """Methods that the unpickler itself looks for on an object that gets items."""
-_CALLED = frozenset({"_build_f", "_commit_removals", "_setitem", "get_params"})
+_CALLED = frozenset(
+    "_build_f _commit_removals _get_abs_string_index _hashable_content _patch_step_function "
+    "_setitem _shutdown_workers get_params".split()
+)
 """Methods that classes of scikit-learn, torch and Python call while they are restored."""
 _QUIET = frozenset(
     "abc base64 bisect cmath collections copy dataclasses datetime decimal enum fractions "
