@@ -17,6 +17,7 @@ from modelport.formats.shared.pickle.allowed import CALLS, NAMES, SCALARS
 from modelport.formats.shared.pickle.guarded import GUARDED, SOURCE
 from modelport.formats.shared.pickle.hidden import hidden
 from modelport.formats.shared.pickle.inner import LOADS, inner_source
+from modelport.formats.shared.pickle.keras import is_method, model_inside
 from modelport.formats.shared.pickle.known import (
     acts_when_imported,
     is_harmless,
@@ -117,6 +118,9 @@ def _call(stub: Stub) -> Iterator[_Found]:
     target = stub.callable
     if isinstance(target, PersistentId):
         # A class by its source text, as torch wrote it before 1.0; the reader judges the id.
+        return
+    if is_method(target):
+        yield from model_inside(stub)
         return
     name = _name(target)
     if name is None:
@@ -312,6 +316,8 @@ def _owner(value: Any, depth: int) -> str | None:
 
 def _attribute(stub: Stub) -> Iterator[_Found]:
     """``getattr(object, name)``: how methods and inner classes of user code are pickled."""
+    if is_method(stub):
+        return  # which calling it is judged by
     name = _name(stub)
     args = stub.args if isinstance(stub.args, tuple) else ()
     owner = _owner(args[0], _DEEP) if len(args) == 2 and isinstance(args[1], str) else None
