@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.formats.pickle_streams import Call, Name, write
 
+import modelport
 from modelport.formats.shared.pickle.judge import judge
 from modelport.model.model import Finding, Level, strongest
 from modelport.wire.pickle import interpret
@@ -50,6 +52,14 @@ def test_the_archive_inside_decides(layer: dict[str, Any], level: Level) -> None
 def test_bytes_of_old_protocols_are_the_same() -> None:
     text = Call("_codecs.encode", archive(DENSE).decode("latin-1"), "latin1")
     assert strongest(findings(held(text))) is Level.NEEDS_CODE
+
+
+def test_the_objects_say_that_it_is_a_model_of_keras(tmp_path: Path) -> None:
+    path = tmp_path / "model.pkl"
+    method = Call("builtins.getattr", Name(CLASS), "_unpickle_model")
+    path.write_bytes(write(Call(method, held(archive(DENSE))), 4))
+    shown = modelport.open(path).extras["python_objects"]
+    assert shown == {"class": f"{CLASS}._unpickle_model"}
 
 
 @pytest.mark.parametrize(
