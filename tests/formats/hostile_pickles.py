@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.formats.pickle_streams import Again, Call, Name, write
+from tests.formats.pickle_streams import Again, Call, Filled, Name, write
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
@@ -192,6 +192,60 @@ def given_more(marker: str) -> dict[str, Any]:
             Call("builtins.getattr", Name("a.b.os"), "system"), touch
         ),
         "base": Call("copyreg._reconstructor", Name("a.b.C"), Name("logging.FileHandler"), marker),
+        "appended": Filled(
+            Call("argparse.Namespace", how="NEWOBJ", state={"append": system}), touch
+        ),
+        "appended, bound": Filled(
+            Call(
+                "argparse.Namespace",
+                how="NEWOBJ",
+                state=(None, {"append": Call("functools.partial", system)}),
+            ),
+            touch,
+        ),
+        "appended inside": Filled(
+            Call(
+                "collections.UserList",
+                how="NEWOBJ",
+                state={"data": Call("argparse.Namespace", how="NEWOBJ", state={"append": system})},
+            ),
+            touch,
+        ),
+        "set in a storage": Filled(
+            Call("torch.FloatStorage", state={"_setitem": Name("builtins.exec")}),
+            pairs=((code, {}),),
+        ),
+        "interpolation": Call(
+            "sklearn.isotonic.IsotonicRegression",
+            how="NEWOBJ",
+            state={
+                "X_thresholds_": code,
+                "y_thresholds_": {},
+                "_build_f": Name("numpy.testing._private.utils.runstring"),
+            },
+        ),
+        "listener": Call(
+            "sklearn.callback._scoring_monitor.ScoringMonitor",
+            how="NEWOBJ",
+            state={"_log": [], "_listener_handle": None},
+        ),
+        "base that opens": Call(
+            "copyreg._reconstructor", Name("argparse.Namespace"), Name("pandas.ExcelFile"), marker
+        ),
+        "base that makes a folder": Call(
+            "copyreg._reconstructor",
+            *(Name("joblib.memory.Memory"), Name("sklearn.datasets._lfw.Memory"), marker),
+        ),
+        "memmap under another name": Call(
+            "sklearn.externals.array_api_compat.numpy.memmap",
+            marker,
+            "u1",
+            "w+",
+            0,
+            (1,),
+            how="NEWOBJ",
+        ),
+        "program of a package": Name("unittest.__main__.main"),
         "bytes of a stub": Call("builtins.bytes", Call("itertools.repeat", 1, 1)),
         "masked": Call(
             "numpy.ma.core._mareconstruct", Name("numpy.memmap"), Name("numpy.ndarray"), (0,), "b"
@@ -232,6 +286,10 @@ CONTAINERS: dict[str, Callable[[bytes], bytes]] = {
     "torch legacy, keys": lambda stream: _legacy(4, stream),
     "torch tar": lambda stream: _tar(stream),
     "npz": lambda stream: _zip({"arr_0.npy": _npy(stream)}),
+    "npy": lambda stream: _npy(stream),
+    "zip of anything": lambda stream: _zip({"readme.txt": b"text", "a/model.bin": stream}),
+    "zip of a packed pickle": lambda stream: _zip({"a.joblib": zlib.compress(stream), "b": b"x"}),
+    "zip of an array": lambda stream: _zip({"a.npy": _npy(stream), "b.txt": b"x"}),
 }
 
 

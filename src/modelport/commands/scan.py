@@ -21,7 +21,7 @@ from modelport.model.model import Finding, Level, strongest
 from modelport.wire.source import FileSource
 
 SCHEMA = "modelport.scan/1"
-RULES = "3"
+RULES = "4"
 """The version of the rules: whoever keeps verdicts has to scan again when it changes."""
 
 _CHUNK = 1 << 20
@@ -159,6 +159,6 @@ def _failed(path: str, why: str) -> dict[str, Any]:
 
 
 def is_unknown(described: dict[str, Any]) -> bool:
-    """Whether a file is no model file at all, which is no fault of it."""
+    """Whether a file is no model file at all, which is no fault of it; nor does it hold pickles."""
     error = described.get("error") or {}
-    return error.get("type") == UnknownFormat.__name__
+    return not described["findings"] and error.get("type") == UnknownFormat.__name__

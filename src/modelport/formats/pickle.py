@@ -18,11 +18,9 @@ from modelport.formats.shared.pickle.arrays import Arrays, NumpyArray
 from modelport.formats.shared.pickle.encode import CODES, array_stub, dtype_stub
 from modelport.formats.shared.pickle.inner import LOADS
 from modelport.formats.shared.pickle.judge import judge
-from modelport.formats.shared.pickle.known import is_territory
-from modelport.formats.shared.pickle.names import canonical
 from modelport.formats.shared.pickle.objects import Objects
 from modelport.formats.shared.pickle.plain import plain
-from modelport.formats.shared.pickle.streams import begins, read_streams
+from modelport.formats.shared.pickle.streams import begins, is_old, is_packed, read_streams
 from modelport.formats.shared.pickle.walk import find
 from modelport.formats.shared.torch.array import Array
 from modelport.formats.shared.torch.contents import add_array
@@ -32,8 +30,8 @@ from modelport.model.component import Component, Holds
 from modelport.model.model import Finding, Level, Model
 from modelport.model.report import Kind, Report
 from modelport.model.tensor import Tensor
-from modelport.wire.compressed import kind, peek, unpack
-from modelport.wire.pickle import Program, Reference, interpret
+from modelport.wire.compressed import kind, unpack
+from modelport.wire.pickle import Program
 from modelport.wire.pickle.write import stream
 from modelport.wire.source import ByteSource
 
@@ -56,22 +54,10 @@ def match(candidate: Candidate) -> bool:
     """Whether the file, or what is in its compressed wrapper, is a pickle from its first byte."""
     wrapper = kind(candidate.head)
     if wrapper is not None:
-        return begins(peek(candidate.source, wrapper))
+        return is_packed(candidate.source, wrapper)
     if begins(candidate.head):
         return not candidate.head.startswith(LEGACY_HEAD)
-    program = interpret(candidate.source)  # protocol 0 and 1 have no sign of their own
-    return program.error is None or _means_something(program)
-
-
-def _means_something(program: Program) -> bool:
-    """Whether a broken stream has called or named something before it broke.
-
-    The first lines of any text that begins with c or i are a name in protocol 0, so a name alone
-    counts only where it may be meant.
-    """
-    if any(isinstance(stub.callable, Reference) for stub in program.stubs):
-        return True
-    return any(is_territory(canonical(found)) for found in program.references)
+    return is_old(candidate.source)
 
 
 def read(candidate: Candidate) -> Model:

@@ -179,6 +179,8 @@ _NUMPY_SCALARS = (
     *("float16", "float32", "float64", "float128", "longdouble", "complex64", "complex128"),
     *("str_", "bytes_", "void", "object_", "datetime64", "timedelta64", "intc", "intp", "longlong"),
 )
+SCALARS = frozenset(f"numpy.{name}" for name in _NUMPY_SCALARS)
+"""The types of numpy's numbers."""
 _NUMPY_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 
 NAMES: frozenset[str] = frozenset(
@@ -186,7 +188,7 @@ NAMES: frozenset[str] = frozenset(
         *CALLS,
         *STORAGES,
         *(f"torch.{name}" for name in (*_TORCH_DTYPES, *_TORCH_NAMES)),
-        *(f"numpy.{name}" for name in _NUMPY_SCALARS),
+        *SCALARS,
         *(f"ml_dtypes.{name}" for name in ML_DTYPES),
         *(f"numpy.random._{name.lower()}.{name}" for name in _NUMPY_GENERATORS),
         *(f"builtins.{name}" for name in ("int", "float", "str", "bool", "type", "NoneType")),

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from modelport.formats.shared.pickle.arguments import Check
-from modelport.formats.shared.pickle.known import ACT_WHEN_IMPORTED, is_territory
+from modelport.formats.shared.pickle.arguments import Check, kinds
+from modelport.formats.shared.pickle.known import acts_when_imported, is_territory
 from modelport.formats.shared.pickle.names import canonical, package
 from modelport.wire.pickle import Reference, Stub
 
@@ -122,18 +122,13 @@ def _no_folder(args: tuple[Any, ...]) -> bool:
 
 def _module(args: tuple[Any, ...]) -> bool:
     """A module to import, as naming something in it would import it."""
-    named = len(args) == 1 and isinstance(args[0], str)
-    return named and package(args[0]) not in ACT_WHEN_IMPORTED
+    return len(args) == 1 and isinstance(args[0], str) and not acts_when_imported(args[0])
 
 
 def _typing(args: tuple[Any, ...]) -> bool:
     """A form of ``typing``, and what stands in its brackets."""
     form = len(args) == 2 and isinstance(args[0], Reference) and canonical(args[0])
     return bool(form) and package(str(form)) == "typing"
-
-
-def _never(args: tuple[Any, ...]) -> bool:
-    return False
 
 
 _CLOUD: dict[str, Check] = {
@@ -146,7 +141,37 @@ _CLOUD: dict[str, Check] = {
     "_fill_function": _filled("_make_skel_func"),
 }
 
+_ENUMS = {
+    "torchvision.transforms": "InterpolationMode",
+    "torchvision.transforms.functional": "InterpolationMode",
+    "torchvision.transforms.transforms": "InterpolationMode",
+    "torchvision.tv_tensors._bounding_boxes": "BoundingBoxFormat",
+    "torchvision.datapoints._bounding_box": "BoundingBoxFormat",
+    "PIL.Image": "Transpose Transform Resampling Dither Palette Quantize",
+    "torch.amp.grad_scaler": "OptState",
+    "torch.cuda.amp.grad_scaler": "OptState",
+    "torch.ao.quantization.observer": "MappingType TorchAODType ZeroPointDomain",
+    "torch.ao.quantization.quant_type": "QuantType",
+    "torch.quantization.quant_type": "QuantType",
+    "torch.distributed._shard.sharded_tensor.metadata": "MEM_FORMAT_ENCODING",
+    "torch.distributed.algorithms._checkpoint.checkpoint_wrapper": "CheckpointImpl",
+    "torch.distributed.fsdp.api": "BackwardPrefetch ShardingStrategy StateDictType",
+    "torch.distributed.fsdp._common_utils": "TrainingState HandleTrainingState",
+    "torch.distributed.fsdp._flat_param": "HandleShardingStrategy",
+    "torch.nn.parallel.distributed": "_BufferCommHookLocation",
+    "torch.nn.utils.parametrizations": "_OrthMaps",
+    "torch.serialization": "LoadEndianness",
+    "torch.utils.data.datapipes._hook_iterator": "_SnapshotState",
+    "torch.utils.data.datapipes.iter.sharding": "SHARDING_PRIORITIES",
+}
+"""Enumerations of frameworks by their modules; calling one looks a member up by its value."""
+
 GUARDED: dict[str, Check] = {
+    **{
+        f"{place}.{name}": kinds((int, str))
+        for place, names in _ENUMS.items()
+        for name in names.split()
+    },
     **{f"{place}.{name}": check for place in _CLOUDPICKLE for name, check in _CLOUD.items()},
     "pandas.core.indexes.base._new_Index": _class_of("pandas."),
     "pandas.core.indexes.datetimes._new_DatetimeIndex": _class_of("pandas."),
@@ -161,8 +186,11 @@ GUARDED: dict[str, Check] = {
     "joblib.memory.Memory": _no_folder,
     "types.SimpleNamespace": _not_planted,
     "operator.getitem": _typing,
-    # These run the source code that the stream gives them.
-    "torch.fx.graph_module.reduce_graph_module": _never,
-    "torch.fx.graph_module.reduce_deploy_graph_module": _never,
 }
 """Callable -> which positional arguments leave it harmless."""
+
+SOURCE = frozenset(
+    f"torch.fx.graph_module.{name}"
+    for name in ("reduce_graph_module", "reduce_deploy_graph_module", "reduce_package_graph_module")
+)
+"""What runs source code that the stream itself holds: how graphs of torch.fx are restored."""

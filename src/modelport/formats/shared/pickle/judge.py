@@ -9,20 +9,23 @@ modelport does not know it needs that code; of everything else that anybody has 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from modelport.errors import LimitExceeded
-from modelport.formats.shared.pickle.allowed import CALLS, NAMES
-from modelport.formats.shared.pickle.guarded import GUARDED
+from modelport.formats.shared.pickle.allowed import CALLS, NAMES, SCALARS
+from modelport.formats.shared.pickle.guarded import GUARDED, SOURCE
+from modelport.formats.shared.pickle.hidden import hidden
 from modelport.formats.shared.pickle.inner import LOADS, inner_source
+from modelport.formats.shared.pickle.keras import is_method, model_inside
 from modelport.formats.shared.pickle.known import (
-    ACT_WHEN_IMPORTED,
+    acts_when_imported,
     is_harmless,
     is_module,
     is_territory,
     rooted,
 )
-from modelport.formats.shared.pickle.names import canonical, package
+from modelport.formats.shared.pickle.names import canonical
 from modelport.formats.shared.pickle.show import short
 from modelport.formats.shared.pickle.states import acts
 from modelport.formats.shared.torch.storage import LEGACY_HEAD
@@ -71,7 +74,7 @@ def judge(program: Program, place: str = "", own: str = "") -> list[Finding]:
     that begin with ``own`` mean classes that the file itself describes (``__torch__.``).
     """
     found: dict[tuple[str, str], Finding] = {}
-    for rule, level, what, offset in _all(program):
+    for rule, level, what, offset in chain(_all(program), hidden(program, _all)):
         if own and level is Level.NEEDS_CODE and what.split(" ", 1)[1].startswith(own):
             continue
         where = f"{place} at byte {offset:,}".strip()
@@ -104,7 +107,7 @@ def _reference(reference: Reference, called: bool) -> Iterator[_Found]:
     name = rooted(reference)
     if reference.module == "?" or name in NAMES:
         return
-    if package(name) in ACT_WHEN_IMPORTED:
+    if acts_when_imported(name.rpartition(".")[0]) or acts_when_imported(reference.module):
         what = f"imports {reference.module}, which acts when it is imported"
         yield "PKL-007", Level.DANGEROUS, what, reference.offset
     elif not called:
@@ -116,6 +119,9 @@ def _call(stub: Stub) -> Iterator[_Found]:
     if isinstance(target, PersistentId):
         # A class by its source text, as torch wrote it before 1.0; the reader judges the id.
         return
+    if is_method(target):
+        yield from model_inside(stub)
+        return
     name = _name(target)
     if name is None:
         what = f"calls what it has computed: {short(target)}"
@@ -124,6 +130,9 @@ def _call(stub: Stub) -> Iterator[_Found]:
         yield from _instance(stub, name)
     elif name in _REBUILD_TYPE:
         yield from _rebuilt(stub)
+    elif name in SOURCE:
+        what = f"{name} executes the Python source that the file brings with it"
+        yield "PKL-008", Level.DANGEROUS, what, stub.offset
     elif name in CALLS or name in GUARDED:
         check = CALLS[name] if name in CALLS else GUARDED[name]
         if not isinstance(stub.args, tuple) or stub.kwargs or not check(stub.args):
@@ -149,7 +158,7 @@ def _instance(stub: Stub, name: str) -> Iterator[_Found]:
             yield "PKL-011", Level.DANGEROUS, _as_called(stub, name), stub.offset
             return
         base = _name(args[1]) if name == _RECONSTRUCTOR else None
-        if base is not None and base not in NAMES and not _is_plain_class(base):
+        if base is not None and not _is_base(base):
             yield "PKL-011", Level.DANGEROUS, _as_called(stub, name), stub.offset
             return
         made, args = args[0], args[1:]
@@ -183,14 +192,29 @@ def _is_quantised(stub: Stub) -> bool:
 def _unknown(stub: Stub, name: str, instance: bool = False) -> _Found:
     if is_harmless(name) or (instance and name in GUARDED) or not is_territory(name):
         return "PKL-010", Level.NEEDS_CODE, f"needs {name}", stub.offset
-    if instance and name.startswith(_CLASS_PLACES):
+    if instance and name.startswith(_CLASS_PLACES) and name.rsplit(".", 1)[-1] != _MAPS_FILES:
         return "PKL-010", Level.NEEDS_CODE, f"needs {name}", stub.offset
     return "PKL-001", Level.DANGEROUS, _as_called(stub, name), stub.offset
 
 
-def _is_plain_class(name: str) -> bool:
-    """Whether making and initialising an instance of it with its own value does no more."""
-    return name.startswith(_CLASS_PLACES) or is_harmless(name) or not is_territory(name)
+_BASES = frozenset(
+    f"builtins.{name}"
+    for name in "object dict list set frozenset tuple str bytes bytearray int float complex".split()
+) | {
+    *("collections.OrderedDict", "collections.defaultdict", "collections.deque"),
+    *("datetime.date", "datetime.datetime", "datetime.time", "datetime.timedelta"),
+}
+_MAPS_FILES = "memmap"
+"""A class of numpy that opens a file as soon as it is made, under whatever module it is found."""
+
+
+def _is_base(name: str) -> bool:
+    """Whether ``copyreg`` writes that type, which is called with its own value, for a base.
+
+    It is the first type written in C among the classes of an object: never a class of Python,
+    whose call would run an ``__init__`` (``_reconstructor(cls, ExcelFile, path)``).
+    """
+    return name in _BASES or name in SCALARS or is_harmless(name) or not is_territory(name)
 
 
 _CLASS_PLACES = (
@@ -292,6 +316,8 @@ def _owner(value: Any, depth: int) -> str | None:
 
 def _attribute(stub: Stub) -> Iterator[_Found]:
     """``getattr(object, name)``: how methods and inner classes of user code are pickled."""
+    if is_method(stub):
+        return  # which calling it is judged by
     name = _name(stub)
     args = stub.args if isinstance(stub.args, tuple) else ()
     owner = _owner(args[0], _DEEP) if len(args) == 2 and isinstance(args[1], str) else None

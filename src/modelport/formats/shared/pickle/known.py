@@ -148,6 +148,11 @@ STANDARD_LIBRARY = frozenset(
 """The standard library of Python 2.7 to 3.14, modules that begin with an underscore apart."""
 
 
+def acts_when_imported(module: str) -> bool:
+    """Whether a module acts as soon as it is imported; a package's ``__main__`` is its program."""
+    return package(module) in ACT_WHEN_IMPORTED or module.endswith(".__main__")
+
+
 def is_module(name: str) -> bool:
     """Whether a name without dots is that of a module that anybody has, or a usual alias."""
     name = name.lstrip("_")
