@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from modelport.dialects.onnx.types.call import Call, rule, within
 from modelport.dialects.onnx.types.dims import demand, either, fits
-from modelport.dialects.onnx.types.known import UNKNOWN, Known
+from modelport.dialects.onnx.types.known import Known
 from modelport.dialects.onnx.types.sequence import element
 from modelport.dialects.onnx.types.stated import stated
 from modelport.model.dtype import BOOL, INT64
@@ -29,9 +29,8 @@ def outcome(call: Call, graph: Graph, inputs: Sequence[Known]) -> list[Known]:
 def joined(a: Known, b: Known) -> Known:
     """What holds of a value that is the one or the other."""
     dtype = a.dtype if a.dtype == b.dtype else None
-    if a.boxes != b.boxes:
-        return UNKNOWN
-    return Known(dtype, either(a.shape, b.shape), None, a.boxes)
+    shape = either(a.shape, b.shape) if a.boxes == b.boxes else None
+    return Known(dtype, shape, None, b.boxes)
 
 
 @rule("If")

@@ -46,7 +46,7 @@ class Stored:
     def array(self) -> NDArray[Any]:
         """The elements, read once."""
         if self._array is None:
-            self._array = self._tensor.numpy()
+            self._array = np.asarray(self._tensor.numpy())
         return self._array
 
 

@@ -39,6 +39,8 @@ def _dft(call: Call) -> Sequence[Known]:
     back = call.number("inverse", 0) != 0
     parts = 1 if sided and back else 2
     place = _number(call.at(2)) if call.has(2) else -2
+    if not sided and not call.has(1):
+        return [made(x.dtype, (*x.shape[:-1], parts))]
     if not isinstance(place, int):
         return [Known(x.dtype, (*[None] * (rank - 1), parts))]
     axis = within(place, rank)

@@ -22,6 +22,8 @@ def stated(described: object, names: Collection[str] | None = None) -> Known:
     shape = described.shape
     if shape is not None:
         shape = tuple(map(stated_dim, shape))
+        if "sequence" in boxes:
+            names = ()  # the same name for extents that differ from element to element
         if names is not None:
             shape = tuple(d if d in names or not isinstance(d, str) else None for d in shape)
     return Known(described.dtype, shape, None, tuple(boxes))

@@ -49,6 +49,12 @@ DOMAIN = "ai.onnx"
 _POSITIVE = ("group", "hidden_size", "num_groups", "blocksize")
 _POSITIVES = ("kernel_shape", "strides", "dilations")
 _COUNTS = ("pads", "output_padding")
+_FORMER: dict[str, tuple[str, ...]] = {
+    "axes": ("Reduce", "Squeeze", "Unsqueeze", "Slice"),
+    "axis": ("DFT",),
+    "split": ("Split",),
+}
+"""Settings that became inputs: a node of an older operator set must not be read as a newer one."""
 _NEEDED = {"GroupNormalization": "num_groups", "Concat": "axis", "Einsum": "equation"}
 
 
@@ -81,6 +87,8 @@ def _check_settings(op_type: str, settings: Settings) -> None:
     needed = _NEEDED.get(op_type)
     demand(needed is None or needed in settings, f"{op_type} needs a {needed}")
     for name, value in settings.items():
+        former = name in _FORMER and op_type.startswith(_FORMER[name])
+        demand(not former, f"{op_type} takes its {name} as an input since long")
         fine = _is_setting(name, value) if op_type != "Pad" else True
         demand(fine, f"{op_type} does not take {str(value)[:80]} as its {name}")
 
