@@ -11,9 +11,12 @@ import onnxruntime
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from onnx import helper, numpy_helper
+from onnx import helper, numpy_helper, version_converter
 from onnx.backend.test.case.node import collect_testcases
+from onnx.shape_inference import InferenceError
+from tests.corpus import SHARED, corpus, needs_shared
 from tests.dialects.onnx.types_truth import contradictions, infer_file, less_known, newest, theirs
+from tests.samples import SAMPLES
 
 import modelport
 from modelport.dialects.onnx.edge import MOST
@@ -21,6 +24,7 @@ from modelport.dialects.onnx.types.call import RULES
 from modelport.dialects.onnx.types.infer import infer
 from modelport.dialects.onnx.types.known import DTYPE_OF, MOST_ELEMENTS, Known, vector
 from modelport.dialects.onnx.types.table import FAMILIES, results
+from modelport.errors import ModelportError
 from modelport.model.dtype import BOOL, FLOAT32, INT64
 from modelport.model.graph import Graph, Node, SequenceType, TensorType, Value
 from modelport.model.tensor import InMemory, Tensor
@@ -109,7 +113,7 @@ def _inputs(draw: st.DrawFn) -> Known | None:
     return Known(dtype, draw(SHAPES), None, boxes)
 
 
-@settings(max_examples=4000, deadline=2000, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1500, deadline=2000, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from(OPERATORS),
     st.lists(_inputs(), max_size=8),
@@ -133,6 +137,60 @@ def test_nonsense_is_refused_or_followed(op_type, inputs, given_settings, output
             assert known.rank in (0, 1)
 
 
+@needs_shared
+@pytest.mark.filterwarnings("ignore")
+def test_whole_models_of_other_people_are_known_as_well_as_onnx_knows_them(tmp_path: Path) -> None:
+    """Every ONNX file of the corpus that onnx itself can bring to the opset written here."""
+    seen = 0
+    for name in corpus("onnx"):
+        model = onnx.load(SHARED / "corpus" / name, load_external_data=False)
+        try:
+            model = model if newest(model) else version_converter.convert_version(model, 21)
+        except (InferenceError, version_converter.ConvertError):
+            continue
+        types = infer_file(model, tmp_path / "m.onnx")
+        assert less_known(types, theirs(model)) == [], name
+        seen += 1
+    assert seen > 15
+
+
+SMALL = [path for found, path in SAMPLES if found.name in ("keras-h5", "keras-v3", "pt2")]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("source", SMALL[::4], ids=lambda path: path.name)
+def test_what_every_value_of_a_converted_model_is(source: Path, tmp_path: Path) -> None:
+    """All inner values of a model that was lowered here, as onnxruntime computes them."""
+    path = tmp_path / "m.onnx"
+    try:
+        modelport.convert(str(source), str(path), verify=False)
+    except ModelportError:
+        return  # weights alone, or a custom layer: nothing to infer
+    model = onnx.load(path)
+    types = infer_file(model, tmp_path / "bare.onnx")
+    assert less_known(types, theirs(model)) == []
+    made = [name for node in model.graph.node for name in node.output if name]
+    del model.graph.output[:]
+    model.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in made)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    dims: dict[str, int] = {}
+    feeds = {}
+    for value in session.get_inputs():
+        shape = [d if isinstance(d, int) else dims.setdefault(d, 5) for d in value.shape]
+        feeds[value.name] = np.ones(shape, _FEEDS[value.type])
+    for name, output in zip(made, session.run(made, feeds), strict=True):
+        assert contradictions(types[name], output, dims) == [], name
+
+
+_FEEDS = {
+    f"tensor({name})": kind
+    for name, kind in [
+        *[("float", "float32"), ("double", "float64"), ("int32", "int32"), ("int64", "int64")],
+        *[("string", object), ("bool", "bool"), ("float16", "float16"), ("uint8", "uint8")],
+    ]
+}
+
+
 def _vector(name: str, *numbers: int) -> onnx.TensorProto:
     return numpy_helper.from_array(np.array(numbers, np.int64), name)
 
@@ -144,7 +202,7 @@ def _model(nodes: list, inputs: list, constants: list) -> onnx.ModelProto:
 
 
 def test_a_shape_flows_through_its_arithmetic_and_gives_a_shape(tmp_path: Path) -> None:
-    """The ways exporters spell ``x.view(b, -1, c * h)``, ``expand``, ``flatten`` over a named batch.
+    """The ways exporters spell ``x.view(b, -1, c * h)``, ``expand`` ... over a named batch.
 
     Truth are the outputs of onnxruntime for two different sizes of the batch.
     """
@@ -190,14 +248,11 @@ def test_a_shape_flows_through_its_arithmetic_and_gives_a_shape(tmp_path: Path) 
     del model.graph.output[:]
     model.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in made)
     session = onnxruntime.InferenceSession(model.SerializeToString())
-    for batch, time in ((2, 5), (7, 3)):
-        outputs = session.run(made, {"x": np.zeros((batch, 3, 4, time), np.float32)})
-        dims = {"batch": batch, "time": time, "12·time": 12 * time, "6·time": 6 * time}
-        dims |= {
-            "batch·time": batch * time,
-            "3·batch": 3 * batch,
-            "12·batch·time": 12 * batch * time,
-        }
+    for batch, steps in ((2, 5), (7, 3)):
+        outputs = session.run(made, {"x": np.zeros((batch, 3, 4, steps), np.float32)})
+        both = batch * steps
+        dims = {"batch": batch, "time": steps, "12·time": 12 * steps, "6·time": 6 * steps}
+        dims |= {"batch·time": both, "3·batch": 3 * batch, "12·batch·time": 12 * both}
         for name, output in zip(made, outputs, strict=True):
             assert contradictions(types[name], output, dims) == [], name
 

@@ -31,7 +31,7 @@ class Types(Mapping[str, Known]):
     def __init__(self, outer: Types | None = None) -> None:
         self._outer = outer
         self._own: dict[str, Known] = {}
-        self._bodies: dict[int, tuple[Graph, Types]] = outer._bodies if outer else {}
+        self._bodies: dict[int, tuple[Graph, Types]] = outer._bodies if outer is not None else {}
 
     def __getitem__(self, name: str) -> Known:
         types: Types | None = self
