@@ -28,7 +28,7 @@ def _reduced(call: Call) -> Known:
     x = call.need(0)
     keep = call.number("keepdims", 1) != 0
     axes = call.at(1).extents if call.has(1) else ()
-    if (axes == () and call.has(1) is False) or axes == ():
+    if axes == ():
         if call.number("noop_with_empty_axes", 0):
             return x.bare()
         axes = None if x.rank is None else tuple(range(x.rank))
