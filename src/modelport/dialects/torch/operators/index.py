@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from modelport.dialects.onnx import ops
-from modelport.dialects.onnx.demands import broadcast
 from modelport.dialects.onnx.edge import Edge
+from modelport.dialects.onnx.types.dims import broadcast
 from modelport.dialects.torch.call import Call, aten
 from modelport.dialects.torch.promote import roomy, truth
 from modelport.model.dtype import BOOL, INT32, INT64, UINT8
