@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from modelport.dialects.onnx.demands import ONNX_DTYPES
 from modelport.dialects.onnx.history.rewriting import Rewriting, since, text
+from modelport.dialects.onnx.types.known import ONNX_DTYPES
 from modelport.model.dtype import BOOL, FLOAT32
 from modelport.model.graph import Dim, Node
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from modelport.dialects.onnx.demands import ONNX_DTYPES
 from modelport.dialects.onnx.history.facts import Facts
+from modelport.dialects.onnx.types.known import ONNX_DTYPES
 from modelport.model.dtype import BOOL, DTYPES, INT64
 from modelport.model.graph import Dim, Node
 from modelport.model.tensor import Tensor

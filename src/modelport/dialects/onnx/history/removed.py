@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelport.dialects.onnx.demands import ONNX_DTYPES
 from modelport.dialects.onnx.history.rewriting import Rewriting, renamed, since, take_ints
+from modelport.dialects.onnx.types.known import ONNX_DTYPES
 from modelport.model.dtype import DTYPES, FLOAT32
 from modelport.model.graph import Node
 from modelport.model.tensor import InMemory, Tensor
