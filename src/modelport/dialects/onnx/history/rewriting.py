@@ -120,20 +120,19 @@ class Rewriting:
 
     def rank(self, name: str) -> int | None:
         """The number of axes of a value, where known."""
-        shape = self.shape(name)
-        return None if shape is None else len(shape)
+        return self._facts.of(name).rank
 
     def shape(self, name: str) -> tuple[Dim, ...] | None:
         """The extents of a value, where known."""
-        return self._facts.shape(name)
+        return self._facts.of(name).shape
 
     def dtype(self, name: str) -> DType | None:
         """The type of a value's elements, where known."""
-        return self._facts.dtype(name)
+        return self._facts.of(name).dtype
 
     def values(self, name: str) -> NDArray[Any] | None:
         """The values of a small constant; None for anything else."""
-        return self._facts.values(name)
+        return self._facts.of(name).array
 
     def fail(self, why: str) -> ConversionError:
         """The error for what cannot be carried: names operator, version and node."""

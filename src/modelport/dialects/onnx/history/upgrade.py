@@ -19,7 +19,6 @@ from modelport.dialects.onnx.history import (
     shapes,
 )
 from modelport.dialects.onnx.history.facts import Facts
-from modelport.dialects.onnx.history.infer import infer
 from modelport.dialects.onnx.history.inline import FunctionKey, body_of, key_of
 from modelport.dialects.onnx.history.rewriting import DOMAIN, STEPS, Names, Rewriting
 from modelport.dialects.onnx.history.versions import NEWEST
@@ -127,7 +126,7 @@ class _Walk:
         try:
             written = _changed(node, version, facts, self._names)
             if not written:
-                infer(node, facts)
+                facts.infer(node)
         except _MALFORMED as error:
             why = f"{what}: {type(error).__name__}: {error}"
             raise ConversionError(node.name or node.op_type, why) from error
