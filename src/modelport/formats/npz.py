@@ -18,13 +18,13 @@ from __future__ import annotations
 import json
 import re
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from modelport.errors import ConversionError, ModelportError
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
-from modelport.formats.shared.numpy_arrays import TYPES, Stored, array_data
+from modelport.formats.shared.numpy_arrays import TYPES, Stored, array_data, has_objects
 from modelport.formats.shared.pickle.streams import judge_member
 from modelport.formats.shared.weights_only import fitting, report_apart, report_left_out
 from modelport.model.component import Component, Holds
@@ -108,11 +108,9 @@ def read_arrays(archive: ZipArchive, findings: list[Finding]) -> dict[str, Tenso
         source = archive.open_checked(member, exact_case=True)
         header = read_header(source.head, source.name)
         length = source.size - header.start
-        if _has_objects(header.descr):
-            what = f"array {name!r} holds Python objects (a pickle)"
-            findings.append(Finding("NPZ-001", Level.NEEDS_CODE, what, member))
+        if has_objects(header.descr):
             inner = archive.open(member, exact_case=True)
-            judge_member(SliceSource(inner, header.start, length, inner.name), findings, member)
+            _judge_objects(f"array {name!r}", inner, header.start, findings, member)
         stored = Stored(
             source, header.start, length, header.descr, header.shape, header.fortran_order
         )
@@ -124,18 +122,18 @@ def _read_alone(source: ByteSource, findings: list[Finding]) -> Tensor:
     """The array of a .npy file that is in no archive."""
     header = read_header(lambda size: source.read_at(0, min(size, source.size)), source.name)
     length = source.size - header.start
-    if _has_objects(header.descr):
-        what = "the array holds Python objects (a pickle)"
-        findings.append(Finding("NPZ-001", Level.NEEDS_CODE, what, ""))
-        judge_member(SliceSource(source, header.start, length, source.name), findings, "")
+    if has_objects(header.descr):
+        _judge_objects("the array", source, header.start, findings, "")
     stored = Stored(source, header.start, length, header.descr, header.shape, header.fortran_order)
     return Tensor(_ALONE, array_data(stored))
 
 
-def _has_objects(descr: Any) -> bool:
-    if isinstance(descr, str):
-        return descr.lstrip("|<>=").startswith("O")
-    return any(_has_objects(part) for part in descr if isinstance(part, str | list | tuple))
+def _judge_objects(
+    which: str, source: ByteSource, start: int, findings: list[Finding], place: str
+) -> None:
+    what = f"{which} holds Python objects (a pickle)"
+    findings.append(Finding("NPZ-001", Level.NEEDS_CODE, what, place))
+    judge_member(SliceSource(source, start, source.size - start, source.name), findings, place)
 
 
 def _noted_dtypes(archive: ZipArchive) -> dict[str, str]:

@@ -61,6 +61,23 @@ class Stored:
     fortran_order: bool
 
 
+def has_objects(descr: Any) -> bool:
+    """Whether elements of a type are, or have fields that are, Python objects: numpy pickles them.
+
+    Fields are ``(name, type)`` or ``(name, type, shape)``; what they are called says nothing.
+    """
+    if isinstance(descr, str):
+        return "O" in descr or "object" in descr  # also among several, as in "f4,O"
+    if isinstance(descr, tuple):
+        return bool(descr) and has_objects(descr[0])
+    fields = descr if isinstance(descr, list) else ()
+    return any(has_objects(field[1]) for field in fields if _is_field(field))
+
+
+def _is_field(field: Any) -> bool:
+    return isinstance(field, tuple | list) and len(field) > 1
+
+
 def array_data(stored: Stored, raw: str | None = None) -> TensorData:
     """The values of an array; ``raw`` names the dtype of one-byte raw elements where it is known.
 

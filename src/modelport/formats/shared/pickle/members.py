@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelport.errors import ModelportError
+from modelport.formats.shared.numpy_arrays import has_objects
 from modelport.formats.shared.pickle.streams import begins, is_old, is_packed, judge_member
 from modelport.model.model import Finding, Level
 from modelport.wire.compressed import kind, unpack
@@ -43,7 +44,7 @@ def _pickle(source: ByteSource) -> ByteSource | None:
         return source
     if head.startswith(MAGIC):
         header = read_header(lambda size: source.read_at(0, min(size, source.size)), source.name)
-        if "O" not in str(header.descr):
+        if not has_objects(header.descr):
             return None
         return SliceSource(source, header.start, source.size - header.start, source.name)
     return source if head and is_old(source) else None
