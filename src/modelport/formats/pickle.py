@@ -20,7 +20,7 @@ from modelport.formats.shared.pickle.inner import LOADS
 from modelport.formats.shared.pickle.judge import judge
 from modelport.formats.shared.pickle.objects import Objects
 from modelport.formats.shared.pickle.plain import plain
-from modelport.formats.shared.pickle.streams import begins, is_old, is_packed, read_streams
+from modelport.formats.shared.pickle.streams import is_old, is_packed, read_streams
 from modelport.formats.shared.pickle.walk import find
 from modelport.formats.shared.torch.array import Array
 from modelport.formats.shared.torch.contents import add_array
@@ -31,7 +31,7 @@ from modelport.model.model import Finding, Level, Model
 from modelport.model.report import Kind, Report
 from modelport.model.tensor import Tensor
 from modelport.wire.compressed import kind, unpack
-from modelport.wire.pickle import Program
+from modelport.wire.pickle import Program, begins
 from modelport.wire.pickle.write import stream
 from modelport.wire.source import ByteSource
 

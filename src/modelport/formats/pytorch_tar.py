@@ -17,13 +17,13 @@ from modelport.errors import MalformedFile, ModelportError
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.shared.pickle.judge import judge
-from modelport.formats.shared.pickle.streams import begins, judge_member
+from modelport.formats.shared.pickle.streams import judge_member
 from modelport.formats.shared.torch.array import Array
 from modelport.formats.shared.torch.contents import HOLDS, Contents, proofs
 from modelport.formats.shared.torch.storage import Storage, view
 from modelport.formats.shared.torch.tensors import objects_of, storage_type
 from modelport.model.model import Model
-from modelport.wire.pickle import PersistentId, Program, Reference, interpret
+from modelport.wire.pickle import PersistentId, Program, Reference, begins, interpret
 from modelport.wire.source import ByteSource, SliceSource
 from modelport.wire.tar import is_tar, members
 

@@ -1,4 +1,4 @@
-"""Pickles in the bytes and texts that a pickle holds, which do nothing until somebody loads them.
+"""Pickles in the bytes that a pickle holds, which do nothing until somebody loads them.
 
 The verdict on the file stays what it is: the finding says what the inner pickle would do.
 """
@@ -12,13 +12,12 @@ from modelport.formats.shared.pickle.names import canonical
 from modelport.formats.shared.pickle.objects import encoded
 from modelport.formats.shared.torch.storage import LEGACY_HEAD
 from modelport.model.model import Level
-from modelport.wire.pickle import Blob, BlobKind, Program, Reference, Stub, interpret
+from modelport.wire.pickle import Blob, BlobKind, Program, Reference, Stub, begins, interpret
 from modelport.wire.source import ByteSource, BytesSource, SliceSource
 
 DEEPEST = 3
 _MOST = 1_000_000
 _LEAST = 4
-_PROTO = 0x80
 
 _Found = tuple[str, Level, str, int]
 Judge = Callable[[Program], Iterator[_Found]]
@@ -87,13 +86,9 @@ def _parts(stub: Stub) -> Iterator[Any]:
 
 def _pickle(value: Any) -> ByteSource | None:
     if isinstance(value, Blob) and value.kind is not BlobKind.TEXT:
-        if not _begins(value.source.read_at(value.offset, min(_LEAST, value.length))):
+        if not begins(value.source.read_at(value.offset, min(_LEAST, value.length))):
             return None
         return SliceSource(value.source, value.offset, value.length, f"{value.source.name}!bytes")
-    if not isinstance(value, bytes | bytearray) or not _begins(value):
+    if not isinstance(value, bytes | bytearray) or not begins(value):
         return None
     return None if value.startswith(LEGACY_HEAD) else BytesSource(bytes(value), "bytes")
-
-
-def _begins(head: bytes | bytearray) -> bool:
-    return len(head) >= _LEAST and head[0] == _PROTO and 2 <= head[1] <= 5

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from modelport.errors import ModelportError
 from modelport.formats.shared.numpy_arrays import has_objects
-from modelport.formats.shared.pickle.streams import begins, is_old, is_packed, judge_member
+from modelport.formats.shared.pickle.streams import is_old, is_packed, judge_member
 from modelport.model.model import Finding, Level
 from modelport.wire.compressed import kind, unpack
 from modelport.wire.npy import MAGIC, read_header
+from modelport.wire.pickle import begins
 from modelport.wire.source import ByteSource, SliceSource
 from modelport.wire.zip import ZipArchive
 

@@ -11,16 +11,10 @@ from modelport.formats.shared.pickle.known import is_territory
 from modelport.formats.shared.pickle.names import canonical
 from modelport.model.model import Finding, Level
 from modelport.wire.compressed import peek, unpack
-from modelport.wire.pickle import Payload, Program, Reference, interpret
+from modelport.wire.pickle import Payload, Program, Reference, begins, interpret
 from modelport.wire.source import ByteSource, BytesSource
 
 _MOST = 10_000
-_PROTO = 0x80
-
-
-def begins(head: bytes) -> bool:
-    """Whether bytes begin with the protocol number that every pickle since protocol 2 has."""
-    return len(head) > 2 and head[0] == _PROTO and 2 <= head[1] <= 5
 
 
 def is_old(source: ByteSource) -> bool:
