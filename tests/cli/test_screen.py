@@ -84,8 +84,9 @@ def test_what_is_suggested_runs(
     monkeypatch.chdir(tmp_path)
     awkward = tmp_path / f"it's a {path.name}"
     shutil.copyfile(path, awkward)
-    for companion in (*path.parent.glob("*.bin"), *path.parent.glob("*-of-*.safetensors")):
-        shutil.copyfile(companion, tmp_path / companion.name)
+    for pattern in ("*.bin", "*-of-*.safetensors", "model_0*.weights.h5"):
+        for companion in path.parent.glob(pattern):
+            shutil.copyfile(companion, tmp_path / companion.name)
     for _, command, *arguments in suggested(screen(awkward, capsys)):
         if command == "convert":
             source, target = arguments

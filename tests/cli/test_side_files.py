@@ -77,6 +77,10 @@ def test_the_screens_say_which_option_helps(linked: tuple[Path, Path]) -> None:
     path, blobs = linked
     shown, ready = run("inspect", path).stdout, run("ready", path).stdout
     assert "no command reads them without --side-files DIR" in shown
+    refused = run("scan", path)
+    assert refused.returncode == 1
+    assert "--side-files DIR" in refused.stdout
+    assert run("scan", "--side-files", blobs, path).returncode == 0
     assert "modelport convert" not in shown
     assert "--side-files DIR" in " ".join(ready.split())
     assert "needs code" not in ready

@@ -10,7 +10,8 @@ from safetensors.numpy import save_file
 from tests.samples import FILES
 
 import modelport
-from modelport.commands.convert import as_json, target_format
+from modelport.commands.convert import as_json
+from modelport.commands.target import target_format
 from modelport.errors import ConversionError, OutputExists, WrongUsage
 
 LSTM = FILES / "keras-h5" / "keras1.2.2-tensorflow-lstm.h5"
@@ -77,9 +78,21 @@ def test_an_ending_tells_the_format() -> None:
     assert target_format(Path("a.h5"), None, model).name == "keras-h5"
     assert target_format(Path("a.h5"), None, weights).name == "keras-weights-h5"
     assert target_format(Path("a.weights.h5"), None, model).name == "keras-weights-h5"
+    plain = modelport.open(FILES / "pytorch" / "state_dict.pt")
+    assert target_format(Path("a.h5"), None, plain).name == "hdf5"
+    assert target_format(Path("a.weights.h5"), None, plain).name == "keras-weights-h5"
     assert target_format(Path("a.bin"), "npz", model).name == "npz"
     with pytest.raises(WrongUsage, match="ending"):
         target_format(Path("a.model"), None, model)
+
+
+def test_the_report_says_what_else_an_ending_stands_for(tmp_path: Path) -> None:
+    weights = modelport.convert(FILES / "pytorch" / "state_dict.pt", tmp_path / "a.h5")
+    assert weights.other_meanings == ".h5 also stands for keras-weights-h5; --to FORMAT chooses"
+    whole = modelport.convert(LSTM, tmp_path / "b.h5", verify=False)
+    assert "keras-weights-h5 and hdf5" in whole.other_meanings
+    named = modelport.convert(LSTM, tmp_path / "c.h5", to="keras-h5", verify=False)
+    assert not named.other_meanings
 
 
 def test_weights_alone_become_no_model(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.formats.hostile_pickles import files
+from tests.formats.hostile_pickles import CONTAINERS, files
+from tests.formats.pickle_streams import Call, write
 
-from modelport.commands.scan import scan_file
+from modelport.commands.scan import is_unknown, scan_file
 
 REAL = """
 import io, json, pickle, sys, os, signal
@@ -82,3 +83,19 @@ def test_everything_that_acts_is_dangerous_or_malformed(
     assert len(acted) > 60, "the payloads work"
     wrong = [names[file] for file in acted if levels[file] not in ("dangerous", "malformed")]
     assert wrong == []
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_a_call_is_seen_in_every_container(container: str, protocol: int, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(CONTAINERS[container](write([Call("os.system", "touch x")], protocol)))
+    assert scan_file(str(path))["level"] == "dangerous"
+
+
+def test_an_archive_of_other_things_is_no_model_file(tmp_path: Path) -> None:
+    path = tmp_path / "plain.zip"
+    path.write_bytes(CONTAINERS["zip of anything"](b"(no pickle)"))
+    described = scan_file(str(path))
+    assert is_unknown(described)
+    assert described["findings"] == []

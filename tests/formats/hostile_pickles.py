@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.formats.pickle_streams import Call, Name, write
+from tests.formats.pickle_streams import Again, Call, Filled, Name, write
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
@@ -116,6 +116,140 @@ def payloads(marker: str) -> dict[str, Any]:
             {},
         ),
         "encode": Call("_codecs.encode", "x", "zlib_codec"),
+        **given_more(marker),
+    }
+
+
+def given_more(marker: str) -> dict[str, Any]:
+    """Code that is harmless with what picklers give it, and acts on what it gets here."""
+    touch, code = f"touch {marker}", f"open({marker!r}, 'w').close()"
+    system, ordered = Name("os.system"), "collections.OrderedDict"
+    cloud, rebuild = "cloudpickle.cloudpickle", "torch._utils._rebuild"
+    folder = {"filename": marker, "mode": "w+", "shape": (1,), "dtype": "u1"}
+    plant = {"__setstate__": system}
+    tensor = Call("torch.FloatTensor")
+    parameter = Call(f"{rebuild}_parameter_with_state", tensor, True, Call(ordered), plant)
+    typed = (tensor, True, Call(ordered))
+    nothing = Call("argparse.Namespace", how="NEWOBJ")
+    return {
+        "generator": Call("numpy.random._pickle.__generator_ctor", touch, system),
+        "random state": Call("numpy.random._pickle.__randomstate_ctor", touch, system),
+        "bit generator": Call(
+            "numpy.random._pickle.__bit_generator_ctor", Name("tempfile.TemporaryDirectory")
+        ),
+        "metaclass": Call(f"{cloud}._make_skeleton_class", Name("builtins.exec"), code, {}, {}),
+        "metaclass, whole": Call(
+            f"{cloud}._make_skeleton_class", Name("builtins.exec"), code, {}, {}, None, None
+        ),
+        "class hook": Call(
+            f"{cloud}._make_skeleton_class",
+            *(Name("builtins.type"), "B", (), {"__init_subclass__": system}, None, None),
+        ),
+        "live function": Call(f"{cloud}._function_setstate", Name("os.getcwd"), ({}, {})),
+        "live class": Call(f"{cloud}._class_setstate", Name("argparse.Namespace"), (plant, {})),
+        "index": Call("pandas.core.indexes.base._new_Index", Name("numpy.memmap"), folder),
+        "dates": Call(
+            "pandas.core.indexes.datetimes._new_DatetimeIndex", Name("numpy.memmap"), folder
+        ),
+        "ball tree": Call(
+            "sklearn.neighbors._ball_tree.newObj", Name("tempfile.TemporaryDirectory")
+        ),
+        "memory": Call("joblib.memory.Memory", marker),
+        "side file": Call(
+            "joblib.numpy_pickle.NDArrayWrapper", how="NEWOBJ", state={"filename": "/etc/passwd"}
+        ),
+        "graph of torch.fx": Call(
+            "torch.fx.graph_module.reduce_graph_module", {"_code": "def forward(self): ..."}, code
+        ),
+        "state of a parameter": Again(parameter, touch),
+        "state of a type": Again(
+            Call(
+                "torch._tensor._rebuild_from_type_v2",
+                *(Name(f"{rebuild}_parameter"), Name("torch.Tensor"), typed, plant),
+            ),
+            touch,
+        ),
+        "data pipe": Call(
+            "torch.utils.data.datapipes.datapipe._IterDataPipeSerializationWrapper",
+            how="NEWOBJ",
+            state=(write(Call("os.system", touch)), False),
+        ),
+        "distribution": Call(
+            "scipy.stats._distn_infrastructure.rv_continuous",
+            how="NEWOBJ",
+            state={"_parse_arg_template": code},
+        ),
+        "state as a dict to be": Again(
+            Again(nothing, Call(ordered, [("__setstate__", system)])), touch
+        ),
+        "slots as a dict to be": Again(
+            Again(nothing, (None, Call("builtins.dict", [("__setstate__", system)]))), touch
+        ),
+        "namespace": Again(Call("types.SimpleNamespace", plant), touch),
+        "live logger": Call("logging.getLogger", state={"handlers": []}),
+        "through a package": Call(Name("os.system", "packaging.tags"), touch),
+        "through a package's module": Call(
+            Call("builtins.getattr", Name("a.b.os"), "system"), touch
+        ),
+        "base": Call("copyreg._reconstructor", Name("a.b.C"), Name("logging.FileHandler"), marker),
+        "appended": Filled(
+            Call("argparse.Namespace", how="NEWOBJ", state={"append": system}), touch
+        ),
+        "appended, bound": Filled(
+            Call(
+                "argparse.Namespace",
+                how="NEWOBJ",
+                state=(None, {"append": Call("functools.partial", system)}),
+            ),
+            touch,
+        ),
+        "appended inside": Filled(
+            Call(
+                "collections.UserList",
+                how="NEWOBJ",
+                state={"data": Call("argparse.Namespace", how="NEWOBJ", state={"append": system})},
+            ),
+            touch,
+        ),
+        "set in a storage": Filled(
+            Call("torch.FloatStorage", state={"_setitem": Name("builtins.exec")}),
+            pairs=((code, {}),),
+        ),
+        "interpolation": Call(
+            "sklearn.isotonic.IsotonicRegression",
+            how="NEWOBJ",
+            state={
+                "X_thresholds_": code,
+                "y_thresholds_": {},
+                "_build_f": Name("numpy.testing._private.utils.runstring"),
+            },
+        ),
+        "listener": Call(
+            "sklearn.callback._scoring_monitor.ScoringMonitor",
+            how="NEWOBJ",
+            state={"_log": [], "_listener_handle": None},
+        ),
+        "base that opens": Call(
+            "copyreg._reconstructor", Name("argparse.Namespace"), Name("pandas.ExcelFile"), marker
+        ),
+        "base that makes a folder": Call(
+            "copyreg._reconstructor",
+            *(Name("joblib.memory.Memory"), Name("sklearn.datasets._lfw.Memory"), marker),
+        ),
+        "memmap under another name": Call(
+            "sklearn.externals.array_api_compat.numpy.memmap",
+            marker,
+            "u1",
+            "w+",
+            0,
+            (1,),
+            how="NEWOBJ",
+        ),
+        "program of a package": Name("unittest.__main__.main"),
+        "bytes of a stub": Call("builtins.bytes", Call("itertools.repeat", 1, 1)),
+        "masked": Call(
+            "numpy.ma.core._mareconstruct", Name("numpy.memmap"), Name("numpy.ndarray"), (0,), "b"
+        ),
     }
 
 
@@ -123,7 +257,7 @@ def streams(marker: str) -> Iterator[tuple[str, bytes]]:
     """Every payload as a stream, in protocols 0, 2 and 4 where they can say it."""
     for name, payload in payloads(marker).items():
         for protocol in (0, 2, 4):
-            if payload.how in ("NEWOBJ", "INST") and protocol != 2:
+            if getattr(payload, "how", "") in ("NEWOBJ", "INST") and protocol != 2:
                 continue
             yield f"{name} in protocol {protocol}", write([1, {"a": payload}], protocol)
 
@@ -152,6 +286,10 @@ CONTAINERS: dict[str, Callable[[bytes], bytes]] = {
     "torch legacy, keys": lambda stream: _legacy(4, stream),
     "torch tar": lambda stream: _tar(stream),
     "npz": lambda stream: _zip({"arr_0.npy": _npy(stream)}),
+    "npy": lambda stream: _npy(stream),
+    "zip of anything": lambda stream: _zip({"readme.txt": b"text", "a/model.bin": stream}),
+    "zip of a packed pickle": lambda stream: _zip({"a.joblib": zlib.compress(stream), "b": b"x"}),
+    "zip of an array": lambda stream: _zip({"a.npy": _npy(stream), "b.txt": b"x"}),
 }
 
 

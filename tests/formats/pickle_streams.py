@@ -23,6 +23,20 @@ class Call:
         self.args, self.how, self.state = args, how, state
 
 
+class Again:
+    """A value that gets one more state."""
+
+    def __init__(self, value: Any, state: Any) -> None:
+        self.value, self.state = value, state
+
+
+class Filled:
+    """An object to which items are appended one by one, and pairs are set after them."""
+
+    def __init__(self, value: Any, *items: Any, pairs: tuple[tuple[Any, Any], ...] = ()) -> None:
+        self.value, self.items, self.pairs = value, items, pairs
+
+
 def write(value: Any, protocol: int = 2) -> bytes:
     """The stream of a value in which ``Name`` and ``Call`` may stand anywhere."""
     head = b"\x80" + bytes([protocol]) if protocol >= 2 else b""
@@ -36,6 +50,12 @@ def body(value: Any, protocol: int) -> bytes:
         return b"c%s\n%s\n" % (value.module.encode(), value.name.encode())
     if isinstance(value, Call):
         return call(value, protocol)
+    if isinstance(value, Filled):
+        items = b"".join(body(item, protocol) + b"a" for item in value.items)
+        pairs = b"".join(body(part, protocol) for pair in value.pairs for part in pair)
+        return body(value.value, protocol) + items + (b"(" + pairs + b"u" if pairs else b"")
+    if isinstance(value, Again):
+        return body(value.value, protocol) + body(value.state, protocol) + b"b"
     if isinstance(value, tuple):
         return b"(" + b"".join(body(part, protocol) for part in value) + b"t"
     if isinstance(value, list):

@@ -1,14 +1,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import h5py
+import ml_dtypes
 import numpy as np
 import pytest
 from tests.corpus import SHARED, corpus, needs_shared
 from tests.formats.keras_facts import FILES, opened
+from tests.formats.weights import model_of, written
 
+from modelport.errors import ConversionError
+from modelport.formats.hdf5 import FORMAT
 from modelport.model.component import Component
+from modelport.model.dataset import Dataset
+from modelport.model.report import Kind, Report
+from modelport.model.tensor import InMemory, Tensor
 
 REAL = corpus("h5_other")
 
@@ -70,3 +78,62 @@ def test_group_called_vars_alone_makes_no_keras_file(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file["vars/0"], file["other/data"] = np.zeros(3), np.zeros(4)
     assert opened(tmp_path / "x.h5").format == "hdf5"
+
+
+def test_names_tell_weights_from_data() -> None:
+    model = opened(FILES / "hdf5" / "weights.h5")
+    assert model.components == {Component.WEIGHTS, Component.METADATA}
+    with h5py.File(FILES / "hdf5" / "weights.h5") as file:
+        assert set(model.tensors) == {*file, "fc/kernel"} - {"fc"}
+        assert all((model.tensors[name].numpy() == file[name][()]).all() for name in model.tensors)
+
+
+def write(path: Path, arrays: dict[str, np.ndarray], **parts: Any) -> Report:
+    model = model_of(arrays)
+    for key, value in parts.items():
+        setattr(model, key, value)
+    return written(model, path, FORMAT)
+
+
+def test_names_that_are_no_paths_come_back(tmp_path: Path) -> None:
+    names = ["a", "a/b", "a/b/c", "../up", "x//y", "/root", "50%", "%2E", ".", "layer.0.weight"]
+    arrays = {name: np.full(2, index) for index, name in enumerate(names)}
+    report = write(tmp_path / "x.h5", arrays)
+    assert {change.where for change in report} == set(names) - {"a", "layer.0.weight"}
+    found = opened(tmp_path / "x.h5").tensors
+    assert {name: list(tensor.numpy()) for name, tensor in found.items()} == {
+        name: list(array) for name, array in arrays.items()
+    }
+    with h5py.File(tmp_path / "x.h5") as file:
+        assert set(file) >= {"a", "a%2Fb", "layer.0.weight"}
+    with pytest.raises(ConversionError, match="empty"):
+        write(tmp_path / "y.h5", {"": np.ones(1)})
+
+
+def test_what_looks_like_keras_stays_plain(tmp_path: Path) -> None:
+    metadata = {"model_config": "{}", "layer_names": ["a"], "nb_layers": 1}
+    write(tmp_path / "x.h5", {"vars/0": np.ones(2), "layer_0/x": np.ones(1)}, metadata=metadata)
+    model = opened(tmp_path / "x.h5")
+    assert (model.format, model.metadata) == ("hdf5", metadata)
+    assert set(model.tensors) == {"vars/0", "layer_0/x"}
+
+
+def test_training_data_beside_weights_and_metadata_of_any_kind(tmp_path: Path) -> None:
+    data = Dataset(3, {name: Tensor(name, InMemory(np.arange(3))) for name in ("x", "w/y")})
+    metadata = {"text": "é", "number": 1.5, "flags": [True, False], "nested": {"a": [1, None]}}
+    metadata |= {"nothing": None, "modelport": "weights", "w@unit": "mm", "half@dtype": "other"}
+    arrays = {"w": np.ones((2, 2)), "half": np.ones(3, ml_dtypes.bfloat16)}
+    report = write(tmp_path / "x.h5", arrays, dataset=data, metadata=metadata)
+    dropped = {change.where for change in report if change.kind is Kind.DROPPED}
+    assert dropped == {"w/y", "modelport"}
+    model = opened(tmp_path / "x.h5")
+    assert model.dataset is not None
+    assert (list(model.dataset.features), model.dataset.records) == (["x"], 3)
+    assert {name: str(found.dtype) for name, found in model.tensors.items()} == {
+        "half": "bfloat16",
+        "w": "float64",
+    }
+    del metadata["modelport"]
+    as_json = {"nested": '{"a": [1, null]}', "nothing": "null"}
+    assert model.metadata == metadata | as_json
+    assert as_json.keys() <= {change.where for change in report}

@@ -397,12 +397,11 @@ def test_the_format_says_what_it_holds() -> None:
 
 
 @pytest.mark.parametrize("name", ["..", ".", "/lead", "x/", "a//b", "a/../b"])
-@pytest.mark.parametrize("ending", [".weights.h5", ".h5"])
-def test_hdf5_refuses_names_that_are_no_paths(name: str, ending: str, tmp_path: Path) -> None:
+def test_keras_weights_refuse_names_that_are_no_paths(name: str, tmp_path: Path) -> None:
     source = tmp_path / "a.safetensors"
     safetensors.numpy.save_file({name: np.zeros(2, np.float32)}, source)
     with pytest.raises(ConversionError, match="paths"):
-        modelport.convert(source, tmp_path / f"b{ending}")
+        modelport.convert(source, tmp_path / "b.weights.h5")
     assert list(tmp_path.iterdir()) == [source]
     report = modelport.convert(source, tmp_path / "b.npz")
     assert report.verification["weights_exact"] is True

@@ -271,7 +271,7 @@ def test_side_files_allow_one_more_folder(tmp_path: Path) -> None:
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "blob").write_bytes(b"\0\0\0\x40")
     (tmp_path / "model" / "link").symlink_to(tmp_path / "cache" / "blob")
-    model = FORMAT.read(Candidate(path, side_files=tmp_path / "cache"))
+    model = FORMAT.read(Candidate(path, side_files=(tmp_path / "cache",)))
     assert model.tensors["w"].numpy().tolist() == [2.0]
 
 

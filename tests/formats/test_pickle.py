@@ -13,6 +13,7 @@ import warnings
 import zlib
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import pytest
 import safetensors.torch
@@ -21,7 +22,7 @@ from tests.samples import FILES
 
 import modelport
 from modelport.commands.inspect import inspect, unreadable
-from modelport.commands.scan import scan
+from modelport.commands.scan import scan, scan_file
 from modelport.errors import ConversionError, LimitExceeded, MalformedFile, ModelportError
 from modelport.model.component import Component
 from modelport.model.model import Level
@@ -72,6 +73,40 @@ def test_an_estimator_shows_class_parameters_and_fitted_arrays(path: Path) -> No
     assert found["verdict"]["level"] == "needs-code"
     names = modelport.open(path).tensors
     assert any(name.endswith("estimators_.1.tree_.values") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    {
+        "estimators.joblib": "sklearn.linear_model._stochastic_gradient.SGDClassifier",
+        "frames.joblib": "pandas.DataFrame",
+        "distributions.joblib": "scipy.stats._continuous_distns.norm_gen",
+        "classes.pkl": "cloudpickle.cloudpickle._make_skeleton_class",
+    }.items(),
+)
+def test_what_people_keep_needs_its_package_and_no_more(name: str, shown: str) -> None:
+    found = inspect(FOLDER / name)
+    findings = found["verdict"]["findings"]
+    assert [held for held in findings if held["level"] != "needs-code"] == []
+    assert shown in str(found["python_objects"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import io\nimport os\n\nprint(1)\n",
+        "class Net(Module):\n    pass\n",
+        "chat_template:\n  {{ message }}\n",
+        "certifi\nidna\npip\n",
+        "config\nmodel\nweights\n",
+    ],
+)
+def test_text_beside_models_is_no_pickle(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "beside.txt"
+    path.write_text(text)
+    assert scan_file(str(path))["level"] is None
+    path.write_bytes(b"cos\nsystem\n" + text.encode())
+    assert scan_file(str(path))["level"] == Level.MALFORMED
 
 
 @pytest.mark.parametrize(
@@ -278,3 +313,22 @@ def test_functions_of_torch_may_be_named_but_not_called(
     for path, data in (("a.pkl", pickle.dumps(value)), ("a.pt", saved(value, legacy=False))):
         (tmp_path / path).write_bytes(data)
         assert scan([tmp_path / path])["files"][0]["level"] == level
+
+
+ML_DTYPES = ("bfloat16", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e8m0fnu")
+
+
+@pytest.mark.parametrize("name", ML_DTYPES)
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_types_of_ml_dtypes_are_types_of_arrays(name: str, protocol: int, tmp_path: Path) -> None:
+    values = np.arange(1, 13).reshape(3, 4).astype(getattr(ml_dtypes, name))
+    held = {"c": values, "f": np.asfortranarray(values), "none": values[:0], "half": np.float16(2)}
+    path = tmp_path / "a.pkl"
+    path.write_bytes(pickle.dumps(held, protocol))
+    model = modelport.open(path)
+    assert model.level is Level.INERT
+    assert {key: str(found.dtype) for key, found in model.tensors.items()} == dict.fromkeys(
+        ("c", "f", "none"), name
+    )
+    for key, found in model.tensors.items():
+        assert found.numpy().tobytes() == held[key].tobytes()

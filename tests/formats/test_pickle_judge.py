@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import array
 import codecs
 import collections
 import datetime
@@ -17,12 +18,17 @@ import pathlib
 import pickle
 import random
 import re
+import socket
 import types
+import typing
 import uuid
+import zoneinfo
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from tests.formats.hostile_pickles import given_more
 from tests.formats.pickle_streams import Call, Name, write
 from tests.wire.pickle_programs import random_stream
 
@@ -120,6 +126,7 @@ ATTACKS: dict[str, Any] = {
     "array of a size": Call(
         "numpy.core.multiarray._reconstruct", Name("numpy.ndarray"), (10**12,), b"b"
     ),
+    **given_more("/nowhere/marker"),
 }
 DANGEROUS_BYTES = {
     "dotted": b"\x80\x04\x8c\x07logging\x8c\x09os.system\x93\x8c\x01x\x85R.",
@@ -139,7 +146,7 @@ DANGEROUS_BYTES = {
 @pytest.mark.parametrize("protocol", [0, 2, 4])
 def test_attacks_are_dangerous(name: str, protocol: int) -> None:
     attack = ATTACKS[name]
-    if attack.how in ("NEWOBJ", "INST"):  # opcodes that not every protocol has
+    if getattr(attack, "how", "") in ("NEWOBJ", "INST"):  # opcodes that not every protocol has
         protocol = 2
     assert level(write(attack, protocol)) == Level.DANGEROUS
     assert level(write([1, {"a": (attack,)}], protocol)) == Level.DANGEROUS
@@ -226,6 +233,14 @@ NEEDS_CODE: dict[str, Any] = {
     "itemgetter": operator.itemgetter(1),
     "logger": logging.getLogger("x"),
     "random": random.Random(1),
+    "names": [operator.attrgetter("a"), operator.methodcaller("a")],
+    "typing": typing.List[int],  # noqa: UP006  (this form is pickled by another function)
+    "errors": [ValueError("x"), PermissionError(1, "x")],
+    "numbers of the system": [Path().stat(), socket.AF_INET],
+    "context": decimal.getcontext(),
+    "codes": array.array("d", [1]),
+    "user dict": collections.UserDict(a=1),
+    "zone": zoneinfo.ZoneInfo("UTC"),
 }
 
 
@@ -240,6 +255,56 @@ def test_ordinary_values_are_inert(name: str, protocol: int) -> None:
 def test_objects_of_unknown_classes_need_code(name: str, protocol: int) -> None:
     found = findings(pickle.dumps(NEEDS_CODE[name], protocol))
     assert {finding.level for finding in found} == {Level.NEEDS_CODE}, found
+
+
+HARMLESS_CALLS: dict[str, Any] = {
+    "enumeration": Call("torchvision.transforms.functional.InterpolationMode", "bilinear"),
+    "resampling": Call("PIL.Image.Resampling", 2),
+    "activation": Call("a.B", how="NEWOBJ", state={"act": Name("torch.nn.functional.relu")}),
+    "quiet function": Call("a.B", how="NEWOBJ", state={"key": Name("math.log"), "n": 1}),
+    "choice": Call("argparse.Namespace", how="NEWOBJ", state={"append": True, "add": Name("a.f")}),
+    "list of one's own": Call("copyreg._reconstructor", Name("a.B"), Name("builtins.list"), [1]),
+}
+
+
+@pytest.mark.parametrize("name", HARMLESS_CALLS)
+def test_harmless_calls_need_code(name: str) -> None:
+    assert level(write(HARMLESS_CALLS[name], 2)) == Level.NEEDS_CODE
+
+
+def test_an_enumeration_gets_a_value_and_no_more() -> None:
+    place = "torchvision.transforms.functional.InterpolationMode"
+    assert level(write(Call(place, "a", Name("os.system")), 2)) == Level.DANGEROUS
+
+
+def test_graphs_of_torch_fx_say_why() -> None:
+    name = "torch.fx.graph_module.reduce_graph_module"
+    (finding,) = findings(write(Call(name, {"_code": "def forward(self): ..."}, ""), 2))
+    assert finding.level is Level.DANGEROUS
+    assert finding.what == f"{name} executes the Python source that the file brings with it"
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_pickle_in_bytes_is_told_and_leaves_the_verdict(protocol: int) -> None:
+    inner = write(Call("os.system", RUN), 4)
+    (finding,) = findings(pickle.dumps({"a": [inner]}, protocol))
+    assert (finding.rule, finding.level) == ("PKL-015", Level.INERT)
+    assert "os.system" in finding.what
+    assert "dangerous" in finding.what
+
+
+def test_pickles_in_bytes_are_followed_three_deep() -> None:
+    stream = write(Call("os.system", RUN), 4)
+    for _ in range(5):
+        stream = pickle.dumps({"a": stream}, 4)
+    (finding,) = findings(stream)
+    assert finding.what.count("holds a pickle") == 3
+
+
+def test_bytes_that_only_begin_alike_are_nothing() -> None:
+    assert (
+        findings(pickle.dumps([b"\x80\x04\x00\x01\x02", b"\x80\x03", b"\x80\x02\xff.."], 4)) == []
+    )
 
 
 def test_old_numpy_names_are_the_same() -> None:

@@ -156,10 +156,6 @@ HOSTILE: dict[str, Callable[[Index], object]] = {
     "a list": lambda value: value.update({"weight_map": [1]}),
     "nothing": lambda value: value.update({"weight_map": {}}),
     "metadata": lambda value: value.update({"metadata": "x"}),
-    "total too small": lambda value: value["metadata"].update({"total_size": 1}),
-    "total too big": lambda value: value["metadata"].update({"total_size": 10**12}),
-    "total negative": lambda value: value["metadata"].update({"total_size": -1}),
-    "total text": lambda value: value["metadata"].update({"total_size": "many"}),
     "depth": lambda value: value.update({"more": json.loads("[" * 40 + "]" * 40)}),
 }
 
@@ -203,6 +199,17 @@ def test_the_ways_of_counting(total: float, tmp_path: Path) -> None:
     assert modelport.open(index).metadata["total_size"] == total
 
 
+@pytest.mark.parametrize("total", [1, 10**12, -1, "many", [1], True, 0.5])
+def test_a_wrong_total_is_noted(total: object, index: Path) -> None:
+    """Loaders do not look at it, and files of hubs count in units of their own."""
+    change(index, lambda value: value["metadata"].update({"total_size": total}))
+    model = modelport.open(index)
+    assert set(model.tensors) == set(json.loads(index.read_bytes())["weight_map"])
+    (finding,) = model.findings
+    assert (finding.rule, model.level) == ("IDX-001", Level.INERT)
+    assert "total_size" in finding.what
+
+
 def test_links_lead_out_only_where_allowed(index: Path, tmp_path: Path) -> None:
     """As in the cache of the hub: the folder has links to blobs that lie elsewhere."""
     blobs = tmp_path / "blobs"
@@ -215,6 +222,14 @@ def test_links_lead_out_only_where_allowed(index: Path, tmp_path: Path) -> None:
     assert len(modelport.inspect(index, tensors=True, side_files=blobs)["tensors"]) == 11
     (alone,) = scan([index])["files"]
     assert alone["level"] == "dangerous"
+    assert "--side-files DIR" in alone["findings"][0]["what"]
+    for paths in ([index], [index.parent]):
+        (found,) = [
+            file
+            for file in scan(paths, side_files=blobs)["files"]
+            if file["path"].endswith(".index.json")
+        ]
+        assert (found["level"], found["findings"]) == ("inert", [])
     levels = {Path(file["path"]).name: file["level"] for file in scan([tmp_path])["files"]}
     assert levels[index.name] == "inert"  # what the link leads to is scanned too
 

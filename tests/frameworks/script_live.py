@@ -42,7 +42,7 @@ def check(
     """Convert the saved module and compare on these and other inputs; gives the ONNX model."""
     source, target = folder / "source.pt", folder / "target.onnx"
     save(module, inputs, how, source)
-    convert(source, target, verify=False)
+    convert(source, target, verify=False, overwrite=True)
     proto = onnx.load(target)
     onnx.checker.check_model(proto, full_check=True)
     session = onnxruntime.InferenceSession(target, providers=["CPUExecutionProvider"])

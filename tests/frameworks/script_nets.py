@@ -1,6 +1,9 @@
 """More modules for tests of TorchScript: loops that fill, decode and go backwards; whole nets."""
 
+# ruff: noqa: UP006, UP035, UP045
 # torch.jit.script reads these classes: their annotations have to be what they say.
+from typing import Optional, Tuple
+
 import torch
 from torch import Tensor, nn
 
@@ -321,3 +324,66 @@ class Detecting(nn.Module):
         grid = torch.stack((columns, rows), 2).view(1, 1, h, w, 2).to(x.dtype)
         places = (x[..., 0:2].sigmoid() * 2 + grid) * self.anchors.view(1, 1, 1, 1, 2)
         return torch.cat((places, x[..., 2:]), -1).view(n, -1, 3)
+
+
+class Missing(nn.Module):
+    """A tensor that only some runs have, and a tuple of such."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def both(self, x) -> Optional[Tuple[Tensor, Tensor]]:
+        if x.sum() > 0:
+            return x * 2, x.sum(0)
+        return None
+
+    def forward(self, x):
+        y = self.linear(x)
+        mask: Optional[Tensor] = None
+        if y.mean() > 0:
+            mask = y > 0
+        if y.max() > 1 and mask is None:
+            mask = y < 0
+        pair = self.both(x)
+        if mask is not None:
+            y = torch.where(mask, y, torch.zeros_like(y))
+        if pair is not None:
+            y = y + pair[0] * pair[1]
+        if mask is None:
+            y = y + 100
+        return y
+
+
+class Starting(nn.Module):
+    """States that are None until the first round, and until a round that the input decides."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x):
+        state: Optional[Tensor] = None
+        best: Optional[Tuple[Tensor, Tensor]] = None
+        rows = self.linear(x)
+        for i in range(x.size(0)):
+            y = rows[i]
+            state = y if state is None else torch.tanh(state + y)
+            if x[i].sum() > 0:
+                best = (x[i], y) if best is None else (best[0] * 2, best[1] + y)
+        assert state is not None
+        if best is None:
+            return state
+        return state + best[0] - best[1]
+
+
+class Sometimes(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x):
+        y: Optional[Tensor] = None
+        if x.sum() > 0:
+            y = self.linear(x)
+        return y

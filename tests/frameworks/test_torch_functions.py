@@ -10,10 +10,11 @@ import onnxruntime
 import pytest
 import torch
 from tests.frameworks import torch_live
-from torch import nn, randn, tensor
+from torch import nn, rand, randn, tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from modelport import convert
+from modelport.errors import ConversionError
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -149,6 +150,36 @@ LINEAR: Functions = {
     ),
 }
 
+MIXED: Functions = {
+    "losses of whole weights": lambda x, i, d: (
+        F.binary_cross_entropy_with_logits(x, x.sigmoid(), i),
+        F.binary_cross_entropy_with_logits(x, x.sigmoid(), pos_weight=i + 2),
+        F.binary_cross_entropy(x.sigmoid(), x.sigmoid(), i),
+    ),
+    "losses of double targets": lambda x, i, d: (
+        F.poisson_nll_loss(x, d, full=True),
+        F.kl_div(x, d),
+    ),
+    "outer": lambda x, i, d: (torch.outer(x[0], i[0]), torch.outer(d[0], x[0])),
+    "outer of truths": lambda x, i, d: (torch.outer(i[0] > 1, x[0] > 0), torch.outer(i[0], i[0])),
+    "celu of doubles": lambda x, i, d: (F.celu(d - 0.5, 1.5), F.celu(x, 1.5), F.celu(d - 0.5)),
+    "elu of doubles": lambda x, i, d: (F.elu(d - 0.5, 2.0), F.elu(x, 2.0)),
+    "numbers between others": lambda x, i, d: [
+        torch.arange(*ends, dtype=dtype)
+        for ends in ((8.5,), (2, 8.5, 1.5), (5.5, 0.5, -1.5), (x.shape[0], 8.5, 1.5))
+        for dtype in (torch.int64, torch.int32, torch.uint8, torch.float64)
+    ],
+    "numbers up to a computed one": lambda x, i, d: [
+        torch.arange(x.abs().max() + 3.5, dtype=dtype) for dtype in (torch.int64, torch.int32)
+    ],
+    "places": lambda x, i, d: (torch._dim_arange(x, 1), torch._dim_arange(x, 0)),
+}
+
+WIDE: Functions = {
+    "of whole numbers": lambda i: (i / 3, i * 2.5, i.exp(), torch.true_divide(i, i + 1)),
+    "made": lambda i: (torch.zeros(2), torch.full((2,), 0.1), torch.arange(0.1, 1.0, 0.2)),
+}
+
 ROWS_OF: dict[str, tuple[Any, ...]] = {
     "elementwise": (ELEMENTWISE, (ODD, WHOLE, BYTES)),
     "along axes": (ALONG, (randn(3, 4), randn(3, 4))),
@@ -158,6 +189,7 @@ ROWS_OF: dict[str, tuple[Any, ...]] = {
         (GAPS,),
         ({1: torch.export.Dim.AUTO},),
     ),
+    "of several dtypes": (MIXED, (randn(2, 4), WHOLE, rand(2, 4).double())),
     "linear algebra": (LINEAR, (MATRICES, randn(3, 4, 2))),
     "pooled": (POOLED, (randn(2, 3, 9, 8),)),
     "pooled, any extents": (
@@ -175,6 +207,14 @@ ROWS_OF: dict[str, tuple[Any, ...]] = {
 def test_functions_agree_with_torch(name: str, tmp_path: Path) -> None:
     functions, inputs, *rest = ROWS_OF[name]
     torch_live.check_all(functions, inputs, tmp_path, *rest)
+
+
+def test_the_author_s_default_dtype_is_kept(tmp_path: Path) -> None:
+    torch.set_default_dtype(torch.float64)
+    try:
+        torch_live.check_all(WIDE, (WHOLE.abs(),), tmp_path)
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 DRAWN: Functions = {
@@ -229,3 +269,14 @@ def test_what_torch_computes_in_bfloat16_is_reported(tmp_path: Path) -> None:
     torch_live.export(Narrow(), (randn(2, 3),), tmp_path / "source.pt2")
     report = convert(tmp_path / "source.pt2", tmp_path / "target.onnx", verify=False)
     assert any("bfloat16" in change.why for change in report.changes)
+
+
+class Nothing(nn.Module):
+    def forward(self, x: torch.Tensor) -> None:
+        x.sum()
+
+
+def test_a_program_that_returns_nothing_is_refused(tmp_path: Path) -> None:
+    torch_live.export(Nothing(), (randn(2, 3),), tmp_path / "source.pt2")
+    with pytest.raises(ConversionError, match="returns no tensor"):
+        convert(tmp_path / "source.pt2", tmp_path / "target.onnx", verify=False)

@@ -51,6 +51,8 @@ MODELS: dict[str, tuple[Any, list[Any], list[list[Any]]]] = {
     "decoding": (nets.Decoding(), [TOKENS], [[TOKENS[:, :1]], [torch.tensor([[1, 3]])]]),
     "nesting": (nets.Nesting(), [X], [[X.abs() / 10], [-X.abs() * 3], [X.abs() * 3]]),
     "maybe": (nets.Maybe(), [X], [[-X]]),
+    "missing": (nets.Missing(), [X], [[-X], [X * 9], [-X * 9], [X.abs()], [-X.abs()]]),
+    "starting": (nets.Starting(), [X], [[-X], [X * 9], [-X * 9], [randn(9, 4)], [-X.abs()]]),
     "masking": (nets.Masking(), [X], []),
     "splitting": (nets.Splitting(), [X], [[randn(5, 4)]]),
     "narrowing": (nets.Narrowing(), [randn(2, 3, 8, 8)], [[randn(1, 3, 6, 10)]]),
@@ -239,6 +241,13 @@ def test_shared_elements_that_cannot_be_followed_are_refused(module: Any, tmp_pa
     source = tmp_path / "source.pt"
     script_live.save(module, [X], "script", source)
     with pytest.raises(ConversionError, match="in place"):
+        modelport.convert(source, tmp_path / "target.onnx", verify=False)
+
+
+def test_a_result_that_is_none_for_some_inputs_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "source.pt"
+    script_live.save(nets.Sometimes(), [X], "script", source)
+    with pytest.raises(ConversionError, match="None for some inputs"):
         modelport.convert(source, tmp_path / "target.onnx", verify=False)
 
 

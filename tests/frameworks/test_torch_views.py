@@ -11,6 +11,7 @@ import torch
 from tests.frameworks import torch_live
 from torch import nn, randn, tensor
 
+from modelport import convert
 from modelport.errors import ConversionError
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -141,3 +142,22 @@ class Detached(nn.Module):
 def test_a_weight_changed_through_a_view_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConversionError, match="total"):
         torch_live.check(Detached(), (randn(3),), tmp_path)
+
+
+def test_steps_are_through_memory_in_whatever_order_it_lies(tmp_path: Path) -> None:
+    def steps(x: Any) -> Any:
+        turned = x.transpose(0, 1)
+        last = x.permute(2, 0, 1).unsqueeze(1)
+        return [
+            item.as_strided((2, 3, 2), (4, 2, 1), 1)
+            for item in (x, turned, last, turned.contiguous())
+        ]
+
+    torch_live.check(steps, (randn(3, 4, 5),), tmp_path)
+
+
+def test_steps_through_memory_that_no_file_describes_are_reported(tmp_path: Path) -> None:
+    traced = torch.jit.trace(lambda x: x.permute(0, 1).as_strided((2, 3), (1, 2)), randn(3, 4))
+    torch.jit.save(traced, str(tmp_path / "source.pt"))
+    report = convert(tmp_path / "source.pt", tmp_path / "target.onnx")
+    assert any("lie in C order" in change.why for change in report)

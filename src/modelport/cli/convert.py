@@ -34,7 +34,11 @@ SHOWN = 6
     "alone or as (module, example inputs).",
 )
 @click.option(
-    "--inputs", metavar="FILE.npz", help="Example inputs for --model, by name or in order."
+    "--inputs",
+    metavar="FILE.npz",
+    multiple=True,
+    help="Example inputs, by name or in order: for --model, or for code of TorchScript, which "
+    "states no shapes. Given twice, extents that differ stay open.",
 )
 @click.option(
     "--run-code",
@@ -54,14 +58,14 @@ def command(
     overwrite: bool,
     external_data: bool,
     model: str | None,
-    inputs: str | None,
+    inputs: tuple[str, ...],
     run_code: bool,
     side_files: str | None,
     as_json: bool,
 ) -> int:
     """Convert SRC to DST, run both, and print what differs and how to load the result."""
     if model is not None and run_code:
-        click.echo(f"--run-code: {code_of(model, inputs, run_code).what}", err=True)
+        click.echo(f"--run-code: {code_of(model, None, run_code).what}", err=True)
     with watching(silent=as_json) as progress:
         report = convert(
             src,
@@ -92,7 +96,10 @@ def _print(told: dict[str, Any]) -> None:
     joined = text.clean(f"{source} → {target}")
     if text.columns(joined) > text.WIDTH:
         joined = f"{text.clean(source)}\n  → {text.clean(target)}"
-    click.echo(joined + "\n")
+    click.echo(joined)
+    if told["other_meanings"]:
+        click.echo(text.wrap("", told["other_meanings"], 2))
+    click.echo()
     for component, kept in told["kept"].items():
         if kept != "absent":
             colour = {"all": "green", "part": "yellow", "none": "red"}[kept]

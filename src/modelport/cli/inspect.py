@@ -175,7 +175,8 @@ def _architecture(described: dict[str, Any]) -> str:
     if architecture is None:
         return ""
     nodes = text.counted(architecture["nodes"], "node")
-    return f"{architecture['kind']}, {nodes} ({architecture['dialect']})"
+    told = f"{architecture['kind']}, {nodes} ({architecture['dialect']})"
+    return f"{told}; {architecture['missing']}" if architecture["missing"] else told
 
 
 def _weights(weights: dict[str, Any] | None) -> str:

@@ -45,6 +45,12 @@ def next_steps(described: dict[str, Any]) -> list[str]:
 def _ways_out(described: dict[str, Any]) -> list[str]:
     """Where weights that have no architecture may get one from."""
     present, name = described["components"], described["format"]["name"]
+    architecture = described["architecture"]
+    if architecture is not None and architecture["kind"] == "modules" and architecture["missing"]:
+        return [
+            "  your own code can build the model",
+            "    (convert FILE DST --model package.module:factory --run-code)",
+        ]
     if present["architecture"] or not present["weights"] or name not in CHECKPOINTS:
         return []
     return [
@@ -69,6 +75,11 @@ def _conversions(described: dict[str, Any]) -> list[tuple[list[str], str]]:
         inert = described["verdict"]["level"] == "inert"
         if inert and "keras" in architecture["convertible_to"] and _is_built(described):
             ways.append(_other_keras(described))
+    elif architecture is not None and architecture["dialect"] == "torch":
+        if not architecture["missing"]:
+            ways.append((".onnx", "to run it anywhere, if ONNX has all of it"))
+        if described["components"]["weights"]:
+            ways.append((".safetensors", "the weights alone"))
     elif described["components"]["weights"]:
         ending = ".npz" if name == "safetensors" else ".safetensors"
         why = "the weights alone" if architecture else "the weights in another format"

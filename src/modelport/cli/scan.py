@@ -12,6 +12,7 @@ import click
 
 from modelport.cli import text
 from modelport.cli.errors import DONE, NO, UNREADABLE
+from modelport.cli.next_steps import SIDE_FILES
 from modelport.commands.scan import RULES, SCHEMA, is_unknown, scan_each
 
 FAILS = {
@@ -46,15 +47,24 @@ Nothing in a file is run. A path - reads a list of paths from standard input.
     show_default=True,
     help="From which level on the exit state is 1.",
 )
+@click.option("--side-files", metavar="DIR", help="Where else files may lie that PATHS lead to.")
 @click.option("--ndjson", is_flag=True, help="Print one JSON object a line, as files are done.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(paths: tuple[str, ...], jobs: int, fail_on: str, ndjson: bool, as_json: bool) -> int:
+def command(
+    paths: tuple[str, ...],
+    jobs: int,
+    fail_on: str,
+    side_files: str | None,
+    ndjson: bool,
+    as_json: bool,
+) -> int:
     """Say of every file what loading it would do."""
     if not paths:
         raise click.UsageError("name files or folders to scan, or - for a list on standard input")
     counts: Counter[str] = Counter()
     found = []
-    for described in scan_each(_paths(paths), jobs=jobs, sha256=ndjson or as_json):
+    each = scan_each(_paths(paths), jobs=jobs, sha256=ndjson or as_json, side_files=side_files)
+    for described in each:
         counts[_level(described)] += 1
         if ndjson:
             click.echo(json.dumps(described))
@@ -93,6 +103,8 @@ def _show(described: dict[str, Any]) -> None:
         where = f" ({finding['where']})" if finding["where"] else ""
         line = f"{finding['rule']} {finding['what']}{where}"
         click.echo(f"    {text.shorten(text.clean(line), text.WIDTH - 4)}")
+    if any(SIDE_FILES in finding["what"] for finding in described["findings"]):
+        click.echo(f"    {SIDE_FILES} allows the folder where such files lie, if you trust it")
     more = len(described["findings"]) - _MOST
     if more > 0:
         click.echo(f"    ... and {more:,} more (--json shows all)")

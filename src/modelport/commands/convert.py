@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from modelport.commands.examples import load_inputs
 from modelport.commands.loading import loading
 from modelport.commands.source import Source, code_of, opened
+from modelport.commands.target import other_meanings, target_format
 from modelport.convert.account import sum_up
 from modelport.convert.carry import carry
 from modelport.errors import ConversionError, UnreadableFile, WrongUsage
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
-from modelport.formats.table import by_name, formats, read
-from modelport.model.component import Component, Holds
+from modelport.formats.table import read
 from modelport.model.model import Model
 from modelport.model.report import Report
 from modelport.runtimes.code import Code
 from modelport.verify.agreement import Agreement, Status
+from modelport.verify.signature import Inputs
 from modelport.verify.stand_in import approximations
 from modelport.verify.tolerance import tolerance_for
 from modelport.verify.verify import Side, run_both
@@ -44,7 +46,7 @@ def convert(
     keep: bool = False,
     external_data: bool = False,
     model: str | None = None,
-    inputs: str | os.PathLike[str] | None = None,
+    inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
     run_code: bool = False,
     side_files: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
@@ -54,10 +56,12 @@ def convert(
     ``to`` is the name of the target's format; by default the ending of ``dst`` tells. ``state`` is
     a file with other weights for the graph of ``src``, and with what is known of training. With
     ``model`` (``package.module:factory``), ``src`` has the weights for the module that this
-    function returns, alone or with example inputs (else ``inputs``, an ``.npz``); it is called in
-    a child process, with ``run_code`` only. With ``keep`` the target appears even where the two
-    sides disagree. ``external_data`` puts the weights of ONNX into a file beside it. ``side_files``
-    is one more folder that files may lie in that ``src`` leads to.
+    function returns, alone or with example inputs (else ``inputs``); it is called in a child
+    process, with ``run_code`` only. ``inputs`` are ``.npz`` files of example inputs, by name or in
+    order: they tell shapes that ``src`` does not state (extents that differ stay open), and both
+    sides are run on the first. With ``keep`` the target appears even where the two sides disagree.
+    ``external_data`` puts the weights of ONNX into a file beside it. ``side_files`` is one more
+    folder that files may lie in that ``src`` leads to.
 
     Raises:
         ConversionError: the target cannot hold the model, or weights do not fit the graph.
@@ -67,15 +71,16 @@ def convert(
         UnreadableFile: the source changed while it was read.
         ModelportError: the source cannot be opened.
     """
-    code = _code(model, state, inputs, run_code)
+    code, examples = _code(model, state, inputs, run_code)
     tell = progress or _silent
     tell("reading" if code is None else "exporting the module", None, 0)
     read_from = [Path(path) for path in (src, state) if path is not None]
     before = [_stamp(path) for path in read_from]
     report = Report(source=str(src), target=str(dst))
-    with opened(src, state, code, side_files, report) as source:
+    with opened(src, state, code, side_files, report, examples) as source:
         target = target_format(Path(dst), to, source.side.model)
         report.source_format, report.target_format = source.format, target.name
+        report.other_meanings = other_meanings(Path(dst), to, source.side.model)
         if any(_are_same(path, Path(dst)) for path in read_from):
             why = "source and target are the same file; give DST another name"
             raise WrongUsage(str(dst), why)
@@ -95,19 +100,21 @@ def convert(
 def _code(
     model: str | None,
     state: str | os.PathLike[str] | None,
-    inputs: str | os.PathLike[str] | None,
+    inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None,
     run_code: bool,
-) -> Code | None:
-    """The code to run, where one is asked for."""
+) -> tuple[Code | None, dict[str, Inputs]]:
+    """The code to run, where one is asked for; else the example inputs, by their files."""
+    paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs or ())
     if model is None:
-        if run_code or inputs is not None:
-            option = "--run-code" if run_code else "--inputs"
-            raise WrongUsage(option, "it goes with --model package.module:factory")
-        return None
+        if run_code:
+            raise WrongUsage("--run-code", "it goes with --model package.module:factory")
+        return None, {str(path): load_inputs(path) for path in paths}
+    if len(paths) > 1:
+        raise WrongUsage("--inputs", "torch exports the module for one example; give one file")
     if state is not None:
         why = "--model takes SRC as the checkpoint; --state gives one to a graph. Choose one"
         raise WrongUsage("--state", why)
-    return code_of(model, inputs, run_code)
+    return code_of(model, paths[0] if paths else None, run_code), {}
 
 
 def _written(
@@ -168,33 +175,6 @@ def _verified(source: Source, carried: Model, output: Output, report: Report) ->
     return agreement
 
 
-def target_format(path: Path, to: str | None, model: Model) -> Format:
-    """The format a target is to have: the one named, else the one its ending tells.
-
-    Raises:
-        WrongUsage: no format has that name or that ending.
-    """
-    if to is not None:
-        try:
-            return by_name(to)
-        except ValueError as error:
-            raise WrongUsage("--to", str(error)) from error
-    name = path.name.lower()
-    wants_architecture = model.dialect is not None
-    endings = []
-    for found in formats():
-        suits = (found.holds[Component.ARCHITECTURE] is not Holds.NEVER) == wants_architecture
-        for ending in found.extensions:
-            if name.endswith(ending) and found.write is not None:
-                # The longest ending wins, then what the model needs, then whose own ending it is.
-                endings.append(((len(ending), suits, ending == found.extensions[0]), found))
-    if not endings:
-        known = sorted({ending for f in formats() if f.write for ending in f.extensions})
-        why = f"its ending names no format; use one of {' '.join(known)} or give --to FORMAT"
-        raise WrongUsage(str(path), why)
-    return max(endings, key=lambda ranked: ranked[0])[1]
-
-
 def as_json(report: Report) -> dict[str, Any]:
     """The JSON object of ``modelport convert --json``."""
     return {
@@ -203,6 +183,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "target": report.target,
         "source_format": report.source_format,
         "target_format": report.target_format,
+        "other_meanings": report.other_meanings or None,
         "published": report.published,
         "lossless": report.lossless,
         "kept": {str(component): kept for component, kept in report.kept.items()},

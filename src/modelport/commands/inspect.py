@@ -139,6 +139,7 @@ def _architecture(
         "outputs": [value["name"] for value in ends["outputs"]],
         "layers": described.layers,
         "convertible_to": described.convertible_to,
+        "missing": model.extras.get("code", model.extras.get("forward")),
     }
 
 

@@ -16,6 +16,7 @@ LINES = {
     "pytorch-legacy": "import torch; checkpoint = torch.load({path!r}, weights_only=True)",
     "safetensors": "import safetensors.numpy; weights = safetensors.numpy.load_file({path!r})",
     "pickle": "import pickle; weights = pickle.loads(open({path!r}, 'rb').read())",
+    "hdf5": "import h5py; weights = h5py.File({path!r})",
     "npz": "import numpy; weights = numpy.load({path!r})",
 }
 TREE = ".weights.h5"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modelport.commands import plain
-from modelport.commands.open import open_model
+from modelport.commands.open import Folders, open_model
 from modelport.errors import (
     LimitExceeded,
     MalformedFile,
@@ -21,36 +21,48 @@ from modelport.model.model import Finding, Level, strongest
 from modelport.wire.source import FileSource
 
 SCHEMA = "modelport.scan/1"
-RULES = "2"
+RULES = "4"
 """The version of the rules: whoever keeps verdicts has to scan again when it changes."""
 
 _CHUNK = 1 << 20
 
 
 def scan(
-    paths: Iterable[str | os.PathLike[str]], *, jobs: int = 1, sha256: bool = True
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    jobs: int = 1,
+    sha256: bool = True,
+    side_files: str | os.PathLike[str] | None = None,
 ) -> dict[str, Any]:
-    """The verdict on every file (folders are walked), as the JSON of ``modelport scan --json``."""
-    files = sorted(scan_each(paths, jobs=jobs, sha256=sha256), key=lambda found: found["path"])
+    """The verdict on every file (folders are walked), as the JSON of ``modelport scan --json``.
+
+    ``side_files`` is one more folder that the files may lead to.
+    """
+    each = scan_each(paths, jobs=jobs, sha256=sha256, side_files=side_files)
+    files = sorted(each, key=lambda found: found["path"])
     return {"schema": SCHEMA, "rules": RULES, "files": files}
 
 
 def scan_each(
-    paths: Iterable[str | os.PathLike[str]], *, jobs: int = 1, sha256: bool = True
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    jobs: int = 1,
+    sha256: bool = True,
+    side_files: str | os.PathLike[str] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The verdict on one file after the other, as they are done."""
-    files = list(walk(paths))
+    files = [(path, (folder, side_files)) for path, folder in walk(paths)]
     if jobs <= 1 or len(files) < 2:
-        for path, folder in files:
-            yield scan_file(path, sha256=sha256, side_files=folder)
+        for path, folders in files:
+            yield scan_file(path, sha256=sha256, side_files=folders)
         return
     from concurrent.futures import ProcessPoolExecutor, as_completed  # a tenth of one small scan
     from concurrent.futures.process import BrokenProcessPool
 
     with ProcessPoolExecutor(jobs) as pool:
         waiting = {
-            pool.submit(scan_file, path, sha256=sha256, side_files=folder): path
-            for path, folder in files
+            pool.submit(scan_file, path, sha256=sha256, side_files=folders): path
+            for path, folders in files
         }
         for done in as_completed(waiting):
             try:
@@ -75,10 +87,10 @@ def walk(paths: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[str, str | N
                 yield str(Path(folder, name)), str(path)
 
 
-def scan_file(path: str, *, sha256: bool = True, side_files: str | None = None) -> dict[str, Any]:
+def scan_file(path: str, *, sha256: bool = True, side_files: Folders = None) -> dict[str, Any]:
     """Format, verdict and findings of one file; it never raises for what the file holds.
 
-    ``side_files`` is one more folder that files may lie in that this one leads to.
+    ``side_files`` is one more folder that files may lie in that this one leads to, or several.
     """
     described: dict[str, Any] = {
         "path": path,
@@ -147,6 +159,6 @@ def _failed(path: str, why: str) -> dict[str, Any]:
 
 
 def is_unknown(described: dict[str, Any]) -> bool:
-    """Whether a file is no model file at all, which is no fault of it."""
+    """Whether a file is no model file at all, which is no fault of it; nor does it hold pickles."""
     error = described.get("error") or {}
-    return error.get("type") == UnknownFormat.__name__
+    return not described["findings"] and error.get("type") == UnknownFormat.__name__

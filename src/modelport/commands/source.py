@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelport.commands.examples import types_of
 from modelport.commands.open import open_model
 from modelport.convert.join import join
 from modelport.errors import WrongUsage
 from modelport.model.component import Component
 from modelport.model.report import Kind, Report
 from modelport.runtimes.code import RUNTIME, Code, export, located
-from modelport.verify.signature import Inputs
+from modelport.verify.signature import Inputs, named
 from modelport.verify.verify import Side
 
 _ROOM = 256 << 20
@@ -54,26 +55,32 @@ def opened(
     code: Code | None,
     side_files: str | os.PathLike[str] | None,
     report: Report,
+    examples: Mapping[str, Inputs],
 ) -> Iterator[Source]:
     """The source, for as long as its files are needed.
 
     ``state`` has the weights for the graph of ``src``; with ``code``, ``src`` has those for the
-    module that the code builds.
+    module that the code builds. ``examples`` are inputs that its user knows, by their files.
 
     Raises:
         ConversionError: weights do not fit the graph.
+        WrongUsage: the examples are no inputs of the model.
         MissingRuntime, RuntimeFailure: torch is not there, or cannot export the module.
     """
-    model = open_model(src, side_files=side_files)
+    model = open_model(src, side_files=side_files, examples=types_of(examples))
     if code is None:
         if state is not None:
             model = join(model, open_model(state, side_files=side_files), report)
-        yield Source(Side(model, Path(src), joined=state is not None), model.format)
+        fed = None
+        if examples and "code" not in model.extras:  # else nobody knows its inputs
+            path, arrays = next(iter(examples.items()))
+            fed = named(arrays, model, model, path)
+        yield Source(Side(model, Path(src), state is not None, examples=fed), model.format)
         return
     with TemporaryDirectory(prefix="modelport-") as folder:
         target = Path(folder) / "program.pt2"
         size = sum(tensor.nbytes for tensor in model.tensors.values())
-        examples = export(code, target, 2 * size + _ROOM)
+        exported = export(code, target, 2 * size + _ROOM)
         graph = open_model(target)
         graph.path = code.factory
         joined = join(graph, model, report)
@@ -83,7 +90,7 @@ def opened(
             if value.shape and isinstance(value.shape[0], int):
                 why = f"torch exports the module for a first extent of {value.shape[0]} only"
                 report.add(Kind.INVENTED, Component.SIGNATURE, value.name, why)
-        fed = _lively(examples, stated)
+        fed = _lively(exported, stated)
         side = Side(joined, Path(code.file), True, RUNTIME, code.options, fed)
         yield Source(side, model.format)
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from modelport.commands.convert import describe
+from modelport.commands.examples import load_inputs
 from modelport.commands.open import open_model
-from modelport.errors import MissingRuntime, UnreadableFile
+from modelport.errors import MissingRuntime
 from modelport.verify.agreement import Agreement, Status
 from modelport.verify.inputs import SAMPLES
 from modelport.verify.locate import first_difference
@@ -66,19 +63,6 @@ def verify(
             left, right, inputs=given, samples=samples, seed=seed
         )
     return agreement
-
-
-def load_inputs(path: str | os.PathLike[str]) -> Sequence[tuple[str, NDArray[Any]]]:
-    """The arrays of an ``.npz``, in order.
-
-    Raises:
-        UnreadableFile: no such file, or not an ``.npz`` of plain arrays.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as held:
-            return [(name, held[name]) for name in held.files]
-    except (OSError, ValueError) as error:
-        raise UnreadableFile(str(path), f"not an .npz of plain arrays ({error})") from error
 
 
 def as_json(agreement: Agreement) -> dict[str, Any]:

@@ -21,7 +21,7 @@ NO_ARCHITECTURE = (
     "the file holds weights but no architecture, so no model can be made of it alone; "
     "join it with a file that has the graph (convert GRAPH DST --state FILE), or build the module "
     "with your own code (convert FILE DST --model package.module:factory --run-code), "
-    "or convert it to a format of weights alone (safetensors, npz, keras-weights-h5)"
+    "or convert it to a format of weights alone (safetensors, npz, hdf5)"
 )
 
 

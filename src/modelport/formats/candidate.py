@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from modelport.wire.source import FileSource
 
 if TYPE_CHECKING:
     from modelport.formats.format import Format
+    from modelport.model.graph import TensorType
     from modelport.wire.hdf5 import HDF5File
     from modelport.wire.zip import ZipArchive
 
@@ -20,20 +22,27 @@ HEAD_BYTES = 4096
 class Candidate:
     """An opened file; containers are parsed on first use and shared by all formats that look.
 
-    ``side_files`` is a folder outside the model's own that companion files may lie in, or None.
+    ``side_files`` are folders outside the model's own that companion files may lie in.
+    ``examples`` are the types of inputs that whoever opens the file knows, where it states none.
     """
 
     def __init__(
-        self, path: Path, side_files: Path | None = None, source: SideFile | None = None
+        self,
+        path: Path,
+        side_files: tuple[Path, ...] = (),
+        source: SideFile | None = None,
+        *,
+        examples: Mapping[str, TensorType] | None = None,
     ) -> None:
         self.path = path
         self.source = source or FileSource(path)
         self.side_files = side_files
+        self.examples = examples or {}
 
     def beside(self, name: str) -> Candidate:
         """The file that this one calls ``name``; UnsafeFile where it lies outside, see SideFile."""
         folder = self.path.parent
-        found = SideFile(str(self.path), folder, name, self.side_files)
+        found = SideFile(str(self.path), folder, name, *self.side_files)
         return Candidate(folder / name, self.side_files, found)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""npz: numpy arrays by name, each a .npy file in a zip archive.
+"""npz: numpy arrays by name, each a .npy file in a zip archive; also one .npy file alone.
 
 Written by ``numpy.savez`` and ``savez_compressed``, and by JAX, Chainer and many scripts for
 weights as well as for training data. Specification:
@@ -18,13 +18,14 @@ from __future__ import annotations
 import json
 import re
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from modelport.errors import ConversionError, ModelportError
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
-from modelport.formats.shared.numpy_arrays import TYPES, Stored, array_data
+from modelport.formats.shared.numpy_arrays import TYPES, Stored, array_data, has_objects
+from modelport.formats.shared.pickle.streams import judge_member
 from modelport.formats.shared.weights_only import fitting, report_apart, report_left_out
 from modelport.model.component import Component, Holds
 from modelport.model.dataset import Dataset
@@ -33,7 +34,8 @@ from modelport.model.model import Finding, Level, Model
 from modelport.model.report import Kind, Report
 from modelport.model.tensor import Tensor
 from modelport.wire.json import parse
-from modelport.wire.npy import read_header, write_header
+from modelport.wire.npy import MAGIC, read_header, write_header
+from modelport.wire.source import ByteSource, SliceSource
 from modelport.wire.zip import ZipArchive
 from modelport.wire.zip_records import is_contained
 
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 TITLE = "npz"
 ALIGNMENT = 64  # numpy pads the .npy header to this, so that the values can be mapped
 _SUFFIX = ".npy"
+_ALONE = "array"
 _NOTE = "modelport"
 
 _RAW = (
@@ -65,7 +68,9 @@ _DATA_WORDS = {
 
 
 def match(candidate: Candidate) -> bool:
-    """Whether the file is a zip archive of .npy members alone."""
+    """Whether the file is a zip archive of .npy members alone, or one such member itself."""
+    if candidate.head.startswith(MAGIC):
+        return True
     names = candidate.zip.members
     return bool(names) and all(name.endswith(_SUFFIX) for name in names)
 
@@ -73,7 +78,10 @@ def match(candidate: Candidate) -> bool:
 def read(candidate: Candidate) -> Model:
     """The arrays, lazily, as weights or as training data."""
     model = Model(format=FORMAT.name, path=str(candidate.path), bytes=candidate.source.size)
-    tensors = read_arrays(candidate.zip, model.findings)
+    if candidate.head.startswith(MAGIC):
+        tensors = {_ALONE: _read_alone(candidate.source, model.findings)}
+    else:
+        tensors = read_arrays(candidate.zip, model.findings)
     if is_training_data(tensors):
         extents = {tensor.shape[:1] for tensor in tensors.values()}
         records = next(iter(extents))[0] if len(extents) == 1 and () not in extents else None
@@ -99,10 +107,10 @@ def read_arrays(archive: ZipArchive, findings: list[Finding]) -> dict[str, Tenso
         name = member.removesuffix(_SUFFIX)
         source = archive.open_checked(member, exact_case=True)
         header = read_header(source.head, source.name)
-        if _has_objects(header.descr):
-            what = f"array {name!r} holds Python objects (a pickle)"
-            findings.append(Finding("NPZ-001", Level.NEEDS_CODE, what, member))
         length = source.size - header.start
+        if has_objects(header.descr):
+            inner = archive.open(member, exact_case=True)
+            _judge_objects(f"array {name!r}", inner, header.start, findings, member)
         stored = Stored(
             source, header.start, length, header.descr, header.shape, header.fortran_order
         )
@@ -110,10 +118,22 @@ def read_arrays(archive: ZipArchive, findings: list[Finding]) -> dict[str, Tenso
     return tensors
 
 
-def _has_objects(descr: Any) -> bool:
-    if isinstance(descr, str):
-        return descr.lstrip("|<>=").startswith("O")
-    return any(_has_objects(part) for part in descr if isinstance(part, str | list | tuple))
+def _read_alone(source: ByteSource, findings: list[Finding]) -> Tensor:
+    """The array of a .npy file that is in no archive."""
+    header = read_header(lambda size: source.read_at(0, min(size, source.size)), source.name)
+    length = source.size - header.start
+    if has_objects(header.descr):
+        _judge_objects("the array", source, header.start, findings, "")
+    stored = Stored(source, header.start, length, header.descr, header.shape, header.fortran_order)
+    return Tensor(_ALONE, array_data(stored))
+
+
+def _judge_objects(
+    which: str, source: ByteSource, start: int, findings: list[Finding], place: str
+) -> None:
+    what = f"{which} holds Python objects (a pickle)"
+    findings.append(Finding("NPZ-001", Level.NEEDS_CODE, what, place))
+    judge_member(SliceSource(source, start, source.size - start, source.name), findings, place)
 
 
 def _noted_dtypes(archive: ZipArchive) -> dict[str, str]:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from modelport.errors import ConversionError, MalformedFile, ModelportError
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
+from modelport.formats.shared.numpy_arrays import ML_DTYPES
 from modelport.formats.shared.pickle.arrays import Arrays, NumpyArray
 from modelport.formats.shared.pickle.encode import CODES, array_stub, dtype_stub
 from modelport.formats.shared.pickle.inner import LOADS
 from modelport.formats.shared.pickle.judge import judge
 from modelport.formats.shared.pickle.objects import Objects
 from modelport.formats.shared.pickle.plain import plain
-from modelport.formats.shared.pickle.streams import begins, read_streams
+from modelport.formats.shared.pickle.streams import is_old, is_packed, read_streams
 from modelport.formats.shared.pickle.walk import find
 from modelport.formats.shared.torch.array import Array
 from modelport.formats.shared.torch.contents import add_array
@@ -27,10 +28,10 @@ from modelport.formats.shared.torch.storage import LEGACY_HEAD
 from modelport.formats.shared.weights_only import fitting, report_apart, report_left_out
 from modelport.model.component import Component, Holds
 from modelport.model.model import Finding, Level, Model
-from modelport.model.report import Report
+from modelport.model.report import Kind, Report
 from modelport.model.tensor import Tensor
-from modelport.wire.compressed import kind, peek, unpack
-from modelport.wire.pickle import Program, interpret
+from modelport.wire.compressed import kind, unpack
+from modelport.wire.pickle import Program, begins
 from modelport.wire.pickle.write import stream
 from modelport.wire.source import ByteSource
 
@@ -53,11 +54,10 @@ def match(candidate: Candidate) -> bool:
     """Whether the file, or what is in its compressed wrapper, is a pickle from its first byte."""
     wrapper = kind(candidate.head)
     if wrapper is not None:
-        return begins(peek(candidate.source, wrapper))
+        return is_packed(candidate.source, wrapper)
     if begins(candidate.head):
         return not candidate.head.startswith(LEGACY_HEAD)
-    program = interpret(candidate.source)  # protocol 0 and 1 have no sign of their own
-    return program.error is None or bool(program.references)
+    return is_old(candidate.source)
 
 
 def read(candidate: Candidate) -> Model:
@@ -132,6 +132,10 @@ def write(model: Model, output: Output, report: Report) -> None:
         if not tensors:
             raise ConversionError(model.path, "it holds no arrays, and other objects need code")
         report_apart(tensors, TITLE, report)
+        for name, tensor in tensors.items():
+            if CODES[tensor.dtype.name] in ML_DTYPES:
+                why = "a type that numpy loads where ml_dtypes is installed"
+                report.add(Kind.REARRANGED, Component.WEIGHTS, name, why)
         types = {code: dtype_stub(code) for code in CODES.values()}
         value = {
             name: array_stub(tensor, types[CODES[tensor.dtype.name]])

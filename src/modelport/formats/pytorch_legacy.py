@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from modelport.errors import ModelportError
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.shared.pickle.judge import judge
@@ -59,6 +60,15 @@ def read(candidate: Candidate) -> Model:
     source = candidate.source
     model = Model(format=FORMAT.name, path=str(candidate.path), bytes=source.size)
     programs = _interpret(source, model)
+    try:
+        _read_object(source, model, programs)
+    except ModelportError as error:
+        error.findings = tuple(model.findings)
+        raise
+    return model
+
+
+def _read_object(source: ByteSource, model: Model, programs: list[Program]) -> None:
     version, saved = programs[1], programs[3]
     if version.value != VERSION:
         raise broken(source, version, f"protocol version {VERSION}", repr(version.value)[:40])
@@ -69,7 +79,6 @@ def read(candidate: Candidate) -> Model:
     Contents(model, objects).read(saved.value)
     model.producer.name = "PyTorch"
     model.format_version = str(version.value)
-    return model
 
 
 def _interpret(source: ByteSource, model: Model) -> list[Program]:

@@ -13,39 +13,54 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from modelport.errors import MalformedFile
+from modelport.errors import MalformedFile, ModelportError
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.shared.pickle.judge import judge
+from modelport.formats.shared.pickle.streams import judge_member
 from modelport.formats.shared.torch.array import Array
 from modelport.formats.shared.torch.contents import HOLDS, Contents, proofs
 from modelport.formats.shared.torch.storage import Storage, view
 from modelport.formats.shared.torch.tensors import objects_of, storage_type
 from modelport.model.model import Model
-from modelport.wire.pickle import PersistentId, Program, Reference, interpret
-from modelport.wire.source import ByteSource
+from modelport.wire.pickle import PersistentId, Program, Reference, begins, interpret
+from modelport.wire.source import ByteSource, SliceSource
 from modelport.wire.tar import is_tar, members
 
-MEMBERS = ("sys_info", "pickle", "tensors", "storages")
+FIRST = "storages"
+"""The member that torch unpickles first; it asks for no other before that is done."""
 _MOST = 1_000_000
 _MOST_AXES = 64
 
 
 def match(candidate: Candidate) -> bool:
-    """Whether a tar holds exactly the four members."""
-    return is_tar(candidate.head) and set(members(candidate.source)) == set(MEMBERS)
+    """Whether a tar holds the member that torch begins with, whatever else is in it."""
+    return is_tar(candidate.head) and FIRST in members(candidate.source)
 
 
 def read(candidate: Candidate) -> Model:
     """The saved object; every pickle in every member is interpreted, no storage is read."""
-    source, inside = candidate.source, members(candidate.source)
-    model = Model(format=FORMAT.name, path=str(candidate.path), bytes=source.size)
+    model = Model(format=FORMAT.name, path=str(candidate.path), bytes=candidate.source.size)
+    try:
+        _fill(model, candidate.source)
+    except ModelportError as error:
+        error.findings = tuple(model.findings)  # what ran in torch before it came to the fault
+        raise
+    return model
+
+
+def _fill(model: Model, source: ByteSource) -> None:
+    inside = members(source)
     streams = _Streams(model)
-    facts = streams.pickle(inside["sys_info"], "sys_info", 0)
-    swapped = isinstance(facts.value, Mapping) and facts.value.get("little_endian") is False
-    storages = _storages(streams, inside["storages"], swapped)
-    arrays = _tensors(streams, inside["tensors"], storages, swapped)
-    saved = streams.pickle(inside["pickle"], "pickle", 0)
+    facts = streams.pickle(inside.pop("sys_info"), "sys_info", 0) if "sys_info" in inside else None
+    stated = facts.value if facts is not None and isinstance(facts.value, Mapping) else {}
+    swapped = stated.get("little_endian") is False
+    storages = _storages(streams, inside.pop(FIRST), swapped)
+    arrays = _tensors(streams, _needed(source, inside, "tensors"), storages, swapped)
+    saved = streams.pickle(_needed(source, inside, "pickle"), "pickle", 0)
+    for name, other in inside.items():
+        if begins(other.read_at(0, min(4, other.size))):
+            judge_member(other, model.findings, name)
 
     def outside(persistent: PersistentId) -> Any:
         key = persistent.id
@@ -58,9 +73,15 @@ def read(candidate: Candidate) -> Model:
 
     Contents(model, objects_of(source.name, outside)).read(saved.value)
     model.producer.name = "PyTorch"
-    version = facts.value.get("protocol_version") if isinstance(facts.value, Mapping) else None
+    version = stated.get("protocol_version")
     model.format_version = None if version is None else str(version)
-    return model
+
+
+def _needed(source: ByteSource, inside: dict[str, SliceSource], name: str) -> SliceSource:
+    found = inside.pop(name, None)
+    if found is None:
+        raise MalformedFile(source.name, expected=f"a member {name!r}", found="none")
+    return found
 
 
 class _Streams:
@@ -73,7 +94,6 @@ class _Streams:
         program = interpret(source, start)
         self._model.findings.extend(judge(program, place))
         if program.error is not None:
-            program.error.findings = tuple(self._model.findings)
             raise program.error
         return program
 

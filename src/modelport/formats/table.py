@@ -23,10 +23,12 @@ CONTAINERS: dict[str, tuple[str, ...]] = {
     "pickle": ("pytorch_legacy", "pickle"),
     "tar": ("pytorch_tar",),
     "compressed": ("pickle",),
+    "npy": ("npz",),
     "protobuf": ("onnx", "pickle"),
 }
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+NPY_MAGIC = b"\x93NUMPY"
 _WRAPPED = (b"\x1f", b"B", b"\xfd", b"]", b"\x04", b"x")
 
 
@@ -37,6 +39,8 @@ def container(candidate: Candidate) -> str:
         return "hdf5"
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return "zip"
+    if head[:6] == NPY_MAGIC:
+        return "npy"
     if _is_text(head):
         return "text"
     if _is_json(candidate):
@@ -116,13 +120,20 @@ def identify(candidate: Candidate) -> Format:
     """The one format whose content the file has.
 
     Raises:
-        UnknownFormat: none; MalformedFile where the container itself is broken.
+        UnknownFormat: none; MalformedFile where the container itself is broken. What pickles in an
+            archive of no known format would do is in ``findings`` of the error.
     """
-    for module in CONTAINERS[container(candidate)]:
+    holder = container(candidate)
+    for module in CONTAINERS[holder]:
         found = load(module)
         if found.match(candidate):
             return found
-    raise UnknownFormat(candidate.source.name, hint(candidate.source))
+    error = UnknownFormat(candidate.source.name, hint(candidate.source))
+    if holder == "zip":
+        from modelport.formats.shared.pickle.members import judge_archive
+
+        error.findings = tuple(judge_archive(candidate.zip))
+    raise error
 
 
 def read(candidate: Candidate) -> Model:

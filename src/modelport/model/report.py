@@ -50,13 +50,15 @@ class Report:
     """The changes of one conversion, each once, in the order they were met.
 
     ``kept`` says for each component ``all | part | none | absent``; ``verification`` is the
-    outcome of running both sides; ``published`` is whether the target appeared.
+    outcome of running both sides; ``published`` is whether the target appeared. ``other_meanings``
+    says which other formats the target's ending stands for.
     """
 
     source: str = ""
     target: str = ""
     source_format: str = ""
     target_format: str = ""
+    other_meanings: str = ""
     published: bool = False
     changes: list[Change] = field(default_factory=list)
     kept: dict[Component, str] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from modelport.model.expression import Expression, is_exact, leaves, sources
@@ -25,6 +26,24 @@ def place(data: TensorData) -> Place | None:
     if isinstance(data, Expression) and is_exact(data) and len(list(leaves(data))) == 1:
         return next((place(part.data) for part in sources(data)), None)
     return None
+
+
+def same_data(tensor: Tensor) -> object:
+    """A key that tensors have in common whose values are the same bytes in the same order."""
+    return _run(tensor.data, tensor.size)
+
+
+def _run(data: TensorData, size: int) -> object:
+    if isinstance(data, FileSlice):
+        return id(data.source), data.offset, data.dtype.name, size
+    if isinstance(data, Strided):
+        stored = _run(data.stored, math.prod(data.stored.shape))
+        return stored, data.offset, data.shape, data.strides
+    if isinstance(data, Swapped):
+        return "swapped", _run(data.stored, size)
+    if isinstance(data, Signed):
+        return data.conjugated, data.negated, _run(data.stored, size)
+    return id(data)
 
 
 def _span(data: Strided) -> Place | None:

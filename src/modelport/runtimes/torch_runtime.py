@@ -13,6 +13,7 @@ from modelport.formats.table import read
 from modelport.model.model import Model
 from modelport.runtimes.keras_runtime import Named
 from modelport.runtimes.torch_modules import built
+from modelport.runtimes.torch_nesting import Nesting
 from modelport.runtimes.torch_program import Program
 from modelport.runtimes.torch_values import flat, to_numpy, to_torch
 
@@ -34,7 +35,7 @@ def run(
     arrays = [to_torch(array) for _, array in inputs]
     with torch.no_grad():
         if model.format == "torchscript":
-            found = _script(path, given, arrays)
+            found = _script(path, given, [name for name, _ in inputs], arrays)
         else:
             found = _graph(model, given, arrays)
     stated = [value.name for value in model.signature.outputs] if model.signature else []
@@ -50,7 +51,7 @@ def _graph(model: Model, given: Model | None, arrays: list[Any]) -> list[Any]:
     return Program(model.graph).run(model.graph, arrays)
 
 
-def _script(path: Path, given: Model | None, arrays: list[Any]) -> list[Any]:
+def _script(path: Path, given: Model | None, names: list[str], arrays: list[Any]) -> list[Any]:
     import torch
 
     module = torch.jit.load(str(path), map_location="cpu")
@@ -60,4 +61,4 @@ def _script(path: Path, given: Model | None, arrays: list[Any]) -> list[Any]:
         for name, tensor in module.state_dict().items():
             if name in given.tensors:
                 tensor.copy_(to_torch(given.tensors[name].numpy()))
-    return flat(module(*arrays))
+    return flat(module(*Nesting(names, arrays).arguments(module.forward.schema)))

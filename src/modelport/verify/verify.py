@@ -20,6 +20,7 @@ from modelport.runtimes.runtime import Budget, Run, Runtime, run
 from modelport.runtimes.table import loads_the_file
 from modelport.verify.agreement import Agreement, Status, best_status, compare_outputs
 from modelport.verify.inputs import EXTENTS, SAMPLES, random_inputs
+from modelport.verify.lists import STACKED, stacked_alike
 from modelport.verify.signature import Inputs, differing_inputs, fitted
 from modelport.verify.stand_in import form_for, standing_in
 from modelport.verify.tolerance import Tolerance, tolerance_for
@@ -79,11 +80,16 @@ def run_both(
             agreement.missing = (error.runtime, error.extra)
         return agreement
     agreement.runtimes = {"a": runs[0].runtime, "b": runs[1].runtime}
+    shapes = [[array.shape for array in run.outputs] for run in runs]
+    alike = stacked_alike(*runs) if shapes[0] != shapes[1] else None
+    runs = (alike or runs[0], runs[1])
     agreement.outputs = compare_outputs(*runs, agreement.tolerance.value)
     _name_outputs(agreement, a.model)
     agreement.status = best_status(agreement.outputs)
     # Frameworks refuse each other's files; that the usual runtime of a file does is worth a word.
     agreement.reason = next((run.refused for run in runs if run.runtime == "reference"), "")
+    if alike is not None and not agreement.reason:
+        agreement.reason = STACKED
     if len(runs[0].outputs) != len(runs[1].outputs):
         agreement.status = Status.DISAGREED
         agreement.reason = f"{len(runs[0].outputs)} outputs against {len(runs[1].outputs)}"

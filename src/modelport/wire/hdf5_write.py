@@ -113,6 +113,19 @@ class HDF5Writer:
         if offset is not None:
             self._waiting.append((offset, tensor))
 
+    def link(self, path: str, target: str) -> None:
+        """Give a dataset that is there a second name (a hard link)."""
+        with _refusals(path):
+            folder, _, name = path.strip("/").rpartition("/")
+            group = self._group(folder)
+            if name in group:
+                raise ConversionError(path, "the file would hold two datasets of that name")
+            group[name] = self._file[target]
+
+    def states(self, path: str, name: str) -> bool:
+        """Whether the object at ``path`` has an attribute of that name already."""
+        return name in self._file[path].attrs
+
     def holds(self, path: str) -> bool:
         """Whether a group or dataset is there already."""
         return path in self._file

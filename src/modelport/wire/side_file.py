@@ -13,10 +13,10 @@ from modelport.wire.source import check_range, stamp_of
 class SideFile:
     """A byte source over a file named inside another file.
 
-    ``name`` must be relative and, after every link in it is resolved, lie inside ``folder`` or
-    ``allowed``. The file must be a regular one with a single hard link. It is opened for each read
-    (a model may name hundreds) and every opening checks that it is still the same file, as long
-    and as old.
+    ``name`` must be relative and, after every link in it is resolved, lie inside ``folder`` or one
+    of ``allowed``. The file must be a regular one with a single hard link. It is opened for each
+    read (a model may name hundreds) and every opening checks that it is still the same file, as
+    long and as old.
 
     Raises:
         UnsafeFile: the name leads outside, or to something that is no plain file.
@@ -25,7 +25,7 @@ class SideFile:
 
     __slots__ = ("_path", "_stamp", "name", "size")
 
-    def __init__(self, owner: str, folder: Path, name: str, allowed: Path | None = None) -> None:
+    def __init__(self, owner: str, folder: Path, name: str, *allowed: Path) -> None:
         self.name = f"{owner} -> {name}"
         self._path = _contained(owner, folder, name, allowed)
         descriptor = _open(self._path, self.name)
@@ -56,12 +56,12 @@ class SideFile:
 CHANGED = "it changed while it was read; try again when nobody writes to it"
 
 OUTSIDE = (
-    "a side file outside the model's folder; if you trust it, allow the folder where it lies with "
-    "--side-files DIR (in Python side_files=)"
+    "a side file outside the model's folder; --side-files DIR allows the folder where it lies, if "
+    "you trust it (in Python side_files=)"
 )
 
 
-def _contained(owner: str, folder: Path, name: str, allowed: Path | None) -> Path:
+def _contained(owner: str, folder: Path, name: str, allowed: tuple[Path, ...]) -> Path:
     if "\0" in name:
         raise UnsafeFile(owner, "a side file whose name holds a zero byte", repr(name))
     if Path(name).is_absolute() or PureWindowsPath(name).is_absolute():
@@ -69,7 +69,7 @@ def _contained(owner: str, folder: Path, name: str, allowed: Path | None) -> Pat
     try:
         home = folder.resolve()
         resolved = (home / name).resolve()
-        roots = [home] if allowed is None else [home, allowed.resolve()]
+        roots = [home, *(root.resolve() for root in allowed)]
     except (OSError, RuntimeError) as error:
         raise UnsafeFile(owner, "a side file whose path does not resolve", name) from error
     if not any(resolved.is_relative_to(root) for root in roots):

@@ -1,7 +1,7 @@
-"""Makes ``arrays.h5`` here and ``with_data.*`` in the folders of Keras files, with h5py 3.16.
+"""Makes ``arrays.h5``, ``weights.h5`` here and ``with_data.*`` in the folders of Keras files.
 
-Run it in the folder above: ``python hdf5/make_samples.py``. ``gru_rmsprop.*`` and ``cnn_adam.h5``
-were written by Keras 3.15.1 and tf_keras 2.21.0 after three steps of training.
+With h5py 3.16, run in the folder above: ``python hdf5/make_samples.py``. ``gru_rmsprop.*`` and
+``cnn_adam.h5`` were written by Keras 3.15.1 and tf_keras 2.21.0 after three steps of training.
 """
 
 from __future__ import annotations
@@ -37,6 +37,26 @@ def arrays(path: Path) -> None:
         )
 
 
+def weights(path: Path) -> None:
+    """A state dict, as people write it with h5py: one dataset a name."""
+    rng = np.random.default_rng(6)
+    shapes = {
+        "conv1.weight": (4, 3, 3, 3),
+        "bn1.weight": (4,),
+        "bn1.bias": (4,),
+        "bn1.running_mean": (4,),
+        "bn1.running_var": (4,),
+        "bn1.num_batches_tracked": (),
+        "lstm.weight_ih_l0_reverse": (8, 4),
+        "fc/kernel": (4, 2),
+    }
+    with h5py.File(path, "w", libver="earliest") as file:
+        file.attrs["epoch"] = 3
+        for name, shape in shapes.items():
+            values = np.asarray(rng.standard_normal(shape), "f4")
+            file[name] = np.int64(7) if name.endswith("tracked") else values
+
+
 def with_data(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
     with h5py.File(target, "a", libver="earliest") as file:
@@ -62,6 +82,7 @@ def archive_with_data(source: Path, target: Path) -> None:
 
 if __name__ == "__main__":
     arrays(HERE / "hdf5" / "arrays.h5")
+    weights(HERE / "hdf5" / "weights.h5")
     with_data(HERE / "keras-h5" / "gru_rmsprop.h5", HERE / "keras-h5" / "with_data.h5")
     with_data(HERE / "keras-weights-h5" / "cnn_adam.h5", HERE / "keras-weights-h5" / "with_data.h5")
     archive_with_data(

@@ -12,8 +12,8 @@ import numpy as np
 
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.builder import Builder
-from modelport.dialects.onnx.demands import broadcast
 from modelport.dialects.onnx.edge import Edge
+from modelport.dialects.onnx.types.dims import broadcast
 from modelport.model.dtype import BOOL, INT32, INT64
 
 

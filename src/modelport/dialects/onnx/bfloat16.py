@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from modelport.dialects.onnx.demands import ONNX_DTYPES
+from modelport.dialects.onnx.types.known import ONNX_DTYPES
 from modelport.model.dtype import DTYPES
 from modelport.model.graph import Graph, Node
 

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelport.dialects.onnx.bfloat16 import widen
-from modelport.dialects.onnx.demands import Known, fits, results
 from modelport.dialects.onnx.edge import Edge
+from modelport.dialects.onnx.types.dims import fits, refined
+from modelport.dialects.onnx.types.known import UNKNOWN, Known
+from modelport.dialects.onnx.types.table import results
 from modelport.errors import ConversionError
 from modelport.model.dtype import DType, from_numpy
 from modelport.model.expression import Expression, same, sources
@@ -118,9 +120,9 @@ class Builder:
         suffixes = [""] if outputs == 1 else [f":{i}" for i in range(outputs)]
         names = [self.unique(f"{name}{suffix}:out") for suffix in suffixes]
         given = {key: value for key, value in attributes.items() if value is not None}
-        known = results(op_type, [self._types.get(item) for item in inputs], given)
-        if known is not None:
-            self._types[names[0]] = known
+        known = [self._types.get(item, UNKNOWN) if item else None for item in inputs]
+        found = results(op_type, known, given, outputs, domain=domain)
+        self._types.update(zip(names, found, strict=True))
         self.graph.nodes.append(
             Node(domain, op_type, name, list(inputs), names, given, scope=self._scope)
         )
@@ -138,12 +140,18 @@ class Builder:
         names = [self.name(edge) if edge is not None else "" for edge in inputs]
         while names and not names[-1]:
             names.pop()
-        for edge, name in zip(inputs, names, strict=False):
+        for edge in inputs:
             if edge is not None:
-                self._types.setdefault(name, Known(edge.dtype, edge.shape))
+                self._claim(edge)
         made = Edge(self.node(op_type, names, **attributes)[0], dtype, tuple(shape))
-        self._types.setdefault(made.name or "", Known(dtype, made.shape))
+        self._claim(made)
         return made
+
+    def _claim(self, edge: Edge) -> None:
+        """Take what an edge says of itself where the rules leave it open."""
+        known = self._types.get(edge.name or "", UNKNOWN)
+        shape = refined(known.shape, edge.shape)
+        self._types[edge.name or ""] = Known(known.dtype or edge.dtype, shape, known.held)
 
     def name(self, edge: Edge) -> str:
         """The ONNX value that carries an edge in its own layout, computed now if need be."""
@@ -218,7 +226,7 @@ class Builder:
         """
         final = self.unique(name)
         known = self._types.get(self.name(edge))
-        if known is not None and not fits(known.shape, edge.shape):
+        if known is not None and known.shape is not None and not fits(known.shape, edge.shape):
             raise ValueError(f"it comes out as {list(known.shape)}, not as {list(edge.shape)}")
         self._outputs.append((self.name(edge), final))
         self.graph.outputs.append(Value(final, TensorType(edge.dtype, edge.shape)))

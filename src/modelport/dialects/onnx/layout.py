@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from modelport.dialects.onnx.builder import Builder
-from modelport.dialects.onnx.demands import ONNX_DTYPES, broadcast
 from modelport.dialects.onnx.edge import Edge, Twin
+from modelport.dialects.onnx.types.dims import broadcast
+from modelport.dialects.onnx.types.known import ONNX_DTYPES
 from modelport.model.dtype import FLOAT16, DType
 from modelport.model.expression import Expression
 from modelport.model.graph import Dim

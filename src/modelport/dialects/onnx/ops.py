@@ -11,8 +11,9 @@ from typing import Any
 
 from modelport.dialects.onnx import layout
 from modelport.dialects.onnx.builder import Builder
-from modelport.dialects.onnx.demands import ONNX_DTYPES, broadcast
 from modelport.dialects.onnx.edge import Edge, Twin
+from modelport.dialects.onnx.types.dims import broadcast
+from modelport.dialects.onnx.types.known import ONNX_DTYPES
 from modelport.model.dtype import BOOL, INT64, DType
 from modelport.model.graph import Dim
 

@@ -52,6 +52,7 @@ FAMILIES = (
     "fold",
     "fourier",
     "grid",
+    "grouped",
     "higher_order",
     "index",
     "join",
@@ -59,6 +60,7 @@ FAMILIES = (
     "linear",
     "loss",
     "normalization",
+    "packed",
     "padding",
     "parts",
     "pooling",
@@ -75,6 +77,8 @@ FAMILIES = (
     "symbol",
     "unary",
     "unpool",
+    "vision",
+    "windows",
 )
 """The modules of ``operators`` that hold lowerings, imported when the first one is needed."""
 
@@ -211,7 +215,8 @@ class Call:
 
     ``name`` is the node's own. ``types`` are the dtypes and shapes that the file states for the
     outputs, None where it states none. ``lower_graph`` lowers a graph that the call holds, over
-    values for its inputs, into a builder.
+    values for its inputs, into a builder. ``memory`` is the order in which the axes of the first
+    input lie in memory, None where the file does not state it.
     """
 
     b: Builder
@@ -221,6 +226,7 @@ class Call:
     domain: str = "aten"
     types: Sequence[TensorType | None] = ()
     lower_graph: Callable[[Builder, Graph, Sequence[Any]], list[Any]] | None = None
+    memory: Sequence[int] | None = None
 
     def tensor(self, value: Any) -> Edge:
         """A tensor argument as an edge; a Python number becomes a constant of rank 0."""
@@ -275,6 +281,12 @@ class Call:
         if isinstance(value, bool) or not isinstance(value, int):
             raise ConversionError(self.where, f"{what} is computed by the model")
         return value
+
+    @property
+    def floats(self) -> DType:
+        """The dtype that whole numbers give where floats result: the author's default."""
+        stated = self.types[0].dtype if self.types and self.types[0] is not None else None
+        return stated if stated is not None and stated.kind == "float" else FLOAT32
 
     @property
     def where(self) -> str:

@@ -26,9 +26,12 @@ _SPATIAL = re.compile(
 )
 _EXACT = {
     **dict.fromkeys(("bmm", "baddbmm", "lstm", "gru", "rnn_tanh", "rnn_relu"), 3),
+    "_pack_padded_sequence": 3,
     **dict.fromkeys(("mm", "addmm", "t"), 2),
     **dict.fromkeys(("pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "grid_sampler"), 4),
 }
+_SUMS = ("addmm", "baddbmm")
+"""What takes a summand before what it multiplies."""
 _POINTWISE = frozenset(
     """
     relu relu6 sigmoid tanh gelu silu hardtanh hardswish hardsigmoid leaky_relu elu selu celu
@@ -36,20 +39,27 @@ _POINTWISE = frozenset(
     dropout feature_dropout alpha_dropout feature_alpha_dropout contiguous clone detach alias
     batch_norm layer_norm group_norm instance_norm softmax log_softmax abs exp log sqrt rsqrt neg
     square sin cos erf clamp clamp_min clamp_max add sub mul div pow to type_as float half rms_norm
-    masked_fill where rsub old_div true_divide
+    masked_fill where rsub old_div true_divide as_tensor sort
     """.split()
 )
 _SAME_RANK = frozenset(
     "linear transpose permute swapaxes slice narrow cat constant_pad_nd pad flip roll glu matmul "
-    "lstm gru rnn_tanh rnn_relu t bmm cumsum pixel_shuffle pixel_unshuffle".split()
+    "lstm gru rnn_tanh rnn_relu t bmm cumsum pixel_shuffle pixel_unshuffle index_select".split()
 )
 _CHANGES = {"unsqueeze": 1, "select": -1, "embedding": 1, "one_hot": 1}
 _MOVED = frozenset(
     "reshape view flatten squeeze unsqueeze select slice transpose permute contiguous expand clone "
-    "detach t narrow".split()
+    "detach t narrow as_tensor to sort".split()
 )
-_WHOLE = {"embedding": 1, "embedding_bag": 1, "one_hot": 0, "gather": 2, "index_select": 2}
-_SUGGESTED = {"linear": 2, "embedding": 2, "embedding_bag": 2, "layer_norm": 3, "matmul": 2}
+_WHOLE = {
+    **{"embedding": 1, "embedding_bag": 1, "one_hot": 0, "gather": 2, "index_select": 2},
+    "_pack_padded_sequence": 1,
+}
+"""Which argument of an operator holds whole numbers."""
+_SUGGESTED = {
+    **{"linear": 2, "embedding": 2, "embedding_bag": 2, "layer_norm": 3, "matmul": 2},
+    "_pack_padded_sequence": 1,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +130,9 @@ def _type(value: Value, told: _Told) -> TensorType:
     rank = told.rank()
     if rank is None or rank < 0:
         why = (
-            "the file does not state how many axes it has, and the code does not tell; save the "
-            "module with torch.jit.trace and example inputs, or with torch.export"
+            "the file does not state how many axes it has, and the code does not tell; give an "
+            "example (convert ... --inputs FILE.npz, written with numpy.savez(FILE, "
+            f"{value.name}=...)), or save the module with torch.jit.trace or torch.export"
         )
         raise ConversionError(f"input {value.name!r}", why)
     shape: list[Dim] = [None] * rank
@@ -158,8 +169,9 @@ class _Reader:
     def _node(self, node: Node, depth: int) -> None:
         args = node.attributes["call"]["args"]
         given = [self._name(node, item) for item in args]
-        first = self._from.get(given[0] or "") if given else None
         name = node.op_type.rstrip("_") if not node.op_type.startswith("__") else node.op_type
+        taken = given[1:2] if name in _SUMS else given[:1]
+        first = self._from.get(taken[0] or "") if taken else None
         if node.domain == "prim":
             self._prim(node, given, args, depth)
             return
@@ -221,8 +233,7 @@ class _Reader:
             source = self._sizes[given[0]]
             self.told[source.name].exact.append(len(node.outputs) - source.more)
         elif node.op_type == "ListUnpack" and given[0] in self._from:
-            for output in node.outputs[:1]:
-                self._from[output] = self._from[given[0]]
+            self._joined(given[0], node.outputs[0])
 
     def _joined(self, name: str | None, other: str) -> None:
         """Another name for a value."""

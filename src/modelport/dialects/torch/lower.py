@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.aliases import Aliases, changes, live_nodes, needed_later
+from modelport.dialects.torch.assumptions import ASSUMPTIONS, STACKED
 from modelport.dialects.torch.call import Call, Parameter, lowering_of, plain, run
 from modelport.dialects.torch.script.code import compute
-from modelport.dialects.torch.script.control import CONTROL, GOES_ON
+from modelport.dialects.torch.script.control import CONTROL
+from modelport.dialects.torch.script.numbers import Stacked, sure
 from modelport.errors import ConversionError
 from modelport.model.component import Component
 from modelport.model.dtype import FLOAT32
@@ -41,22 +43,37 @@ def lower(graph: Graph, report: Report, name: str = "model") -> Graph:
 
 
 def _lowered(graph: Graph, report: Report, name: str) -> Graph:
+    if not graph.outputs:
+        raise ConversionError("outputs", "the model returns no tensor, and ONNX needs one")
     b = Builder(name)
     values: dict[str, Any] = {value.name: _input(b, value) for value in graph.inputs}
-    for value, edge in zip(
-        graph.outputs, lower_graph(b, graph, values, graph.tensors), strict=True
-    ):
-        b.output(value.name, _output(b, value.name, edge))
+    results = lower_graph(b, graph, values, graph.tensors)
+    for value, held in zip(graph.outputs, results, strict=True):
+        for name, edge in _parts(value.name, sure(held)):
+            if isinstance(edge, Stacked):
+                b.note(name, STACKED)
+            b.output(name, _output(b, name, edge))
     made = b.finish()
     for where, why in dict.fromkeys(b.notes):
-        kind = Kind.INVENTED if why == GOES_ON else Kind.APPROXIMATED
+        kind = Kind.INVENTED if why in ASSUMPTIONS else Kind.APPROXIMATED
+        kind = Kind.REARRANGED if why == STACKED else kind
         report.add(kind, Component.ARCHITECTURE, where, why)
     return made
 
 
+def _parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """An output, or those of a list."""
+    if not isinstance(value, list):
+        yield name, value
+        return
+    for place, item in enumerate(value):
+        yield from _parts(f"{name}_{place}", item)
+
+
 def _output(b: Builder, name: str, value: Any) -> Edge:
     try:
-        return Call(b, "output", "", name).tensor(value)
+        held = value.edge if isinstance(value, Stacked) else value
+        return Call(b, "output", "", name).tensor(held)
     except ValueError as error:
         raise ConversionError(f"output {name!r}", str(error)) from error
 
@@ -166,6 +183,7 @@ class Walk:
         types = [self._type(name) for name in node.outputs]
         options = (node.domain, types, self._lower_inner)
         call = Call(self.b, plain(node.op_type), node.overload, node.name, *options)
+        call.memory = node.attributes.get("memory")
         args, kwargs = self.arguments(node)
         kwargs.pop("out", None)
         if node.overload == ANY:

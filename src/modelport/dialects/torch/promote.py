@@ -81,13 +81,19 @@ def wider(a: DType, b: DType) -> DType:
 def together(call: Call, *values: Any, dtype: DType | None = None) -> list[Edge]:
     """Tensors and numbers in the dtype that they meet in."""
     wanted = dtype or result_dtype(values)
+    if wanted is FLOAT32 and not any(_holds_floats(value) for value in values):
+        wanted = call.floats
     return [in_dtype(call, value, wanted) for value in values]
 
 
 def together_floating(call: Call, *values: Any) -> list[Edge]:
-    """Tensors and numbers in the dtype that they meet in, or float32 where that holds no floats."""
+    """Tensors and numbers in the dtype that they meet in, or in floats where that holds none."""
     met = result_dtype(values)
-    return together(call, *values, dtype=met if met.kind in ("float", "complex") else FLOAT32)
+    return together(call, *values, dtype=None if met.kind in ("float", "complex") else call.floats)
+
+
+def _holds_floats(value: Any) -> bool:
+    return not is_number(value) and value.dtype.kind == "float"
 
 
 def in_dtype(call: Call, value: Any, dtype: DType) -> Edge:
@@ -98,9 +104,9 @@ def in_dtype(call: Call, value: Any, dtype: DType) -> Edge:
 
 
 def floating(call: Call, value: Any) -> Edge:
-    """A tensor as it is if it holds floats, else in float32, as torch takes roots of it."""
+    """A tensor as it is if it holds floats, else in them, as torch takes roots of it."""
     edge = call.tensor(value)
-    return edge if edge.dtype.kind in ("float", "complex") else ops.cast(call.b, edge, FLOAT32)
+    return edge if edge.dtype.kind in ("float", "complex") else ops.cast(call.b, edge, call.floats)
 
 
 def whole(call: Call, value: Any) -> Edge:

@@ -35,7 +35,7 @@ class SideFiles:
 
     owner: str
     folder: Path
-    allowed: Path | None = None
+    allowed: tuple[Path, ...] = ()
     findings: list[Finding] = field(default_factory=list)
     known: dict[str, ByteSource | ModelportError] = field(default_factory=dict)
 
@@ -45,7 +45,7 @@ class SideFiles:
             return self.known[location]
         found: ByteSource | ModelportError
         try:
-            found = SideFile(self.owner, self.folder, location, self.allowed)
+            found = SideFile(self.owner, self.folder, location, *self.allowed)
         except UnsafeFile as error:
             found = error
             what = f"external data: {error.what} ({location!r})"

@@ -55,6 +55,12 @@ def tensor(file: HDF5File, path: str, name: str) -> Tensor:
     return Tensor(name, tensor_data(dataset, stated if isinstance(stated, str) else None))
 
 
+def states_dtype(file: HDF5File, path: str) -> bool:
+    """Whether an attribute ``dtype`` says what the opaque bytes of a dataset are."""
+    found = tensor(file, path, path)
+    return found.dtype.bits > 0 and not file.dataset(path).element.numeric
+
+
 def _dtype(dataset: HDF5Dataset) -> DType:
     if dataset.element.name in ("string", "vlen"):
         return STRING

@@ -1,13 +1,29 @@
-"""Attributes of HDF5 as plain JSON-like values, and foreign datasets as training data."""
+"""Attributes of HDF5 as plain JSON-like values and back; foreign datasets as training data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from modelport.errors import ConversionError
 from modelport.formats.shared.hdf5_tensors import tensor
+from modelport.model.component import Component
 from modelport.model.dataset import Dataset
+from modelport.model.report import Kind, Report
 from modelport.wire.hdf5 import HDF5File, Opaque
+from modelport.wire.hdf5_write import HDF5Writer
+
+MARK = "modelport"
+"""The attribute of the root by which a file says that it is plain HDF5 of weights."""
+
+UNWRITABLE = "unwritable_attributes"
+"""The key of ``Model.extras`` with the keys of metadata whose values are only described."""
+
+
+def is_marked(file: HDF5File) -> bool:
+    """Whether a file says that it is plain HDF5 of weights, whatever else it looks like."""
+    return file.attributes().get(MARK) == "weights"
 
 
 def plain(value: Any) -> Any:
@@ -54,3 +70,54 @@ def attributes_of(file: HDF5File, leave_out: Callable[[str, str], bool]) -> dict
             if not leave_out(path, name):
                 found[start + name] = value
     return found
+
+
+def write_attributes(
+    writer: HDF5Writer, metadata: Mapping[str, Any], extras: Mapping[str, Any], report: Report
+) -> None:
+    """Write metadata as attributes, once all else is written; where they were, if that is there.
+
+    One of an object that the target has not goes to the root under its long name, so that it is
+    read again as it was. A value of a kind that HDF5 has not becomes JSON, which is reported; what
+    cannot be held even so is reported as dropped.
+    """
+    described = extras.get(UNWRITABLE, ())
+    for key, value in metadata.items():
+        path, _, name = key.rpartition("@")
+        there = bool(path) and writer.holds(path)
+        why: str | None
+        if name == "link" and path and not there:
+            why = "a link inside the file, which no layer uses; modelport writes no links"
+        elif key in described:
+            why = "its type (records, references, nothing at all) is not one that modelport writes"
+        elif key == MARK:
+            why = "modelport's own mark has that name"
+        else:
+            if there and not writer.states(path, name):
+                why = _set(writer, f"/{path}", name, key, value, report)
+            else:
+                why = _set(writer, "/", key, key, value, report)
+        if why:
+            report.add(Kind.DROPPED, Component.METADATA, key, why)
+
+
+def _set(
+    writer: HDF5Writer, path: str, name: str, key: str, value: Any, report: Report
+) -> str | None:
+    """Set an attribute; else why it cannot be."""
+    try:
+        if value is not None and not isinstance(value, Mapping):
+            writer.attribute(path, name, value)
+            return None
+    except ConversionError as error:
+        if isinstance(value, str):
+            return error.why
+    try:
+        writer.attribute(path, name, json.dumps(value, sort_keys=True))
+    except (TypeError, ValueError):
+        return "neither HDF5 nor JSON has a word for its value"
+    except ConversionError as error:
+        return error.why
+    why = "HDF5 has no such values; stored as JSON"
+    report.add(Kind.REARRANGED, Component.METADATA, key, why)
+    return None

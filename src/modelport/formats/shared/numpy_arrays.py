@@ -39,6 +39,13 @@ TYPES = {
     "c16": "complex128",
     "V2": "bfloat16",
 }
+ML_DTYPES = frozenset(
+    (
+        *("bfloat16", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz"),
+        "float8_e8m0fnu",
+    )
+)
+"""What the package ml_dtypes adds to numpy, as far as an element takes whole bytes in both."""
 _DESCR = re.compile(r"[<>|=]?(?P<code>[a-zA-Z?]\d*)(?P<unit>\[[^\]]*\])?")
 
 
@@ -54,6 +61,23 @@ class Stored:
     fortran_order: bool
 
 
+def has_objects(descr: Any) -> bool:
+    """Whether elements of a type are, or have fields that are, Python objects: numpy pickles them.
+
+    Fields are ``(name, type)`` or ``(name, type, shape)``; what they are called says nothing.
+    """
+    if isinstance(descr, str):
+        return "O" in descr or "object" in descr  # also among several, as in "f4,O"
+    if isinstance(descr, tuple):
+        return bool(descr) and has_objects(descr[0])
+    fields = descr if isinstance(descr, list) else ()
+    return any(has_objects(field[1]) for field in fields if _is_field(field))
+
+
+def _is_field(field: Any) -> bool:
+    return isinstance(field, tuple | list) and len(field) > 1
+
+
 def array_data(stored: Stored, raw: str | None = None) -> TensorData:
     """The values of an array; ``raw`` names the dtype of one-byte raw elements where it is known.
 
@@ -65,7 +89,9 @@ def array_data(stored: Stored, raw: str | None = None) -> TensorData:
     code = match["code"] if match else ""
     if code[:1] in ("S", "U") and code[1:].strip("0"):
         return _text(stored, int(code[1:]) * (4 if code[0] == "U" else 1))
-    if raw is not None and code == "V1":
+    if isinstance(descr, str) and descr[1:] in ML_DTYPES:
+        found = DTYPES[descr[1:]]
+    elif raw is not None and code == "V1":
         found = DTYPES[raw]
     elif code in TYPES:
         found = DTYPES[TYPES[code]]

@@ -1,6 +1,6 @@
 """Pickle streams of protocol 0 to 5, interpreted without importing or calling anything."""
 
-from modelport.wire.pickle.interpret import interpret
+from modelport.wire.pickle.interpret import begins, interpret
 from modelport.wire.pickle.limits import Limits
 from modelport.wire.pickle.machine import Payload
 from modelport.wire.pickle.program import Fault, FaultKind, Program
@@ -17,5 +17,6 @@ __all__ = [
     "Program",
     "Reference",
     "Stub",
+    "begins",
     "interpret",
 ]

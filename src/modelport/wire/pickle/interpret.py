@@ -5,9 +5,17 @@ from __future__ import annotations
 from modelport.errors import LimitExceeded, MalformedFile
 from modelport.wire.pickle.limits import Limits
 from modelport.wire.pickle.machine import Machine, Payload
+from modelport.wire.pickle.objects import NEWEST_PROTOCOL
 from modelport.wire.pickle.opcodes import HANDLERS, STOP
 from modelport.wire.pickle.program import FaultKind, Program
 from modelport.wire.source import ByteSource
+
+_PROTO = 0x80
+
+
+def begins(head: bytes | bytearray) -> bool:
+    """Whether bytes begin with the protocol number that every pickle since protocol 2 has."""
+    return len(head) > 2 and head[0] == _PROTO and 2 <= head[1] <= NEWEST_PROTOCOL
 
 
 def interpret(

@@ -97,7 +97,6 @@ _KERAS1_WORDS = frozenset(
         "dim_ordering",
     }
 )
-_KERAS2_WORDS = frozenset({"batch_input_shape"})
 
 
 def _by_words(graph: Graph) -> Era:

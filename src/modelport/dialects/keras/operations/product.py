@@ -22,8 +22,8 @@ from modelport.dialects.keras.operations.reduce import reduced
 from modelport.dialects.keras.operations.registry import operation
 from modelport.dialects.keras.operations.unary import shape_extents
 from modelport.dialects.onnx import ops
-from modelport.dialects.onnx.demands import broadcast
 from modelport.dialects.onnx.edge import Edge
+from modelport.dialects.onnx.types.dims import broadcast
 from modelport.model.dtype import BOOL, FLOAT32, INT32
 from modelport.model.graph import Dim
 

@@ -8,7 +8,7 @@ from modelport.dialects.onnx import arithmetic, ops
 from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.call import Call, Parameter, aten, torch_dtype
 from modelport.dialects.torch.promote import computed, floating
-from modelport.model.dtype import FLOAT32
+from modelport.model.dtype import FLOAT32, FLOAT64
 
 
 def _soft(op_type: str) -> Any:
@@ -94,7 +94,7 @@ def mish(call: Call, x: Any) -> Edge:
 def elu(call: Call, x: Any, alpha: float = 1, scale: float = 1, input_scale: float = 1) -> Edge:
     """Scale times x above 0, alpha (exp(input_scale x) - 1) below."""
     b, edge = call.b, call.tensor(x)
-    if scale == 1 and input_scale == 1:
+    if scale == 1 and input_scale == 1 and edge.dtype != FLOAT64:  # which runtimes have no Elu of
         return ops.unary(b, "Elu", edge, alpha=float(alpha))
     inner = ops.multiply(b, edge, input_scale)
     below = ops.multiply(b, ops.subtract(b, ops.unary(b, "Exp", inner), 1), alpha)
@@ -105,7 +105,10 @@ def elu(call: Call, x: Any, alpha: float = 1, scale: float = 1, input_scale: flo
 @aten("celu")
 def celu(call: Call, x: Any, alpha: float = 1.0) -> Edge:
     """max(x, 0) + min(alpha (exp(x / alpha) - 1), 0)."""
-    return ops.unary(call.b, "Celu", call.tensor(x), alpha=float(alpha))
+    b, edge = call.b, call.tensor(x)
+    if edge.dtype is FLOAT32:
+        return ops.unary(b, "Celu", edge, alpha=float(alpha))
+    return elu(call, edge, alpha, 1, 1 / alpha)  # Celu is of float32 alone
 
 
 @aten("selu")

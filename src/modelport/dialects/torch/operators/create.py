@@ -27,13 +27,13 @@ def full_of(call: Call, size: Any, value: Any, dtype: DType) -> Any:
     return Edge(made.name, dtype, tuple(dims))
 
 
-def _dtype_of(value: Any, dtype: Any) -> DType:
+def _dtype_of(call: Call, value: Any, dtype: Any) -> DType:
     found = torch_dtype(dtype)
     if found is not None:
         return found
     if isinstance(value, Edge):
-        return FLOAT32 if value.dtype.kind == "float" else value.dtype
-    return BOOL if isinstance(value, bool) else INT64 if isinstance(value, int) else FLOAT32
+        return call.floats if value.dtype.kind == "float" else value.dtype
+    return BOOL if isinstance(value, bool) else INT64 if isinstance(value, int) else call.floats
 
 
 def _filling(value: int) -> Any:
@@ -48,7 +48,7 @@ def _filling(value: int) -> Any:
         pin_memory: Any = None,
         memory_format: Any = None,
     ) -> Any:
-        return full_of(call, size, value, torch_dtype(dtype, FLOAT32) or FLOAT32)
+        return full_of(call, size, value, torch_dtype(dtype) or call.floats)
 
     return lower
 
@@ -100,7 +100,7 @@ def empty_permuted(
     pin_memory: Any = None,
 ) -> Any:
     """A tensor to be filled; in which order its elements lie is nothing to ONNX."""
-    return full_of(call, size, 0, torch_dtype(dtype, FLOAT32) or FLOAT32)
+    return full_of(call, size, 0, torch_dtype(dtype) or call.floats)
 
 
 @aten("empty_strided")
@@ -114,7 +114,7 @@ def empty_strided(
     pin_memory: Any = None,
 ) -> Any:
     """A tensor to be filled; in which order its elements lie is nothing to ONNX."""
-    return full_of(call, size, 0, torch_dtype(dtype, FLOAT32) or FLOAT32)
+    return full_of(call, size, 0, torch_dtype(dtype) or call.floats)
 
 
 @aten("new_empty_strided")
@@ -143,7 +143,7 @@ def full(
     pin_memory: Any = None,
 ) -> Any:
     """A tensor of one value."""
-    return full_of(call, size, fill_value, _dtype_of(fill_value, dtype))
+    return full_of(call, size, fill_value, _dtype_of(call, fill_value, dtype))
 
 
 @aten("full_like")
@@ -191,7 +191,7 @@ def scalar_tensor(
     pin_memory: Any = None,
 ) -> Edge:
     """A number as a tensor without axes."""
-    return in_dtype(call, s, torch_dtype(dtype, FLOAT32) or FLOAT32)
+    return in_dtype(call, s, torch_dtype(dtype) or call.floats)
 
 
 @aten("arange")
@@ -238,7 +238,17 @@ def arange_step(
         item.dtype.kind == "float" if isinstance(item, Edge) else isinstance(item, float)
         for item in ends
     )
-    wanted = torch_dtype(dtype, FLOAT32 if floats else INT64) or INT64
+    wanted = torch_dtype(dtype) or (call.floats if floats else INT64)
+    if floats and wanted.kind in ("int", "uint"):  # torch cuts the fractions off
+        start, end, step = (_whole(call, item) for item in ends)
+        if wanted == INT64:
+            return arange_step(call, start, end, step)
+        # ... but counts the narrower ones with their fractions.
+        count = arange_step(call, *ends, {"dtype": "float64"})
+        number = ops.extent(b, count, 0)
+        places = ops.arange(b, number)
+        scaled = ops.multiply(b, places, in_dtype(call, step, INT64))
+        return ops.cast(b, ops.add(b, scaled, in_dtype(call, start, INT64)), wanted)
     if all(isinstance(item, int | float) for item in ends):
         count = max(0, math.ceil((end - start) / step))
         steps = ops.arange(b, count)
@@ -258,11 +268,22 @@ def arange_step(
         steps = ops.arange(b, ops.unsqueeze(b, number, 0))
         if (start, step) == (0, 1) and is_number(end):
             steps.shape = (dim_of(end),)
-    exact = FLOAT64 if floats else INT64
     if (start, step) == (0, 1):
         return ops.cast(b, steps, wanted)
+    exact = FLOAT64 if floats else INT64
     scaled = ops.multiply(b, ops.cast(b, steps, exact), in_dtype(call, step, exact))
     return ops.cast(b, ops.add(b, scaled, in_dtype(call, start, exact)), wanted)
+
+
+def _whole(call: Call, item: Any) -> Any:
+    """A number without its fraction."""
+    return int(item) if isinstance(item, int | float) else in_dtype(call, item, INT64)
+
+
+@aten("_dim_arange")
+def dim_arange(call: Call, like: Any, dim: int) -> Edge:
+    """The numbers of the places along an axis."""
+    return ops.arange(call.b, ops.extent(call.b, call.tensor(like), dim))
 
 
 @aten("linspace")
@@ -277,7 +298,7 @@ def linspace(
     pin_memory: Any = None,
 ) -> Edge:
     """So many numbers from ``start`` to ``end`` at equal distances, counted from both ends."""
-    wanted = torch_dtype(dtype, FLOAT32) or FLOAT32
+    wanted = torch_dtype(dtype) or call.floats
     count = call.extent(steps)
     if isinstance(count, int) and all(isinstance(item, int | float) for item in (start, end)):
         return call.b.constant(np.linspace(start, end, count), wanted)
@@ -304,7 +325,7 @@ def logspace(
     pin_memory: Any = None,
 ) -> Edge:
     """A base to the power of numbers at equal distances."""
-    wanted = torch_dtype(dtype, FLOAT32) or FLOAT32
+    wanted = torch_dtype(dtype) or call.floats
     places = linspace(call, start, end, steps, FLOAT32)
     power = ops.binary(call.b, "Pow", call.b.constant(base, FLOAT32), places)
     return ops.cast(call.b, power, wanted)
@@ -314,7 +335,7 @@ def _eye(call: Call, n: Any, m: Any, dtype: Any) -> Edge:
     b = call.b
     sides = [ops.arange(b, call.extent(item)) for item in (n, m)]
     same = ops.binary(b, "Equal", ops.unsqueeze(b, sides[0], 1), ops.unsqueeze(b, sides[1], 0))
-    return ops.cast(b, same, torch_dtype(dtype, FLOAT32) or FLOAT32)
+    return ops.cast(b, same, torch_dtype(dtype) or call.floats)
 
 
 @aten("eye")
@@ -342,27 +363,3 @@ def eye_wide(
 ) -> Edge:
     """Ones on the main diagonal of a matrix."""
     return _eye(call, n, m, dtype)
-
-
-def _window(coefficients: tuple[float, ...]) -> Any:
-    def lower(
-        call: Call,
-        window_length: int,
-        periodic: bool = True,
-        dtype: Any = None,
-        layout: Any = None,
-        device: Any = None,
-        pin_memory: Any = None,
-    ) -> Edge:
-        if window_length == 1:
-            return call.b.constant([1.0], torch_dtype(dtype, FLOAT32))
-        turns = np.arange(window_length) / (window_length if periodic else window_length - 1)
-        waves = [a * np.cos(2 * np.pi * i * turns) for i, a in enumerate(coefficients)]
-        return call.b.constant(np.sum(waves, axis=0), torch_dtype(dtype, FLOAT32))
-
-    return lower
-
-
-aten("hann_window", "hann_window.periodic")(_window((0.5, -0.5)))
-aten("hamming_window", "hamming_window.periodic")(_window((0.54, -0.46)))
-aten("blackman_window", "blackman_window.periodic")(_window((0.42, -0.5, 0.08)))

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from modelport.dialects.onnx.demands import broadcast
 from modelport.dialects.onnx.edge import Edge
+from modelport.dialects.onnx.types.dims import broadcast
 from modelport.dialects.torch.call import Call, aten
 from modelport.model.graph import Dim
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from modelport.dialects.onnx import ops
-from modelport.dialects.onnx.demands import broadcast
 from modelport.dialects.onnx.edge import Edge
+from modelport.dialects.onnx.types.dims import broadcast
 from modelport.dialects.torch.call import Call, aten
 from modelport.dialects.torch.promote import roomy, truth
 from modelport.model.dtype import BOOL, INT32, INT64, UINT8
@@ -257,7 +257,15 @@ def one_hot(call: Call, x: Any, num_classes: int = -1) -> Edge:
 
 @aten("as_strided")
 def as_strided(call: Call, x: Any, size: Any, stride: Any, storage_offset: Any = None) -> Edge:
-    """Elements by the steps between them, of a tensor that lies in C order."""
+    """Elements by the steps between them in memory."""
+    x, order = call.tensor(x), call.memory
+    if order is None:
+        why = "its elements are taken to lie in C order, as the file does not state it"
+        call.b.note(call.name, why)
+    elif len(order) != x.rank:
+        raise ValueError("steps through elements that lie with gaps or in overlap")
+    else:
+        x = ops.transpose(call.b, x, order)
     sizes = [call.fixed(item, "an extent") for item in size]
     steps = [call.fixed(item, "a step") for item in stride]
     if int(np.prod(sizes)) > _MOST:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from modelport.dialects.onnx import ops
-from modelport.dialects.onnx.demands import broadcast
 from modelport.dialects.onnx.edge import Edge
+from modelport.dialects.onnx.types.dims import broadcast
 from modelport.dialects.torch.call import Call, aten
 from modelport.dialects.torch.operators.shape import expand_as
 from modelport.dialects.torch.promote import in_dtype, result_dtype

@@ -9,7 +9,7 @@ from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.call import Call, Parameter, aten
 from modelport.dialects.torch.operators.solve import inverted
-from modelport.dialects.torch.promote import in_dtype, roomy
+from modelport.dialects.torch.promote import computed, in_dtype, roomy, together
 
 
 @aten("linear")
@@ -116,9 +116,8 @@ def add_outer(call: Call, x: Any, vec1: Any, vec2: Any, beta: Any = 1, alpha: An
 @aten("outer", "ger")
 def outer(call: Call, x: Any, vec2: Any) -> Edge:
     """The products of all pairs of elements of two vectors."""
-    b, left = call.b, call.tensor(x)
-    right = call.tensor(vec2)
-    return ops.multiply(b, ops.unsqueeze(b, left, 1), ops.unsqueeze(b, right, 0))
+    b, (left, right) = call.b, together(call, x, vec2)
+    return computed(call, "Mul", ops.unsqueeze(b, left, 1), ops.unsqueeze(b, right, 0))
 
 
 @aten("inner")

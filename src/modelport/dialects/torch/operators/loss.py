@@ -71,7 +71,7 @@ def binary_cross_entropy(
 
 
 def _weighted(call: Call, x: Edge, weight: Any) -> Edge:
-    return x if weight is None else ops.multiply(call.b, x, call.tensor(weight))
+    return x if weight is None else ops.multiply(call.b, *together(call, x, weight))
 
 
 @aten("binary_cross_entropy_with_logits")
@@ -79,12 +79,15 @@ def binary_cross_entropy_with_logits(
     call: Call, x: Any, target: Any, weight: Any = None, pos_weight: Any = None, reduction: int = 1
 ) -> Edge:
     """(1 - t) x - (1 + (p - 1) t) log(sigmoid(x))."""
-    b, edge, aim = call.b, call.tensor(x), call.tensor(target)
+    b = call.b
+    edge, aim, *more = together(call, x, target, *filter(None, (weight, pos_weight)))
+    weight = None if weight is None else more[0]
+    pos_weight = None if pos_weight is None else more[-1]
     rest = ops.multiply(b, ops.subtract(b, b.constant(1, aim.dtype), aim), edge)
     logs = log_sigmoid(call, edge)
     if pos_weight is not None:
-        more = ops.subtract(b, call.tensor(pos_weight), 1)
-        logs = ops.multiply(b, logs, ops.add(b, ops.multiply(b, more, aim), 1))
+        extra = ops.subtract(b, pos_weight, 1)
+        logs = ops.multiply(b, logs, ops.add(b, ops.multiply(b, extra, aim), 1))
     return over_all(call, _weighted(call, ops.subtract(b, rest, logs), weight), reduction)
 
 
@@ -93,7 +96,7 @@ def kl_divergence(
     call: Call, x: Any, target: Any, reduction: int = 1, log_target: bool = False
 ) -> Edge:
     """Target times (log(target) - x)."""
-    b, edge, aim = call.b, call.tensor(x), call.tensor(target)
+    b, (edge, aim) = call.b, together(call, x, target)
     if log_target:
         made = ops.multiply(b, ops.unary(b, "Exp", aim), ops.subtract(b, aim, edge))
     else:
@@ -112,7 +115,7 @@ def poisson_loss(
     reduction: int,
 ) -> Edge:
     """exp(x) - t x, or x - t log(x + eps), with Stirling's term where ``full``."""
-    b, edge, aim = call.b, call.tensor(input), call.tensor(target)
+    b, (edge, aim) = call.b, together(call, input, target)
     if log_input:
         made = ops.subtract(b, ops.unary(b, "Exp", edge), ops.multiply(b, aim, edge))
     else:

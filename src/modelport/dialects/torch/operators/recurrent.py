@@ -14,6 +14,8 @@ from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.call import Call, Parameter, aten
 from modelport.dialects.torch.operators.cells import projected_layer
+from modelport.dialects.torch.operators.packed import pack, unpack, unpacked_mask
+from modelport.model.dtype import INT32
 from modelport.model.expression import Expression, concatenate
 
 _GATES = {"LSTM": (0, 3, 1, 2), "GRU": (1, 0, 2), "RNN": (0,)}
@@ -63,6 +65,71 @@ aten("rnn_tanh.input")(_one_state("RNN", "Tanh"))
 aten("rnn_relu.input")(_one_state("RNN", "Relu"))
 
 
+@aten("lstm.data")
+def packed_lstm(
+    call: Call,
+    data: Any,
+    batch_sizes: Any,
+    hx: Sequence[Any],
+    params: Sequence[Any],
+    has_biases: bool,
+    num_layers: int,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+) -> list[Edge]:
+    """An LSTM over packed sequences: what it gives is packed likewise."""
+    _check(dropout, train, num_layers)
+    options = (params, has_biases, num_layers, bidirectional)
+    return _packed(call, "LSTM", None, data, batch_sizes, hx, *options)
+
+
+def _one_packed_state(op_type: str, activation: str | None) -> Any:
+    def lower(
+        call: Call,
+        data: Any,
+        batch_sizes: Any,
+        hx: Any,
+        params: Sequence[Any],
+        has_biases: bool,
+        num_layers: int,
+        dropout: float,
+        train: bool,
+        bidirectional: bool,
+    ) -> list[Edge]:
+        _check(dropout, train, num_layers)
+        options = (params, has_biases, num_layers, bidirectional)
+        return _packed(call, op_type, activation, data, batch_sizes, [hx], *options)
+
+    return lower
+
+
+aten("gru.data")(_one_packed_state("GRU", None))
+aten("rnn_tanh.data")(_one_packed_state("RNN", "Tanh"))
+aten("rnn_relu.data")(_one_packed_state("RNN", "Relu"))
+
+
+def _packed(
+    call: Call,
+    op_type: str,
+    activation: str | None,
+    data: Any,
+    batch_sizes: Any,
+    hx: Sequence[Any],
+    params: Sequence[Any],
+    has_biases: bool,
+    layers: int,
+    bidirectional: bool,
+) -> list[Edge]:
+    """Unpack, run over sequences of several lengths, and pack again."""
+    mask = unpacked_mask(call, call.tensor(batch_sizes))
+    x = unpack(call, call.tensor(data), mask)
+    lengths = ops.reduce(call.b, "ReduceSum", ops.cast(call.b, mask, INT32), [0])
+    options = (has_biases, layers, bidirectional, False, lengths)
+    output, *states = _stack(call, op_type, activation, x, hx, params, *options)
+    return [pack(call, output, mask), *states]
+
+
 def _check(dropout: float, train: bool, layers: int) -> None:
     if dropout and train and layers > 1:
         raise ValueError("it drops elements at random between its layers, as in training")
@@ -79,7 +146,9 @@ def _stack(
     layers: int,
     bidirectional: bool,
     batch_first: bool,
+    lengths: Edge | None = None,
 ) -> list[Edge]:
+    """All layers; ``lengths`` is how long each sequence is, where they are not all the same."""
     b, directions, x = call.b, 2 if bidirectional else 1, call.tensor(input)
     states = [call.tensor(state) for state in hx]
     sequence = ops.transpose(b, x, (1, 0, 2)) if batch_first else x
@@ -90,9 +159,12 @@ def _stack(
         weights = [params[each * (first + d) : each * (first + d + 1)] for d in range(directions)]
         begin = [ops.slice_axis(b, state, 0, first, first + directions) for state in states]
         if op_type == "LSTM" and each == (5 if has_biases else 3):
+            if lengths is not None:
+                raise ValueError("sequences of several lengths with a projection of the output")
             sequence, last = projected_layer(call, sequence, begin, weights, has_biases)
         else:
-            sequence, last = _layer(call, op_type, activation, sequence, begin, weights, has_biases)
+            kind = (op_type, activation, has_biases)
+            sequence, last = _layer(call, kind, sequence, begin, weights, lengths)
         for found, state in zip(finals, last, strict=True):
             found.append(state)
     output = ops.transpose(b, sequence, (1, 0, 2)) if batch_first else sequence
@@ -101,14 +173,14 @@ def _stack(
 
 def _layer(
     call: Call,
-    op_type: str,
-    activation: str | None,
+    kind: tuple[str, str | None, bool],
     x: Edge,
     states: Sequence[Edge],
     weights: Sequence[Sequence[Any]],
-    has_biases: bool,
+    lengths: Edge | None,
 ) -> tuple[Edge, list[Edge]]:
     """One layer, time first: its outputs of all directions, and its last states."""
+    op_type, activation, has_biases = kind
     b, directions = call.b, len(weights)
     hidden = weights[0][1].shape[1]
     if not isinstance(hidden, int):
@@ -117,7 +189,8 @@ def _layer(
     if has_biases:
         parts.append(_joined(call, op_type, [group[2:4] for group in weights]))
     names = [b.name(x), *(b.name(part) for part in parts)]
-    names += ([] if has_biases else [""]) + ["", *(b.name(state) for state in states)]
+    names += [] if has_biases else [""]
+    names += ["" if lengths is None else b.name(lengths), *(b.name(state) for state in states)]
     found = b.node(
         op_type,
         names,

@@ -8,6 +8,7 @@ from typing import Any
 
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.edge import Edge
+from modelport.dialects.torch.assumptions import NOT_ONE, ONE
 from modelport.dialects.torch.call import Call, aten, dim_of
 from modelport.dialects.torch.operators.create import full_of
 from modelport.dialects.torch.permutation import order_of
@@ -178,7 +179,10 @@ def unsqueeze(call: Call, x: Any, dim: int) -> Edge:
 def squeeze_all(call: Call, x: Any) -> Edge:
     """Without all axes of extent 1."""
     edge = call.tensor(x)
-    return squeeze(call, edge, list(range(edge.rank)))
+    if not all(isinstance(dim, int) for dim in edge.shape) and not _is_stated(call):
+        call.b.note(call.name, NOT_ONE)
+    gone = [axis for axis in range(edge.rank) if edge.shape[axis] == 1]
+    return ops.squeeze(call.b, edge, *gone) if gone else edge
 
 
 @aten("squeeze.dim", "squeeze.dims")
@@ -187,7 +191,16 @@ def squeeze(call: Call, x: Any, dim: Any) -> Edge:
     edge = call.tensor(x)
     given = dim if isinstance(dim, list | tuple) else [dim]
     gone = [axis for axis in given if edge.rank and edge.shape[axis] == 1]
+    unknown = [axis for axis in given if edge.rank and not isinstance(edge.shape[axis], int)]
+    if unknown and not _is_stated(call):
+        call.b.note(call.name, ONE)
+        gone = [axis for axis in given if axis in gone or axis in unknown]
     return ops.squeeze(call.b, edge, *gone) if gone else edge
+
+
+def _is_stated(call: Call) -> bool:
+    """Whether the file states the shape of the result: then no extent that it leaves open is 1."""
+    return bool(call.types) and call.types[0] is not None
 
 
 @aten("expand")

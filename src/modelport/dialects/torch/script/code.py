@@ -13,16 +13,20 @@ from modelport.dialects.torch.call import (
     arguments_of,
     in_place,
     lowering_of,
+    meets_complex,
     run,
 )
-from modelport.dialects.torch.script.lists import SPECIAL
+from modelport.dialects.torch.script.lists import GROWS, LOOKS_AT_NONE, SPECIAL
 from modelport.dialects.torch.script.numbers import (
     OPERATORS,
+    Read,
     computed,
     dtype_of_number,
+    growing_in,
     holds_tensor,
     of_numbers,
     plain,
+    sure,
     whole_number,
     without_words,
 )
@@ -46,6 +50,11 @@ def compute(call: Call, node: Node, args: list[Any], kwargs: dict[str, Any]) -> 
     for value in (*args, *kwargs.values()):
         if isinstance(value, Mapping) and "unset" in value and name != "Constant":
             raise ConversionError(call.where, str(value["unset"]))
+    if name not in LOOKS_AT_NONE:
+        args, kwargs = sure(args), {key: sure(item) for key, item in kwargs.items()}
+    held = growing_in([*(args[1:] if name in GROWS else args), *kwargs.values()])
+    if held is not None and name != "Constant":
+        raise Read(held)
     try:
         special = SPECIAL.get(name)
         if special is not None:
@@ -68,6 +77,8 @@ def _unpacked(call: Call, node: Node, items: Any) -> list[Any]:
 
 def _operator(call: Call, node: Node, args: list[Any], kwargs: dict[str, Any]) -> Any:
     name = node.op_type
+    if name.startswith("old_div") and not any(is_tensor(item) for item in args):
+        name = "div"  # of numbers, which always had fractions
     if name in OPERATORS and not any(is_tensor(item) and not whole_number(item) for item in args):
         args = [item.tensor.numpy().item() if whole_number(item) else item for item in args]
     values = [*args, *kwargs.values()]
@@ -79,6 +90,8 @@ def _operator(call: Call, node: Node, args: list[Any], kwargs: dict[str, Any]) -
     if node.domain in ("aten", "prim"):
         call.overload = overload_of(name[:-1] if in_place(name) else name, args, kwargs)
     domain = "aten" if node.domain == "prim" else node.domain
+    if domain == "aten" and meets_complex(values):
+        domain = "complex"
     function = lowering_of(domain, name, call.overload)
     if function is None:
         raise ConversionError(call.where, "ONNX has no form of it that modelport knows")
@@ -100,11 +113,11 @@ def _operator(call: Call, node: Node, args: list[Any], kwargs: dict[str, Any]) -
     found = run(call, function, args, given)
     if name in ("embedding_bag", "_embedding_bag", "_embedding_bag_forward_only"):
         return [*found, None, None, None]  # what only its gradient needs
-    return found[0] if len(found) == 1 and not _gives_list(name) else found
+    return found[0] if len(found) == 1 and not _gives_list(name, args) else found
 
 
-def _gives_list(name: str) -> bool:
-    return name in (
+def _gives_list(name: str, args: list[Any]) -> bool:
+    return (name == "where" and len(args) == 1) or name in (
         "split", "split_with_sizes", "chunk", "unbind", "tensor_split", "hsplit", "vsplit",
         "dsplit", "meshgrid", "broadcast_tensors", "unsafe_split", "unsafe_chunk", "where_list",
         "unsafe_split_with_sizes", "atleast_list",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from modelport.dialects.onnx.edge import Edge
+from modelport.dialects.torch.assumptions import GOES_ON
 from modelport.dialects.torch.script.join import (
     Unlike,
     call_of,
@@ -22,9 +23,6 @@ from modelport.model.graph import Graph, Node
 
 if TYPE_CHECKING:
     from modelport.dialects.torch.lower import Walk
-
-
-GOES_ON = "the code raises an exception for some inputs; ONNX goes on"
 
 
 def if_(walk: Walk, node: Node, later: set[str]) -> None:

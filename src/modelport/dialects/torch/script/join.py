@@ -9,7 +9,7 @@ from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.call import Call, Parameter, is_number, number_edge
-from modelport.dialects.torch.script.numbers import Stacked
+from modelport.dialects.torch.script.numbers import Maybe, Stacked
 from modelport.model.dtype import BOOL, FLOAT64, INT64
 from modelport.model.graph import Dim, Node
 
@@ -40,6 +40,9 @@ def name_all(b: Builder, value: Any) -> None:
         b.name(value)
     elif isinstance(value, Stacked):
         b.name(value.edge)
+    elif isinstance(value, Maybe):
+        b.name(value.there)
+        name_all(b, value.value)
     elif isinstance(value, list | tuple):
         for item in value:
             name_all(b, item)
@@ -68,6 +71,8 @@ def filled(shape: Any, edges: Sequence[Edge]) -> Any:
         return edges[shape.place]
     if isinstance(shape, list):
         return [filled(item, edges) for item in shape]
+    if isinstance(shape, Maybe):
+        return Maybe(filled(shape.value, edges), filled(shape.there, edges))
     return shape
 
 
@@ -81,16 +86,16 @@ def joined(calls: Sequence[Call], pairs: list[tuple[Edge, Edge]], a: Any, b: Any
         return a
     if _unset(a) or _unset(b):
         known, place = (b, 0) if _unset(a) else (a, 1)
-        blank = _blank(calls[place], known)
-        a, b = (blank, b) if place == 0 else (a, blank)
+        empty = blank(calls[place], known)
+        a, b = (empty, b) if place == 0 else (a, empty)
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):
         if len(a) != len(b):
             raise Unlike("its branches give lists of different lengths")
         return [joined(calls, pairs, x, y) for x, y in zip(a, b, strict=True)]
     if a is b or (type(a) is type(b) and not isinstance(a, Edge | Parameter) and a == b):
         return a
-    if a is None or b is None:
-        raise Unlike("one of its branches gives None")
+    if any(item is None or isinstance(item, Maybe) for item in (a, b)):
+        return _maybe(calls, pairs, a, b)
     try:
         edges = [as_edge(call, value) for call, value in zip(calls, (a, b), strict=True)]
     except ValueError as error:
@@ -106,16 +111,33 @@ def joined(calls: Sequence[Call], pairs: list[tuple[Edge, Edge]], a: Any, b: Any
     return _Hole(len(pairs) - 1)
 
 
+def _maybe(calls: Sequence[Call], pairs: list[tuple[Edge, Edge]], a: Any, b: Any) -> Maybe:
+    """A value that is None after one of two ways, or on some runs of it."""
+    values: list[Any] = []
+    there: list[Edge] = []
+    for call, item in zip(calls, (a, b), strict=True):
+        held = isinstance(item, Maybe)
+        values.append(item.value if held else item)
+        there.append(item.there if held else call.b.constant(item is not None, BOOL))
+    known = values[0] if values[1] is None else values[1]
+    for place, call in enumerate(calls):
+        if values[place] is None:
+            values[place] = blank(call, known)
+    whole = joined(calls, pairs, *values)
+    pairs.append((there[0], there[1]))
+    return Maybe(whole, _Hole(len(pairs) - 1))  # type: ignore[arg-type]  # filled in later
+
+
 def cast_of(call: Call, edge: Edge, dtype: Any) -> Edge:
     """An edge in another dtype; numbers stay numbers."""
     made = ops.cast(call.b, edge, dtype)
     return Edge(call.b.name(made), made.dtype, made.shape, values=edge.values)
 
 
-def _blank(call: Call, value: Any) -> Any:
+def blank(call: Call, value: Any) -> Any:
     """Something of the type of a value, where nobody will look at it."""
     if isinstance(value, list | tuple):
-        return [_blank(call, item) for item in value]
+        return [blank(call, item) for item in value]
     if isinstance(value, Edge | Parameter):
         if isinstance(value, Edge) and is_number(value):
             return number_edge(call.b.constant([0], value.dtype))

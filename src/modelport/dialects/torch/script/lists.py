@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from modelport.dialects.onnx import ops
@@ -17,9 +18,11 @@ from modelport.dialects.torch.call import (
     torch_dtype,
 )
 from modelport.dialects.torch.promote import result_dtype
+from modelport.dialects.torch.script.join import as_edge, common
 from modelport.dialects.torch.script.numbers import (
     CASTS,
     Growing,
+    Maybe,
     Stacked,
     computed,
     dtype_of_number,
@@ -28,7 +31,7 @@ from modelport.dialects.torch.script.numbers import (
     plain,
     without_words,
 )
-from modelport.model.dtype import FLOAT32, FLOAT64
+from modelport.model.dtype import BOOL, FLOAT32, FLOAT64, INT64
 from modelport.wire.torchscript.plain import evaluate
 
 
@@ -93,33 +96,119 @@ def _item(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
         return run(call, select, [items.edge, 0, place], {})[0]
     if isinstance(items, list | tuple | str) and not computed(place):
         return items[place]
+    if isinstance(items, list) and items:
+        return _one_of(call, items, place)
     raise ValueError("an item whose place only a run can tell")
 
 
+def _one_of(call: Call, items: Sequence[Any], place: Any) -> Edge:
+    """One of several tensors, of shapes of their own, at a place that a run tells."""
+    edges = [as_edge(call, item) for item in items]
+    first = edges[0]
+    if any((edge.rank, edge.dtype) != (first.rank, first.dtype) for edge in edges):
+        raise ValueError("an item whose place only a run can tell, of items of different types")
+    shape = first.shape
+    for edge in edges[1:]:
+        shape = common(shape, edge.shape)
+    b = call.b
+    held = b.node("SequenceConstruct", [b.name(edge) for edge in edges])[0]
+    number = ops.reshape(b, ops.cast(b, call.tensor(place), INT64), [])
+    found = Edge(b.node("SequenceAt", [held, b.name(number)])[0], first.dtype, shape)
+    return number_edge(found) if all(is_number(item) for item in items) else found
+
+
+def _is_floating_point(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    value = args[0]
+    dtype = value.dtype if isinstance(value, Parameter) else call.tensor(value).dtype
+    return dtype.kind == "float"
+
+
 def _append(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    return _grown(args[0], [args[1]])
+    return _grown(call, args[0], [args[1]])
 
 
 def _extend(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    if not isinstance(args[1], list):
-        raise ValueError("a list is extended by one that only a run can tell")
-    return _grown(args[0], args[1])
+    more = args[1]
+    if isinstance(args[0], list) and isinstance(more, Stacked):
+        return stacked(call, [*args[0], more])
+    return _grown(call, args[0], more if isinstance(more, list) else [more])
 
 
-def _grown(items: Any, more: Sequence[Any]) -> Any:
+def _grown(call: Call, items: Any, more: Sequence[Any]) -> Any:
     if isinstance(items, Growing):
-        return Growing(items.prefix, (*items.items, *more))
+        return replace(items, items=(*items.items, *more))
     if isinstance(items, list):
         return [*items, *more]
-    raise ValueError("a list grows that a loop has filled")
+    return stacked(call, [items, *more])
+
+
+def _joined_lists(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    lists = all(isinstance(item, list | Stacked | Growing) for item in args)
+    return _extend(call, args, kwargs) if lists else NotImplemented
+
+
+def stacked(call: Call, items: Sequence[Any]) -> Stacked:
+    """Items, and lists that loops filled, along a new first axis."""
+    if len(items) == 1 and isinstance(items[0], Stacked):
+        return items[0]
+    parts = [
+        item.edge if isinstance(item, Stacked) else ops.unsqueeze(call.b, as_edge(call, item), 0)
+        for item in items
+    ]
+    first = parts[0]
+    if any((edge.rank, edge.dtype) != (first.rank, first.dtype) for edge in parts):
+        raise ValueError("a list that a loop fills has items of different types")
+    return Stacked(ops.concat(call.b, parts, 0) if len(parts) > 1 else first)
+
+
+def _popped(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """A list without one item."""
+    items, place = args
+    if isinstance(items, list) and not computed(place):
+        return [item for i, item in enumerate(items) if i != place % len(items)]
+    items = stacked(call, items if isinstance(items, list) else [items])
+    b, edge = call.b, items.edge
+    count = ops.extent(b, edge, 0)
+    number = ops.reshape(b, ops.cast(b, call.tensor(place), INT64), [1])
+    end = count if isinstance(count, Edge) else b.constant([count], INT64)
+    negative = b.emit("Less", [number, b.constant([0], INT64)], BOOL, (1,))
+    number = ops.where(b, negative, ops.add(b, number, end), number)
+    same = b.emit("Equal", [ops.arange(b, count), number], BOOL, (edge.shape[0],))
+    others = b.emit("Not", [same], BOOL, same.shape)
+    shape = (None, *edge.shape[1:])
+    return Stacked(b.emit("Compress", [edge, others], edge.dtype, shape, axis=0))
+
+
+def _set(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """A list that a loop filled with another item at a place."""
+    items, place, value = args
+    if isinstance(items, list) and not computed(place):
+        return [value if i == place % len(items) else item for i, item in enumerate(items)]
+    if isinstance(items, list):
+        items = stacked(call, items)
+    b, edge = call.b, items.edge
+    number = ops.reshape(b, ops.cast(b, call.tensor(place), INT64), [1, 1])
+    item = ops.unsqueeze(b, as_edge(call, value), 0)
+    return Stacked(b.emit("ScatterND", [edge, number, item], edge.dtype, edge.shape))
 
 
 def _is(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    return (args[0] is None) == (args[1] is None)
+    found = _is_not(call, args, kwargs)
+    return of_numbers(call, "__not__", [found], {}) if isinstance(found, Edge) else not found
 
 
 def _is_not(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    return not _is(call, args, kwargs)
+    """Whether a value is another than None: only a run tells, where a branch set it to None."""
+    value = next((item for item in args if isinstance(item, Maybe)), None)
+    if value is not None and None in args:
+        return number_edge(ops.reshape(call.b, value.there, [1]))
+    return (args[0] is None) != (args[1] is None)
+
+
+def _optional(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    if isinstance(args[0], Maybe):
+        raise ValueError("it gives None for some inputs, which no output of ONNX can be")
+    return args[0]
 
 
 def _contains(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -192,6 +281,11 @@ def _list(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
 
 
 def _slice(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    if isinstance(args[0], Stacked):
+        start, end, *step = [*args[1:], *kwargs.values()]
+        function = lowering_of("aten", "slice", "Tensor")
+        assert function is not None
+        return Stacked(run(call, function, [args[0].edge, 0, start, end, *step], {})[0])
     if not isinstance(args[0], list):
         return NotImplemented
     if computed(args[1:]):
@@ -224,6 +318,11 @@ def _cat(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return call.b.emit("Reshape", [moved, wanted], moved.dtype, shape)
 
 
+LOOKS_AT_NONE = ("AsOptional", "Constant", "__is__", "__isnot__")
+"""Calls that take a value that may be None as such."""
+GROWS = ("append", "extend", "add")
+"""Calls that make a list longer without looking at it."""
+
 SPECIAL: dict[str, Callable[..., Any]] = {
     "Constant": _constant,
     "NumToTensor": _as_tensor,
@@ -235,12 +334,17 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "__getitem__": _item,
     "append": _append,
     "extend": _extend,
+    "add": _joined_lists,
+    "popped": _popped,
+    "set_item": _set,
+    "AsOptional": _optional,
     "__is__": _is,
     "__isnot__": _is_not,
     "__contains__": _contains,
     "format": _text,
     "str": _text,
     "dtype": _dtype_of,
+    "is_floating_point": _is_floating_point,
     "list": _list,
     "tensor": _tensor,
     "as_tensor": _tensor,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from modelport.dialects.onnx import ops
@@ -11,6 +12,7 @@ from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.call import Call, is_number, number_edge
 from modelport.dialects.torch.script.join import (
     as_edge,
+    blank,
     call_of,
     cast_of,
     common,
@@ -18,7 +20,8 @@ from modelport.dialects.torch.script.join import (
     name_all,
     opened,
 )
-from modelport.dialects.torch.script.numbers import Growing, Stacked
+from modelport.dialects.torch.script.lists import stacked
+from modelport.dialects.torch.script.numbers import Growing, Maybe, Read, Stacked, sure
 from modelport.errors import ConversionError
 from modelport.model.dtype import BOOL, INT64
 from modelport.model.graph import Graph, Node
@@ -79,6 +82,8 @@ class _Loop:
         self.later = later
         self.given = 1 + len(names)
         self.fixed: set[int] = set()  # places of carried lists that keep their length
+        self.read: set[int] = set()  # places of those that the body reads while it fills them
+        self.missing: dict[int, Any] = {}  # what comes, by its place, where None is at first
         self.changed: list[str] = []  # tensors of the code around that the body changes in place
 
     def emit(self, count: Any, again: Any, carried: list[Any], first: int) -> list[Any]:
@@ -87,8 +92,7 @@ class _Loop:
         call = call_of(walk, b, self.node)
         for value in self.body.inputs[self.given :]:
             name_all(b, walk.values[value.name])
-        rounds = count if count is not None else _ALWAYS
-        number = as_edge(call, rounds)
+        number = as_edge(call, _ALWAYS if count is None else count)
         number = ops.reshape(b, ops.cast(b, number, INT64), [])
         test = condition_of(call, again)
         dims: list[Any] = []
@@ -96,16 +100,19 @@ class _Loop:
             begin = [self._begin(call, place, value) for place, value in enumerate(carried)]
             flat = [edge for value in begin for edge in _flat(value)]
             dims = dims or [edge.shape for edge in flat]
-            inner, results, found = self._round(begin, dims, first)
+            try:
+                inner, results, found = self._round(begin, dims, first)
+            except Read as error:
+                self._keep(error, carried)
+                dims = []
+                continue
             if found:
                 self.changed += found
                 self.names += found
                 carried = [*carried, *(walk.values[name] for name in found)]
                 dims = []
                 continue
-            grown = self._lists(begin, results[1:])
-            if grown:
-                self.fixed |= grown
+            if self._other_forms(begin, results[1:]):
                 dims = []
                 continue
             after, scans, new = self._after(inner, begin, results[1:], dims)
@@ -126,38 +133,79 @@ class _Loop:
             for name, edge, shape in zip(made, flat, dims, strict=False)
         ]
         stacks = [
-            Stacked(Edge(name, edge.dtype, (None, *edge.shape)))
+            self._of_scan(b, Edge(name, edge.dtype, (None, *edge.shape)))
             for name, edge in zip(made[len(after) :], scans, strict=True)
         ]
-        left, lists = iter(outer), iter(stacks)
-        made_of = [_rebuilt(call, value, left, lists) for value in begin]
+        parts = (iter(outer), iter(stacks))
+        made_of = [_rebuilt(call, value, *parts) for value in begin]
         for name, value in zip(self.changed, made_of[self.given - 1 :], strict=True):
             walk.change(call, name, value, self.later)
-        return made_of[: self.given - 1]
+        return [  # what fills a list of a loop around this one is part of a round of that
+            replace(value, items=(*value.items, made)) if isinstance(value, Growing) else made
+            for value, made in zip(carried, made_of[: self.given - 1], strict=False)
+        ]
 
     def _begin(self, call: Call, place: int, value: Any) -> Any:
         """A carried value before the loop: edges, lists of them, or a list that will grow."""
-        if isinstance(value, list) and place not in self.fixed:
-            return Growing(prefix=tuple(value))
+        if place in self.missing and not isinstance(value, Maybe):
+            form = self.missing[place]
+            held = self._begin(call, -1, blank(call, form) if value is None else value)
+            return Maybe(held, as_edge(call, call.b.constant(value is not None, BOOL)))
+        if isinstance(value, Maybe):
+            return Maybe(self._begin(call, -1, value.value), as_edge(call, value.there))
+        if place in self.read:
+            found = stacked(call, value if isinstance(value, list) else [value])
+            return Stacked(as_edge(call, found.edge))
+        if isinstance(value, list | Stacked) and place not in self.fixed and place >= 0:
+            prefix = tuple(value) if isinstance(value, list) else (value,)
+            return Growing(prefix, place=place, loop=self)
+        if isinstance(value, Growing):  # of a loop around this one
+            return Growing(place=place, loop=self)
         if isinstance(value, list | tuple):
             return [self._begin(call, place, item) for item in value]
         if value is None or isinstance(value, str | Mapping):
             return value
-        if isinstance(value, Stacked | Growing):
-            raise ConversionError(f"node {self.node.name!r}", "a list goes through several loops")
+        if isinstance(value, Stacked):
+            return Stacked(as_edge(call, value.edge))
         return as_edge(call, value)
+
+    def _keep(self, error: Read, carried: Sequence[Any]) -> None:
+        """Carry a list along, which the body reads, as one tensor that grows."""
+        if error.items.loop is not self:
+            raise error
+        value = carried[error.items.place]
+        if isinstance(value, Growing):
+            raise Read(value)
+        if value == []:
+            why = "it reads a list while it fills it, which begins empty"
+            raise ConversionError(f"node {self.node.name!r}", why)
+        self.read.add(error.items.place)
+
+    @staticmethod
+    def _of_scan(b: Builder, edge: Edge) -> Stacked:
+        """The items of all rounds, of which each gives several, one after another."""
+        shape = (None, *edge.shape[2:])
+        rest = [ops.extent(b, edge, axis) for axis in range(2, edge.rank)]
+        wanted = ops.vector(b, [-1, *rest])
+        return Stacked(b.emit("Reshape", [edge, wanted], edge.dtype, shape))
 
     def _written(self) -> list[Any]:
         found: list[Any] = self.node.attributes["call"]["args"][2]
         return found
 
-    def _lists(self, begin: Sequence[Any], results: Sequence[Any]) -> set[int]:
-        """The places of lists that were taken to grow, and do not."""
-        return {
-            place
-            for place, (value, result) in enumerate(zip(begin, results, strict=True))
-            if isinstance(value, Growing) and not isinstance(result, Growing)
-        }
+    def _other_forms(self, begin: Sequence[Any], results: Sequence[Any]) -> bool:
+        """Learn of lists that were taken to grow and do not, and of values that may be None."""
+        found = False
+        for place, (value, result) in enumerate(zip(begin, results, strict=True)):
+            if isinstance(value, Growing) and not isinstance(result, Growing):
+                self.fixed.add(place)
+                found = True
+            comes = value is None and result is not None
+            goes = value is not None and (result is None or isinstance(result, Maybe))
+            if (comes or goes) and not isinstance(value, Maybe):
+                self.missing[place] = sure(result if comes else value)
+                found = True
+        return found
 
     def _round(
         self, begin: Sequence[Any], dims: Sequence[Any], first: int
@@ -212,10 +260,22 @@ class _Loop:
         if isinstance(value, Growing):
             if not isinstance(result, Growing):
                 raise ConversionError(where, "a list changes in a way that ONNX cannot follow")
-            if len(result.items) != 1:
-                why = f"a list grows by {len(result.items)} items in a round"
-                raise ConversionError(where, why)
-            scans.append(as_edge(call, result.items[0]))
+            if not result.items:
+                raise ConversionError(where, "a list of a loop around it does not grow")
+            try:
+                scans.append(as_edge(call, stacked(call, result.items).edge))
+            except ValueError as error:
+                raise ConversionError(where, str(error)) from error
+        elif isinstance(value, Maybe):
+            held = isinstance(result, Maybe)
+            inner = value.value if result is None else sure(result)
+            self._gather(call, value.value, inner, after, scans)
+            there = result.there if held else call.b.constant(result is not None, BOOL)
+            after.append(as_edge(call, there))
+        elif isinstance(value, Stacked):
+            if not isinstance(result, Stacked):
+                raise ConversionError(where, "a list changes in a way that ONNX cannot follow")
+            after.append(as_edge(call, result.edge))
         elif isinstance(value, list):
             if not isinstance(result, list | tuple) or len(result) != len(value):
                 raise ConversionError(where, "a list changes its length from round to round")
@@ -234,6 +294,10 @@ class _Loop:
 def _flat(value: Any) -> list[Edge]:
     if isinstance(value, list):
         return [edge for item in value for edge in _flat(item)]
+    if isinstance(value, Stacked):
+        return [value.edge]
+    if isinstance(value, Maybe):
+        return [*_flat(value.value), value.there]
     return [value] if isinstance(value, Edge) else []
 
 
@@ -241,6 +305,10 @@ def _state(b: Builder, value: Any, dims: Any) -> Any:
     """A carried value inside the body."""
     if isinstance(value, list):
         return [_state(b, item, dims) for item in value]
+    if isinstance(value, Stacked):
+        return Stacked(b.input("state", value.edge.dtype, next(dims)))
+    if isinstance(value, Maybe):
+        return Maybe(_state(b, value.value, dims), _state(b, value.there, dims))
     if not isinstance(value, Edge):
         return value
     shape = next(dims)
@@ -248,18 +316,13 @@ def _state(b: Builder, value: Any, dims: Any) -> Any:
     return number_edge(edge) if is_number(value) else Edge(edge.name, edge.dtype, edge.shape)
 
 
-def _after_prefix(call: Call, prefix: Sequence[Any], found: Stacked) -> Stacked:
-    """A list that had items before a loop filled it."""
-    first = [ops.unsqueeze(call.b, as_edge(call, item), 0) for item in prefix]
-    if any(edge.rank != found.edge.rank for edge in first):
-        raise ConversionError(call.where, "a list gets items of other ranks")
-    return Stacked(ops.concat(call.b, [*first, found.edge], 0))
-
-
 def _rebuilt(call: Call, value: Any, edges: Any, lists: Any) -> Any:
     if isinstance(value, Growing):
-        found = next(lists)
-        return _after_prefix(call, value.prefix, found) if value.prefix else found
+        return stacked(call, [*value.prefix, next(lists)])
+    if isinstance(value, Stacked):
+        return Stacked(next(edges))
+    if isinstance(value, Maybe):
+        return Maybe(_rebuilt(call, value.value, edges, lists), next(edges))
     if isinstance(value, list):
         return [_rebuilt(call, item, edges, lists) for item in value]
     return next(edges) if isinstance(value, Edge) else value

@@ -10,6 +10,7 @@ from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.call import (
     Call,
+    Complex,
     Parameter,
     is_number,
     lowering_of,
@@ -103,10 +104,46 @@ class Stacked:
 
 @dataclass(slots=True, eq=False)
 class Growing:
-    """A list inside the loop that fills it: what it held before, and the items of this round."""
+    """A list inside the loop that fills it: what it held before, and the items of this round.
+
+    Among both may be lists that other loops filled. ``loop`` is the one that fills it, and
+    ``place`` that of the list in what goes from round to round.
+    """
 
     prefix: tuple[Any, ...] = ()
     items: tuple[Any, ...] = ()
+    place: int = -1
+    loop: Any = None
+
+
+@dataclass(slots=True, eq=False)
+class Maybe:
+    """A value that is None in some runs: what it is in the others, and whether it is there."""
+
+    value: Any
+    there: Edge
+
+
+def sure(value: Any) -> Any:
+    """A value that code has found not to be None."""
+    if isinstance(value, list | tuple):
+        return [sure(item) for item in value]
+    return value.value if isinstance(value, Maybe) else value
+
+
+class Read(Exception):
+    """A loop reads a list that it fills."""
+
+    def __init__(self, items: Growing) -> None:
+        super().__init__("a loop reads the list that it fills")
+        self.items = items
+
+
+def growing_in(value: Any) -> Growing | None:
+    """A list that is being filled, as an argument or in one."""
+    if isinstance(value, list | tuple):
+        return next((found for item in value if (found := growing_in(item))), None)
+    return value if isinstance(value, Growing) else None
 
 
 def plain(value: Any) -> Any:
@@ -122,7 +159,7 @@ def computed(value: Any) -> bool:
     """Whether a value holds something that is no plain value."""
     if isinstance(value, list | tuple):
         return any(computed(item) for item in value)
-    return isinstance(value, Edge | Parameter | Stacked | Growing)
+    return isinstance(value, Edge | Parameter | Complex | Stacked | Growing | Maybe)
 
 
 def whole_number(value: Any) -> bool:

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from modelport.errors import ConversionError
-from modelport.formats.shared.hdf5_values import attributes_of, dataset_of, plain
+from modelport.formats.shared.hdf5_values import UNWRITABLE, attributes_of, dataset_of, plain
 from modelport.model.component import Component
 from modelport.model.model import Model
 from modelport.model.report import Kind, Report
@@ -24,9 +23,6 @@ _STATED = {
 
 OWN_KEYS = {*PRODUCER, "date_saved", "model_class", "other_members", "nb_layers"}
 """Keys of the metadata for what every writer says in its own way."""
-
-UNWRITABLE = "unwritable_attributes"
-"""The key of ``Model.extras`` with the keys of metadata whose values are only described."""
 
 
 def read_foreign(model: Model, file: HDF5File, used: Iterable[str], inside: str = "") -> None:
@@ -83,29 +79,6 @@ def write_datasets(writer: HDF5Writer, model: Model, report: Report) -> None:
         else:
             why = "something of the model stands at its place in the target"
             report.add(Kind.DROPPED, Component.TRAINING_DATA, name, why)
-
-
-def write_attributes(writer: HDF5Writer, model: Model, report: Report) -> None:
-    """Write foreign attributes, once all else is written; where they were, if that is there.
-
-    One of an object that the target has not goes to the root under its long name, so that it is
-    read again as it was. What HDF5 cannot hold is reported as dropped.
-    """
-    described = model.extras.get(UNWRITABLE, ())
-    for key, value in foreign_metadata(model).items():
-        path, _, name = key.rpartition("@")
-        there = bool(path) and writer.holds(path)
-        if name == "link" and path and not there:
-            why = "a link inside the file, which no layer uses; modelport writes no links"
-        elif key in described:
-            why = "its type (records, references, nothing at all) is not one that modelport writes"
-        else:
-            try:
-                writer.attribute(f"/{path}" if there else "/", name if there else key, value)
-                continue
-            except ConversionError as error:
-                why = error.why
-        report.add(Kind.DROPPED, Component.METADATA, key, why)
 
 
 def foreign_metadata(model: Model) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from modelport.formats.shared.hdf5_values import is_marked
 from modelport.wire.hdf5 import HDF5File
 
 _OF_A_LAYER = re.compile(
@@ -13,12 +14,14 @@ _OF_A_LAYER = re.compile(
 
 def is_full_model(file: HDF5File) -> bool:
     """A full model of Keras 1 to 3: the architecture as an attribute of the root."""
-    return "model_config" in file.attributes()
+    return "model_config" in file.attributes() and not is_marked(file)
 
 
 def is_weights(file: HDF5File) -> bool:
     """Weights alone, in the layout of layers, of numbered layers (Keras 0), or of objects."""
-    return not is_full_model(file) and (is_by_layer(file) or is_numbered(file) or is_store(file))
+    if is_full_model(file) or is_marked(file):
+        return False
+    return is_by_layer(file) or is_numbered(file) or is_store(file)
 
 
 def is_by_layer(file: HDF5File) -> bool:

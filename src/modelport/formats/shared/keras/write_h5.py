@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from modelport.formats.shared.keras.foreign import OWN_KEYS, write_attributes, write_datasets
+from modelport.formats.shared.hdf5_values import write_attributes
+from modelport.formats.shared.keras.foreign import OWN_KEYS, foreign_metadata, write_datasets
 from modelport.formats.shared.keras.lookups import account_for_config, add_weights
 from modelport.formats.shared.keras.write_2 import keras_2_model, plain_objects
 from modelport.formats.shared.keras.write_config import model_entry
@@ -78,7 +79,7 @@ def write_full(model: Model, output: Output, report: Report) -> None:
         if model.optimizer_state is not None:
             _write_state(writer, model, model.optimizer_state, keras_2, report)
         write_datasets(writer, model, report)
-        write_attributes(writer, model, report)
+        write_attributes(writer, foreign_metadata(model), model.extras, report)
 
 
 def _readable(layers: LayerTensors, report: Report) -> LayerTensors:
@@ -229,7 +230,7 @@ def write_weights(model: Model, output: Output, report: Report) -> None:
                 why = "the tree of objects that Keras 3 reads has no place for it"
                 report.add(Kind.DROPPED, Component.METADATA, key, why)
             write_datasets(writer, model, report)
-            write_attributes(writer, model, report)
+            write_attributes(writer, foreign_metadata(model), model.extras, report)
             return
         keras_2 = speaks_keras_2(model)
         _producer(writer, "/", model, keras_2)
@@ -238,7 +239,7 @@ def write_weights(model: Model, output: Output, report: Report) -> None:
         else:
             write_layers(writer, "", of_names(names, model.extras.get("layers")))
         write_datasets(writer, model, report)
-        write_attributes(writer, model, report)
+        write_attributes(writer, foreign_metadata(model), model.extras, report)
         if model.optimizer_state is not None:
             why = "weights by layer have no place for it; a name in .weights.h5 has"
             report.add(Kind.DROPPED, Component.OPTIMIZER_STATE, "optimizer", why)

@@ -8,14 +8,18 @@ it. Everything else is unknown code. Sources: ``torch._weights_only_unpickler``,
 
 from __future__ import annotations
 
+from modelport.formats.shared.numpy_arrays import ML_DTYPES
 from modelport.formats.shared.pickle.arguments import (
     NUMBER,
     Check,
     anything,
+    bit_generator,
     either,
     empty_array,
+    empty_masked,
     every,
     factory,
+    generator,
     kinds,
     latin1,
     literal,
@@ -46,6 +50,7 @@ _STANDARD: dict[str, Check] = {
     "builtins.slice": kinds(*[(int, type(None))] * 3),
     "builtins.range": kinds(int, int, int, least=1),
     "builtins.object": nothing,
+    "builtins.type": kinds(type(None)),
     "_codecs.encode": latin1,
     "datetime.date": either(kinds(_DATE_STATE), kinds(int, int, int)),
     "datetime.time": either(kinds(_DATE_STATE, Stub, least=1), every((int, Stub))),
@@ -71,10 +76,10 @@ _NUMPY: dict[str, Check] = {
         (bytes, bytearray, Blob, Stub), Stub, tuple, str, least=4
     ),
     "numpy.dtype": kinds((str, Reference), (bool, int), (bool, int), least=1),
-    "numpy.ma.core._mareconstruct": empty_array,
-    "numpy.random._pickle.__randomstate_ctor": either(nothing, every((str, Stub, Reference), 1, 2)),
-    "numpy.random._pickle.__generator_ctor": either(nothing, every((str, Stub, Reference), 1, 2)),
-    "numpy.random._pickle.__bit_generator_ctor": either(nothing, kinds((str, Reference))),
+    "numpy.ma.core._mareconstruct": empty_masked,
+    "numpy.random._pickle.__randomstate_ctor": generator,
+    "numpy.random._pickle.__generator_ctor": generator,
+    "numpy.random._pickle.__bit_generator_ctor": either(nothing, kinds(str), bit_generator),
     "numpy.random.__RandomState_ctor": nothing,
     "numpy.random.bit_generator.__pyx_unpickle_SeedSequence": kinds(Reference, int, object),
     "numpy.random.bit_generator.SeedSequence": either(nothing, anything),
@@ -174,6 +179,8 @@ _NUMPY_SCALARS = (
     *("float16", "float32", "float64", "float128", "longdouble", "complex64", "complex128"),
     *("str_", "bytes_", "void", "object_", "datetime64", "timedelta64", "intc", "intp", "longlong"),
 )
+SCALARS = frozenset(f"numpy.{name}" for name in _NUMPY_SCALARS)
+"""The types of numpy's numbers."""
 _NUMPY_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 
 NAMES: frozenset[str] = frozenset(
@@ -181,9 +188,11 @@ NAMES: frozenset[str] = frozenset(
         *CALLS,
         *STORAGES,
         *(f"torch.{name}" for name in (*_TORCH_DTYPES, *_TORCH_NAMES)),
-        *(f"numpy.{name}" for name in _NUMPY_SCALARS),
+        *SCALARS,
+        *(f"ml_dtypes.{name}" for name in ML_DTYPES),
         *(f"numpy.random._{name.lower()}.{name}" for name in _NUMPY_GENERATORS),
         *(f"builtins.{name}" for name in ("int", "float", "str", "bool", "type", "NoneType")),
+        "joblib.numpy_pickle.NumpyArrayWrapper",
         "numpy.ma.core.MaskedArray",
         "numpy.ma.MaskedArray",
         "numpy.ndarray",

@@ -19,6 +19,19 @@ _EMPTY = frozenset(
     f"builtins.{name}" for name in "list dict set int float str tuple bool".split()
 ) | {"collections.OrderedDict", "collections.Counter"}
 
+_BYTES = frozenset({"_codecs.encode", "builtins.bytes", "builtins.bytearray"})
+_MASKED = frozenset(
+    f"numpy.ma.{place}{name}"
+    for place, name in (
+        ("core.", "MaskedArray"),
+        ("", "MaskedArray"),
+        ("core.", "MaskedConstant"),
+        ("mrecords.", "MaskedRecords"),
+    )
+)
+_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
+_MAKE_BITS = "numpy.random._pickle.__bit_generator_ctor"
+
 
 def nothing(args: tuple[Any, ...]) -> bool:
     """No argument at all."""
@@ -71,7 +84,8 @@ def latin1(args: tuple[Any, ...]) -> bool:
 def some_bytes(args: tuple[Any, ...]) -> bool:
     """Nothing, bytes themselves, or text in Latin-1; never a number, which would be a size."""
     if len(args) == 1 and isinstance(args[0], Stub):
-        return True
+        made = args[0].callable
+        return isinstance(made, Reference) and canonical(made) in _BYTES
     return not args or latin1(args) or (len(args) == 1 and _is_bytes(args[0]))
 
 
@@ -90,6 +104,27 @@ def empty_array(args: tuple[Any, ...]) -> bool:
     """A class and a shape without elements, to be filled by the state; never memory of a size."""
     shapes = [value for value in args if isinstance(value, tuple)]
     return len(shapes) == 1 and shapes[0][:1] == (0,) and isinstance(args[0], Reference)
+
+
+def bit_generator(args: tuple[Any, ...]) -> bool:
+    """The class of one of numpy's bit generators, which is called."""
+    named = len(args) == 1 and isinstance(args[0], Reference) and canonical(args[0])
+    return named in {f"numpy.random._{name.lower()}.{name}" for name in _GENERATORS}
+
+
+def generator(args: tuple[Any, ...]) -> bool:
+    """Nothing, a bit generator made already, or its name and numpy's own function to make it."""
+    if not args or (len(args) <= 2 and not isinstance(args[0], str | Stub)):
+        return not args
+    if len(args) == 2:
+        return isinstance(args[1], Reference) and canonical(args[1]) == _MAKE_BITS
+    return len(args) == 1
+
+
+def empty_masked(args: tuple[Any, ...]) -> bool:
+    """An empty array of a masked class, which is called with the data."""
+    masked = bool(args) and isinstance(args[0], Reference) and canonical(args[0])
+    return masked in _MASKED and empty_array(args)
 
 
 def pattern(args: tuple[Any, ...]) -> bool:

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelport.errors import LimitExceeded, MalformedFile
-from modelport.formats.shared.numpy_arrays import TYPES, Stored, array_data
+from modelport.formats.shared.numpy_arrays import ML_DTYPES, TYPES, Stored, array_data
 from modelport.formats.shared.pickle.objects import Builder, Objects, attributes, class_name
 from modelport.formats.shared.pickle.show import short
+from modelport.model.dtype import DTYPES
 from modelport.model.tensor import TensorData
-from modelport.wire.pickle import Blob, BlobKind, Program, Stub, interpret
+from modelport.wire.pickle import Blob, BlobKind, Program, Reference, Stub, interpret
 from modelport.wire.source import ByteSource, BytesSource
 
 WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
@@ -167,13 +168,18 @@ class Arrays:
 
 
 def type_string(dtype: Any) -> str | None:
-    """Numpy's type string of a dtype (``<f4``); structured types are raw bytes (``|V16``)."""
+    """Numpy's type string of a dtype (``<f4``); structured types are raw bytes (``|V16``).
+
+    One of ml_dtypes is told by its name (``<bfloat16``).
+    """
     if isinstance(dtype, str):
         return dtype if dtype[:1] in "<>|=" else f"<{dtype}"
     if not isinstance(dtype, Stub) or class_name(dtype) != "numpy.dtype":
         return None
     code = dtype.args[0] if isinstance(dtype.args, tuple) and dtype.args else None
     state = dtype.states[-1] if dtype.states else None
+    if isinstance(code, Reference) and code.module == "ml_dtypes" and code.name in ML_DTYPES:
+        return f"<{code.name}"
     if not isinstance(code, str) or not code:
         return None
     order = state[1] if isinstance(state, tuple) and len(state) > 1 else "<"
@@ -184,6 +190,8 @@ def type_string(dtype: Any) -> str | None:
 
 
 def _width(descr: str) -> int:
+    if descr[1:] in ML_DTYPES:
+        return DTYPES[descr[1:]].bits // 8
     digits = re.match(r"\d*", descr[2:])
     return int(digits[0] or "1" if digits else "1") * (4 if descr[1] == "U" else 1)
 

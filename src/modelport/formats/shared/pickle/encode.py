@@ -5,17 +5,22 @@ The names are those of numpy 1, which every numpy loads.
 
 from __future__ import annotations
 
-from modelport.formats.shared.numpy_arrays import TYPES
+from modelport.formats.shared.numpy_arrays import ML_DTYPES, TYPES
 from modelport.model.tensor import Tensor
 from modelport.wire.pickle import Reference, Stub
 from modelport.wire.pickle.write import Pieces
 
 CODES = {name: code for code, name in TYPES.items() if code not in ("?", "f1")}
-"""dtype -> its code in numpy; bfloat16 is two raw bytes there."""
+CODES |= {name: name for name in ML_DTYPES if name not in CODES}
+"""dtype -> its code in numpy; bfloat16 is two raw bytes there, float8 a type of ml_dtypes."""
 
 
 def dtype_stub(code: str) -> Stub:
     """``numpy.dtype(code)``, little-endian where that means anything."""
+    if code in ML_DTYPES:
+        args = (Reference("ml_dtypes", code, 0), False, True)
+        state: tuple[object, ...] = (3, "<", None, None, None, 1, 1, 64)
+        return Stub("REDUCE", Reference("numpy", "dtype", 0), args, {}, 0, [state])
     single = code[1:] == "1"
     width = int(code[1:]) if code[0] == "V" else -1
     order = "|" if single or width > 0 else "<"

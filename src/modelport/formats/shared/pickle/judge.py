@@ -9,18 +9,25 @@ modelport does not know it needs that code; of everything else that anybody has 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from modelport.errors import LimitExceeded
-from modelport.formats.shared.pickle.allowed import CALLS, NAMES
+from modelport.formats.shared.pickle.allowed import CALLS, NAMES, SCALARS
+from modelport.formats.shared.pickle.guarded import GUARDED, SOURCE
+from modelport.formats.shared.pickle.hidden import hidden
 from modelport.formats.shared.pickle.inner import LOADS, inner_source
+from modelport.formats.shared.pickle.keras import is_method, model_inside
 from modelport.formats.shared.pickle.known import (
-    ACT_WHEN_IMPORTED,
+    acts_when_imported,
     is_harmless,
+    is_module,
     is_territory,
+    rooted,
 )
-from modelport.formats.shared.pickle.names import canonical, package
+from modelport.formats.shared.pickle.names import canonical
 from modelport.formats.shared.pickle.show import short
+from modelport.formats.shared.pickle.states import acts
 from modelport.formats.shared.torch.storage import LEGACY_HEAD
 from modelport.model.model import Finding, Level
 from modelport.wire.pickle import (
@@ -40,18 +47,20 @@ _FAULTS = {
     FaultKind.BROKEN_FRAME: ("PKL-022", Level.MALFORMED),
     FaultKind.PROTOCOL: ("PKL-022", Level.MALFORMED),
 }
-_PLANTED = frozenset(
-    "__setstate__ __class__ __reduce__ __reduce_ex__ __getattr__ __getattribute__ __setattr__ "
-    "__getstate__ __call__ __del__ __init__ __new__ __builtins__ __globals__ __code__ "
-    "__import__ __bases__ __subclasses__ __mro__".split()
-)
+_RECONSTRUCTOR = "copyreg._reconstructor"
 _NEW = {
-    "copyreg._reconstructor": 3,
+    _RECONSTRUCTOR: 3,
     "copyreg.__newobj__": None,
     "copyreg.__newobj_ex__": 3,
 }
 """Functions that make an instance of their first argument, and how many arguments they get."""
+_BUILTIN_TYPE = (
+    "cloudpickle.cloudpickle._builtin_type",
+    "cloudpickle.cloudpickle_fast._builtin_type",
+)
+"""Functions that give a type of ``types`` by its name."""
 _STREAMS = 5
+_DEEP = 8
 _FUNCTIONS = "torch._C._VariableFunctionsClass"
 """Where torch's own functions lie (``torch.relu``); naming one is common, calling one is not."""
 _REBUILD_TYPE = ("torch._tensor._rebuild_from_type_v2", "torch._tensor._rebuild_from_type")
@@ -65,7 +74,7 @@ def judge(program: Program, place: str = "", own: str = "") -> list[Finding]:
     that begin with ``own`` mean classes that the file itself describes (``__torch__.``).
     """
     found: dict[tuple[str, str], Finding] = {}
-    for rule, level, what, offset in _all(program):
+    for rule, level, what, offset in chain(_all(program), hidden(program, _all)):
         if own and level is Level.NEEDS_CODE and what.split(" ", 1)[1].startswith(own):
             continue
         where = f"{place} at byte {offset:,}".strip()
@@ -95,10 +104,10 @@ def _fault(fault: Fault) -> _Found:
 
 
 def _reference(reference: Reference, called: bool) -> Iterator[_Found]:
-    name = canonical(reference)
+    name = rooted(reference)
     if reference.module == "?" or name in NAMES:
         return
-    if package(name) in ACT_WHEN_IMPORTED:
+    if acts_when_imported(name.rpartition(".")[0]) or acts_when_imported(reference.module):
         what = f"imports {reference.module}, which acts when it is imported"
         yield "PKL-007", Level.DANGEROUS, what, reference.offset
     elif not called:
@@ -110,6 +119,9 @@ def _call(stub: Stub) -> Iterator[_Found]:
     if isinstance(target, PersistentId):
         # A class by its source text, as torch wrote it before 1.0; the reader judges the id.
         return
+    if is_method(target):
+        yield from model_inside(stub)
+        return
     name = _name(target)
     if name is None:
         what = f"calls what it has computed: {short(target)}"
@@ -118,9 +130,15 @@ def _call(stub: Stub) -> Iterator[_Found]:
         yield from _instance(stub, name)
     elif name in _REBUILD_TYPE:
         yield from _rebuilt(stub)
-    elif name in CALLS:
-        if not isinstance(stub.args, tuple) or stub.kwargs or not CALLS[name](stub.args):
+    elif name in SOURCE:
+        what = f"{name} executes the Python source that the file brings with it"
+        yield "PKL-008", Level.DANGEROUS, what, stub.offset
+    elif name in CALLS or name in GUARDED:
+        check = CALLS[name] if name in CALLS else GUARDED[name]
+        if not isinstance(stub.args, tuple) or stub.kwargs or not check(stub.args):
             yield "PKL-011", Level.DANGEROUS, _as_called(stub, name), stub.offset
+        elif name in GUARDED:
+            yield "PKL-010", Level.NEEDS_CODE, f"needs {name}", stub.offset
     elif name == LOADS:
         yield from _inner(stub)
     elif name == "builtins.getattr":
@@ -139,6 +157,10 @@ def _instance(stub: Stub, name: str) -> Iterator[_Found]:
         if not fits or _name(args[0]) is None:
             yield "PKL-011", Level.DANGEROUS, _as_called(stub, name), stub.offset
             return
+        base = _name(args[1]) if name == _RECONSTRUCTOR else None
+        if base is not None and not _is_base(base):
+            yield "PKL-011", Level.DANGEROUS, _as_called(stub, name), stub.offset
+            return
         made, args = args[0], args[1:]
     cls = _name(made) or ""
     plain = not args if name not in _NEW else True
@@ -146,15 +168,53 @@ def _instance(stub: Stub, name: str) -> Iterator[_Found]:
         return
     if cls in CALLS and isinstance(args, tuple) and CALLS[cls](args):
         return
+    if cls == "torch.ScriptObject" and not args and _is_quantised(stub):
+        yield "PKL-010", Level.NEEDS_CODE, "needs torch.classes.quantized", stub.offset
+        return
     yield _unknown(stub, cls, instance=True)
 
 
+_PACKED = ("__torch__.torch.classes.quantized.", "__torch__.torch.classes.rnn.")
+"""Classes of C++ that torch itself brings, whose state is tensors and numbers."""
+
+
+def _is_quantised(stub: Stub) -> bool:
+    """Whether an object of C++ is one of torch's packed parameters: (state, name of its class)."""
+    return bool(stub.states) and all(
+        isinstance(state, tuple)
+        and len(state) == 2
+        and isinstance(state[1], str)
+        and state[1].startswith(_PACKED)
+        for state in stub.states
+    )
+
+
 def _unknown(stub: Stub, name: str, instance: bool = False) -> _Found:
-    if is_harmless(name) or not is_territory(name):
+    if is_harmless(name) or (instance and name in GUARDED) or not is_territory(name):
         return "PKL-010", Level.NEEDS_CODE, f"needs {name}", stub.offset
-    if instance and name.startswith(_CLASS_PLACES):
+    if instance and name.startswith(_CLASS_PLACES) and name.rsplit(".", 1)[-1] != _MAPS_FILES:
         return "PKL-010", Level.NEEDS_CODE, f"needs {name}", stub.offset
     return "PKL-001", Level.DANGEROUS, _as_called(stub, name), stub.offset
+
+
+_BASES = frozenset(
+    f"builtins.{name}"
+    for name in "object dict list set frozenset tuple str bytes bytearray int float complex".split()
+) | {
+    *("collections.OrderedDict", "collections.defaultdict", "collections.deque"),
+    *("datetime.date", "datetime.datetime", "datetime.time", "datetime.timedelta"),
+}
+_MAPS_FILES = "memmap"
+"""A class of numpy that opens a file as soon as it is made, under whatever module it is found."""
+
+
+def _is_base(name: str) -> bool:
+    """Whether ``copyreg`` writes that type, which is called with its own value, for a base.
+
+    It is the first type written in C among the classes of an object: never a class of Python,
+    whose call would run an ``__init__`` (``_reconstructor(cls, ExcelFile, path)``).
+    """
+    return name in _BASES or name in SCALARS or is_harmless(name) or not is_territory(name)
 
 
 _CLASS_PLACES = (
@@ -191,13 +251,10 @@ _CLASS_PLACES = (
 def _rebuilt(stub: Stub) -> Iterator[_Found]:
     """``_rebuild_from_type_v2(function, type, arguments, state)`` calls the function."""
     args = stub.args if isinstance(stub.args, tuple) else ()
-    if len(args) >= 3 and isinstance(args[0], Reference) and isinstance(args[2], tuple):
-        inner = canonical(args[0])
-        if inner in CALLS and CALLS[inner](args[2]):
-            return
-        if is_harmless(inner):
-            yield "PKL-010", Level.NEEDS_CODE, f"needs {inner}", stub.offset
-            return
+    known = len(args) >= 3 and isinstance(args[0], Reference) and isinstance(args[2], tuple)
+    if known and canonical(args[0]) not in _REBUILD_TYPE:
+        yield from _call(Stub("REDUCE", args[0], args[2], {}, stub.offset))
+        return
     yield "PKL-011", Level.DANGEROUS, _as_called(stub, _REBUILD_TYPE[0]), stub.offset
 
 
@@ -221,25 +278,29 @@ def _inner(stub: Stub) -> Iterator[_Found]:
         start = program.end
 
 
-def _name(target: Any, depth: int = 8) -> str | None:
+def _name(target: Any, depth: int = _DEEP) -> str | None:
     """The name of a class or function, also of one inside a class of user code; else None.
 
     ``depth`` is how many classes inside each other are followed.
     """
     if isinstance(target, Reference):
-        return canonical(target)
+        return rooted(target)
     if not isinstance(target, Stub) or depth == 0:
         return None
     args, getter = target.args, target.callable
+    if isinstance(getter, Reference) and canonical(getter) in _BUILTIN_TYPE:
+        named = isinstance(args, tuple) and len(args) == 1 and f"types.{args[0]}"
+        return named if named and is_harmless(named) else None
     if not isinstance(getter, Reference) or canonical(getter) != "builtins.getattr":
         return None
     if not isinstance(args, tuple) or len(args) != 2 or not isinstance(args[1], str):
         return None
     owner = _owner(args[0], depth - 1)
-    closed = owner is None or (is_territory(owner) and owner != _FUNCTIONS)
-    if closed or args[1].startswith("__"):
+    if owner is None or args[1].startswith("__") or is_module(owner.rsplit(".", 1)[-1]):
         return None
-    return f"{owner}.{args[1]}"
+    name = f"{owner}.{args[1]}"
+    closed = is_territory(owner) and owner != _FUNCTIONS and not is_harmless(name)
+    return None if closed else name
 
 
 def _owner(value: Any, depth: int) -> str | None:
@@ -255,7 +316,14 @@ def _owner(value: Any, depth: int) -> str | None:
 
 def _attribute(stub: Stub) -> Iterator[_Found]:
     """``getattr(object, name)``: how methods and inner classes of user code are pickled."""
+    if is_method(stub):
+        return  # which calling it is judged by
     name = _name(stub)
+    args = stub.args if isinstance(stub.args, tuple) else ()
+    owner = _owner(args[0], _DEEP) if len(args) == 2 and isinstance(args[1], str) else None
+    if name is None and (owner or "").startswith(_CLASS_PLACES) and not args[1].startswith("__"):
+        # A method of such a class, which is named; calling it would be another thing.
+        name = f"{owner}.{args[1]}"
     if name is None:
         yield "PKL-001", Level.DANGEROUS, _as_called(stub, "builtins.getattr"), stub.offset
     else:
@@ -263,13 +331,16 @@ def _attribute(stub: Stub) -> Iterator[_Found]:
 
 
 def _states(stub: Stub) -> Iterator[_Found]:
-    for state in stub.states:
-        parts = state if isinstance(state, tuple) else (state,)
-        for part in parts:
-            planted = [key for key in part if key in _PLANTED] if isinstance(part, dict) else []
-            if planted:
-                what = f"plants {planted[0]} in an object"
-                yield "PKL-006", Level.DANGEROUS, what, stub.offset
+    for rule, what in acts(stub, _made(stub)):
+        yield rule, Level.DANGEROUS, what, stub.offset
+
+
+def _made(stub: Stub) -> str | None:
+    """The class or function that made an object, by name."""
+    name = _name(stub.callable)
+    if name in _NEW and isinstance(stub.args, tuple) and stub.args:
+        return _name(stub.args[0])
+    return name
 
 
 def _as_called(stub: Stub, name: str) -> str:

@@ -1,6 +1,6 @@
 """Code that modelport knows by name without building it, and whose packages it knows throughout.
 
-``harmless`` are classes and functions of well-known packages that only keep what they get when a
+Harmless are classes and functions of well-known packages that only keep what they get when a
 stream calls them; a file that holds them needs their package, no more. In a ``TERRITORY`` (a
 package whose code anybody has who loads such files) a call of anything else is taken for an
 attack, for there it is known that no pickler writes it. A package outside is simply unknown.
@@ -8,10 +8,11 @@ attack, for there it is known that no pickler writes it. A package outside is si
 
 from __future__ import annotations
 
-from modelport.formats.shared.pickle.names import package
+from modelport.formats.shared.pickle.names import canonical, package
+from modelport.wire.pickle import Reference
 
 _STANDARD = (
-    *("argparse.Namespace", "types.SimpleNamespace", "collections.UserDict", "enum.auto"),
+    *("argparse.Namespace", "collections.UserDict", "enum.auto"),
     *("collections.UserList", "collections.UserString", "collections.ChainMap"),
     *("functools.partial", "operator.itemgetter", "types.MappingProxyType"),
     *("types.CodeType", "types.FunctionType", "types.CellType", "types.MethodType"),
@@ -21,46 +22,77 @@ _STANDARD = (
     *("ipaddress.IPv4Network", "ipaddress.IPv6Network", "array._array_reconstructor"),
     *("itertools.count", "itertools.cycle", "itertools.repeat", "itertools.chain"),
     *("queue.Queue", "queue.LifoQueue", "queue.PriorityQueue", "io.BytesIO", "io.StringIO"),
-    *("builtins.Exception", "builtins.ValueError", "builtins.TypeError", "builtins.KeyError"),
-    *("builtins.RuntimeError", "builtins.property", "builtins.staticmethod"),
-    *("builtins.classmethod", "weakref.WeakSet", "weakref.WeakKeyDictionary"),
+    *("operator.attrgetter", "operator.methodcaller", "types.GenericAlias", "os.stat_result"),
+    *("dataclasses.Field", "dataclasses._MISSING_TYPE", "dataclasses._FIELD_BASE"),
+    *(
+        "dataclasses._HAS_DEFAULT_FACTORY_CLASS",
+        "dataclasses._DataclassParams",
+        "array.array",
+        "collections._tuplegetter",
+        "decimal.Context",
+    ),
+    *("inspect._ParameterKind", "socket.AddressFamily", "socket.SocketKind", "signal.Signals"),
+    *("email.message.Message", "email._policybase.Compat32", "http.HTTPMethod"),
+    *("builtins.property", "builtins.staticmethod", "builtins.classmethod"),
+    *("weakref.WeakSet", "weakref.WeakKeyDictionary"),
     *("weakref.WeakValueDictionary", "copy._EmptyClass", "time.struct_time"),
     *("inspect.Signature", "inspect.Parameter", "http.HTTPStatus", "contextlib.nullcontext"),
 )
+_EXCEPTIONS = (
+    "Exception BaseException ArithmeticError AssertionError AttributeError BlockingIOError "
+    "BrokenPipeError BufferError BytesWarning ChildProcessError ConnectionAbortedError "
+    "ConnectionError ConnectionRefusedError ConnectionResetError DeprecationWarning EOFError "
+    "FileExistsError FileNotFoundError FloatingPointError FutureWarning GeneratorExit "
+    "ImportError ImportWarning IndexError InterruptedError IsADirectoryError KeyError "
+    "KeyboardInterrupt LookupError MemoryError ModuleNotFoundError NameError "
+    "NotADirectoryError NotImplementedError OSError OverflowError PendingDeprecationWarning "
+    "PermissionError ProcessLookupError RecursionError ReferenceError ResourceWarning "
+    "RuntimeError RuntimeWarning StopAsyncIteration StopIteration SyntaxWarning SystemExit "
+    "TimeoutError TypeError UnboundLocalError UnicodeError UnicodeWarning UserWarning "
+    "ValueError Warning ZeroDivisionError"
+).split()
 _CLOUDPICKLE = (
-    *("_make_function", "_make_cell", "_make_empty_cell", "_builtin_type", "_make_skeleton_class"),
-    *("_function_setstate", "_class_setstate", "_make_skeleton_enum", "_make_typevar"),
-    *("_fill_function", "_make_skel_func", "_rehydrate_skeleton_class", "_empty_cell_value"),
+    *("_make_function", "_make_cell", "_make_empty_cell", "_builtin_type", "_make_typevar"),
+    *("_make_skel_func", "_empty_cell_value", "_get_dataclass_field_type_sentinel"),
     *("_make_dict_keys", "_make_dict_values", "_make_dict_items", "_is_dynamic"),
 )
 _MAKERS = (
     *("scipy.sparse._csr.csr_matrix", "scipy.sparse.csr.csr_matrix", "sklearn.utils.Bunch"),
-    *("sklearn.utils._bunch.Bunch", "sklearn.tree._tree.Tree", "sklearn.tree.tree.Tree"),
-    *("sklearn._loss._loss.__pyx_unpickle_CyHalfMultinomialLoss", "joblib.memory.Memory"),
-    *("sklearn.neighbors._dist_metrics.newObj", "sklearn.metrics._dist_metrics.newObj"),
-    *("sklearn.neighbors._kd_tree.newObj", "sklearn.neighbors._ball_tree.newObj"),
-    *("sklearn.neighbors.kd_tree.newObj", "sklearn.neighbors.ball_tree.newObj"),
-    *("sklearn.neighbors.dist_metrics.newObj", "joblib.numpy_pickle.NDArrayWrapper"),
-    *("pandas.core.internals.managers.BlockManager", "pandas._libs.internals._unpickle_block"),
-    *("pandas.core.internals.managers.SingleBlockManager", "pandas.core.indexes.base._new_Index"),
-    *("pandas.core.indexes.datetimes._new_DatetimeIndex", "pandas._libs.arrays.NDArrayBacked"),
+    *("sklearn.utils._bunch.Bunch", "joblib.numpy_pickle.NDArrayWrapper"),
+    *("numpy.vectorize", "numpy.lib.function_base.vectorize", "numpy.poly1d"),
+    *("numpy.lib.polynomial.poly1d", "pandas.Period", "pandas.Interval"),
+    *("pandas.core.internals.managers.BlockManager", "pandas._libs.arrays.NDArrayBacked"),
     *(
-        "pandas._libs.tslibs.timestamps._unpickle_timestamp",
-        "pandas._libs.tslibs.nattype._nat_unpickle",
+        "pandas.core.internals.managers.SingleBlockManager",
+        "pandas._libs.internals._unpickle_block",
     ),
     *("torch.distributed._shard.sharded_tensor.api.ShardedTensor", "torch.Generator"),
-    "torch._C.Generator",
-    *(
-        "torch.fx.graph_module.reduce_graph_module",
-        "torch.fx.graph_module.reduce_deploy_graph_module",
-    ),
-    *("torch._utils_internal.get_file_path", "torch._dynamo.decorators._DimRange"),
-    *("torch.nested._internal.nested_tensor._rebuild_njt",),
+    *("torch._C.Generator", "torch._utils_internal.get_file_path"),
+    *("torch._dynamo.decorators._DimRange", "torch.nested._internal.nested_tensor._rebuild_njt"),
 )
+_PANDAS_DTYPES = (
+    *("StringDtype", "PeriodDtype", "CategoricalDtype", "IntervalDtype", "DatetimeTZDtype"),
+    *("SparseDtype", "BooleanDtype", "ArrowDtype", "Float32Dtype", "Float64Dtype"),
+    *(f"{sign}Int{bits}Dtype" for sign in ("", "U") for bits in (8, 16, 32, 64)),
+)
+_NUMERIC = frozenset(
+    "sklearn._loss._loss sklearn.linear_model._sgd_fast sklearn.linear_model.sgd_fast "
+    "sklearn.tree._tree sklearn.tree.tree sklearn.tree._criterion sklearn.tree._splitter "
+    "sklearn.neighbors._quad_tree sklearn.neighbors.quad_tree sklearn.manifold._quad_tree "
+    "pandas._libs.tslibs.offsets pandas._libs.tslibs.timedeltas pandas._libs.tslibs.timestamps "
+    "pandas._libs.tslibs.nattype pandas._libs.tslibs.period pandas._libs.tslib "
+    "pandas._libs.interval pandas._libs.sparse pandas._libs.missing pandas.tslib "
+    "scipy.spatial._ckdtree scipy.spatial.ckdtree".split()
+)
+"""Compiled modules of which every class and function does nothing but count with numbers."""
+
 _HARMLESS = frozenset(
     {
         *_STANDARD,
+        *(f"builtins.{name}" for name in _EXCEPTIONS),
         *_MAKERS,
+        *(f"pandas.{name}" for name in _PANDAS_DTYPES),
+        *(f"pandas.core.dtypes.dtypes.{name}" for name in _PANDAS_DTYPES),
         *(
             f"{place}.{name}"
             for place in ("cloudpickle.cloudpickle", "cloudpickle.cloudpickle_fast")
@@ -78,6 +110,8 @@ TERRITORIES = frozenset(
     "invoke paramiko smart_open boto3 botocore google ml_dtypes packaging attr attrs".split()
 )
 """Packages in which every call that is not known is an attack; the standard library too."""
+
+_ALIASES = {"np": "numpy", "pd": "pandas", "tf": "tensorflow", "plt": "matplotlib.pyplot"}
 
 ACT_WHEN_IMPORTED = frozenset({"antigravity", "this", "idlelib", "turtledemo", "turtle", "test"})
 """Modules of Python that open a window or a browser, or print, as soon as they are imported."""
@@ -114,11 +148,37 @@ STANDARD_LIBRARY = frozenset(
 """The standard library of Python 2.7 to 3.14, modules that begin with an underscore apart."""
 
 
+def acts_when_imported(module: str) -> bool:
+    """Whether a module acts as soon as it is imported; a package's ``__main__`` is its program."""
+    return package(module) in ACT_WHEN_IMPORTED or module.endswith(".__main__")
+
+
+def is_module(name: str) -> bool:
+    """Whether a name without dots is that of a module that anybody has, or a usual alias."""
+    name = name.lstrip("_")
+    return name in STANDARD_LIBRARY or name in TERRITORIES or name in _ALIASES
+
+
+def rooted(reference: Reference) -> str:
+    """``module.name``, or what lies behind it where the name passes through a module.
+
+    Any module gives access to those it imports: ``package.module`` and ``os.system``.
+    """
+    parts = reference.name.split(".")
+    for index, part in enumerate(parts[:-1]):
+        if is_module(part):
+            first = part.lstrip("_")
+            module = ".".join([_ALIASES.get(first, first), *parts[index + 1 : -1]])
+            return canonical(Reference(module, parts[-1], reference.offset))
+    return canonical(reference)
+
+
 def is_harmless(name: str) -> bool:
     """Whether calling that name only keeps or copies what it is given."""
     # Cython writes one such function beside each of its classes; it makes the class and sets a
     # state that the stream spells out.
-    return name in _HARMLESS or name.rsplit(".", 1)[-1].startswith("__pyx_unpickle_")
+    module, _, last = name.rpartition(".")
+    return name in _HARMLESS or module in _NUMERIC or last.startswith("__pyx_unpickle_")
 
 
 def is_territory(name: str) -> bool:

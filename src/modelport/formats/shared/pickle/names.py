@@ -12,6 +12,7 @@ _MODULES = {
     "copy_reg": "copyreg",
     "cPickle": "pickle",
     "_pickle": "pickle",
+    "exceptions": "builtins",
     "UserDict": "collections",
     "UserList": "collections",
     "Queue": "queue",
@@ -24,6 +25,7 @@ _MODULES = {
     "_collections": "collections",
     "_decimal": "decimal",
     "_operator": "operator",
+    "_io": "io",
     "_functools": "functools",
     "posix": "os",
     "nt": "os",
@@ -34,7 +36,8 @@ _NAMES = {
     "builtins.long": "builtins.int",
     "builtins.reduce": "functools.reduce",
     "numpy._core.multiarray._frombuffer": "numpy._core.numeric._frombuffer",
-    "__builtin__.file": "io.open",
+    "collections.IterableUserDict": "collections.UserDict",
+    "builtins.file": "io.open",
 }
 
 

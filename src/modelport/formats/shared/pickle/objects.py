@@ -88,6 +88,10 @@ def class_name(stub: Stub) -> str:
         return name
     if isinstance(target, PersistentId) and isinstance(target.id, tuple):
         return next((canonical(part) for part in target.id if isinstance(part, Reference)), "?")
+    if isinstance(target, Stub) and class_name(target) == "builtins.getattr":
+        match target.args:  # a method that makes an object, as Keras restores its models
+            case (Reference() as owner, str(method)):
+                return f"{canonical(owner)}.{method}"
     return "?"
 
 
@@ -161,6 +165,7 @@ _COMMON: dict[str, Builder] = {
     "builtins.dict": _mapping,
     "builtins.complex": _number(complex),
     "builtins.bytearray": _changeable,
+    "builtins.bytes": lambda stub: stub if stub.args else b"",  # protocol 2 has no empty bytes
     "_codecs.encode": encoded,
     "datetime.timedelta": _number(datetime.timedelta),
 }

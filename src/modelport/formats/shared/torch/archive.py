@@ -7,12 +7,12 @@ from typing import Any
 
 from modelport.errors import MalformedFile
 from modelport.formats.shared.pickle.objects import Objects
-from modelport.formats.shared.pickle.streams import begins, judge_member, read_streams
+from modelport.formats.shared.pickle.streams import judge_member, read_streams
 from modelport.formats.shared.torch.encode import Encoded
 from modelport.formats.shared.torch.storage import Storage
 from modelport.formats.shared.torch.tensors import objects_of, storage_type
 from modelport.model.model import Model
-from modelport.wire.pickle import PersistentId, Reference
+from modelport.wire.pickle import PersistentId, Reference, begins
 from modelport.wire.pickle.write import write
 from modelport.wire.zip import ZipArchive
 from modelport.wire.zip_write import ZipWriter

@@ -15,7 +15,7 @@ from modelport.formats.shared.pickle.allowed import ELEMENTS
 from modelport.formats.shared.pickle.objects import Objects
 from modelport.formats.shared.torch.storage import Storage
 from modelport.model.dtype import DTYPES, DType
-from modelport.model.tensor import FileSlice, Tensor, TensorData
+from modelport.model.tensor import Tensor, TensorData
 from modelport.wire.pickle import PersistentId, Reference, Stub
 
 _WORDS = {name: word for word, name in reversed(ELEMENTS.items()) if not word.startswith("Q")}
@@ -122,6 +122,8 @@ def _persistent(root: Any) -> Iterator[PersistentId]:
 
 def encode_tensors(tensors: Mapping[str, Tensor]) -> Encoded:
     """A new state dict of tensors; those with the same data share a storage."""
+    from modelport.model.sharing import same_data  # needs numpy, as whoever writes does
+
     encoded = Encoded(None)
     keys: dict[object, PersistentId] = {}
     pairs: list[tuple[Any, Any]] = []
@@ -132,14 +134,6 @@ def encode_tensors(tensors: Mapping[str, Tensor]) -> Encoded:
         pairs.append((name, _rebuild(keys[key], tensor)))
     encoded.value = _ordered(pairs)
     return encoded
-
-
-def same_data(tensor: Tensor) -> object:
-    """A key that tensors have in common whose values are one run of a file, in one order."""
-    data = tensor.data
-    if isinstance(data, FileSlice):
-        return id(data.source), data.offset, data.dtype.name, tensor.size
-    return id(data)
 
 
 def _new_storage(encoded: Encoded, tensor: Tensor) -> PersistentId:

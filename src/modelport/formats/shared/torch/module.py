@@ -13,6 +13,7 @@ from typing import Any
 from modelport.formats.shared.pickle.objects import Objects, attributes, class_name
 from modelport.formats.shared.pickle.plain import plain
 from modelport.formats.shared.torch.array import Array
+from modelport.formats.shared.torch.packed import SCRIPT_OBJECT, packed
 from modelport.model.component import Component
 from modelport.model.graph import Node, Scope
 from modelport.model.model import Model
@@ -39,7 +40,12 @@ def read_module(
     second says where that is. A module without a name is an attribute of the graph.
     """
     model.dialect, model.kind = "torch", "modules"
-    model.evidence[Component.ARCHITECTURE] = _forward(root, objects)
+    told = "modules of torch.nn with their settings; what each of them does is known"
+    name = _foreign(root, objects)
+    if name is not None:
+        model.extras["forward"] = f"what forward of {name} does is not in the file"
+        told = f"the tree of modules with their settings; {model.extras['forward']}"
+    model.evidence[Component.ARCHITECTURE] = told
     if attributes(root).get("training") is True:
         model.graph.attributes["training"] = True
     waiting: list[tuple[str, Stub, tuple[Scope, ...]]] = [(key, root, ())]
@@ -51,13 +57,9 @@ def read_module(
             continue
         seen[id(stub)] = path
         found, tensors = attributes(stub), {}
-        for kind in _INNER[:2]:
-            inner = objects.build(found.get(kind))
-            for name, value in inner.items() if isinstance(inner, Mapping) else ():
-                built = objects.build(value)
-                if isinstance(built, Array) and isinstance(name, str):
-                    tensors[name] = f"{path}.{name}" if path else name
-                    yield tensors[name], built
+        for name, array in _own_tensors(stub, found, objects):
+            tensors[name] = f"{path}.{name}" if path else name
+            yield tensors[name], array
         inside = _children(found, objects)
         node = _node(path, stub, found, tensors, scope, objects)
         if not path:
@@ -71,8 +73,25 @@ def read_module(
         )
 
 
-def _forward(root: Stub, objects: Objects) -> str:
-    """What the file tells of the order of its modules, and the first class that keeps it."""
+def _own_tensors(
+    stub: Stub, found: Mapping[Any, Any], objects: Objects
+) -> Iterator[tuple[str, Array]]:
+    """Parameters and buffers, and what quantised modules keep packed."""
+    for kind in _INNER[:2]:
+        inner = objects.build(found.get(kind))
+        for name, value in inner.items() if isinstance(inner, Mapping) else ():
+            built = objects.build(value)
+            if isinstance(built, Array) and isinstance(name, str):
+                yield name, built
+    yield from packed(stub, objects)
+    for key, value in found.items():
+        if isinstance(value, Stub) and class_name(value) == SCRIPT_OBJECT:
+            for name, array in packed(value, objects):
+                yield f"{key}.{name}", array
+
+
+def _foreign(root: Stub, objects: Objects) -> str | None:
+    """The first class that is not torch's, whose order of modules only its code knows."""
     waiting, seen = [root], set[int]()
     while waiting:
         stub = waiting.pop()
@@ -81,10 +100,9 @@ def _forward(root: Stub, objects: Objects) -> str:
         seen.add(id(stub))
         name = class_name(stub)
         if not name.startswith((_LIBRARY, "torch.nn.parallel.")):
-            what = f"what forward of {name} does is not in the file"
-            return f"the tree of modules with their settings; {what}"
+            return name
         waiting.extend(reversed(_children(attributes(stub), objects).values()))
-    return "modules of torch.nn with their settings; what each of them does is known"
+    return None
 
 
 def _again(path: str, stub: Stub, scope: tuple[Scope, ...], first: str) -> Node:

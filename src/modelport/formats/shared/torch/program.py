@@ -181,6 +181,8 @@ class Program:
         node.attributes["call"] = {"args": args, "kwargs": kwargs}
         if op_type in _MAYBE_COPIES and self._copies(written):
             node.attributes["copies"] = True
+        if op_type.startswith("as_strided"):
+            node.attributes["memory"] = self._memory(written)
         for output in self._list(written, "outputs"):
             node.outputs.extend(self._names(output))
         metadata = written.get("metadata")
@@ -197,6 +199,31 @@ class Program:
         names = [name for found in (*given, *made) for name in found]
         metas = self._mapping(self.body, "tensor_values")
         return len(names) == 2 and [self._in_order(metas.get(i)) for i in names] == [False, True]
+
+    def _memory(self, written: Mapping[str, Any]) -> list[int] | None:
+        """The axes of a node's first input as they lie in memory, outermost first.
+
+        None where the file does not state it, no axes where elements lie with gaps or in overlap.
+        """
+        first = self._list(written, "inputs")[:1]
+        names = [name for entry in first for name in self._names(entry.get("arg"))]
+        meta = self._mapping(self.body, "tensor_values").get(names[0]) if names else None
+        if not isinstance(meta, Mapping) or not isinstance(meta.get("strides"), list):
+            return None
+        sides = [(self._hint(a), self._hint(b)) for a, b in
+                 zip(self._list(meta, "sizes"), meta["strides"], strict=False)]  # fmt: skip
+        known = [
+            (extent, step) for extent, step in sides if extent is not None and step is not None
+        ]
+        if len(known) < len(sides):
+            return None
+        order = sorted(range(len(known)), key=lambda axis: (-known[axis][1], axis))
+        expected = 1
+        for extent, step in reversed([known[axis] for axis in order]):
+            if extent != 1 and step != expected:
+                return []
+            expected *= extent
+        return order
 
     def _in_order(self, meta: Any) -> bool:
         """Whether elements lie in C order, by the extents of the example that was exported."""

@@ -11,7 +11,6 @@ from modelport.formats.shared.torch.encode import (
     Encoded,
     encode_again,
     encode_tensors,
-    same_data,
 )
 from modelport.formats.shared.weights_only import fitting, report_apart, report_left_out
 from modelport.model.component import Component
@@ -40,6 +39,8 @@ def encoded(model: Model, title: str, report: Report, *, sources: bool) -> Encod
     """
     kept = model.extras.get(_OBJECT)
     if kept is None:
+        from modelport.model.sharing import same_data  # needs numpy, as whoever writes does
+
         report_left_out(model, {Component.WEIGHTS}, title, report)
         names = dict.fromkeys(DTYPE_NAMES)
         fitted = fitting(model, names, title, report)

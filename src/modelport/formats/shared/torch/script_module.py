@@ -12,6 +12,7 @@ from typing import Any
 from modelport.formats.shared.pickle.objects import Objects, attributes, class_name
 from modelport.formats.shared.pickle.plain import plain
 from modelport.formats.shared.torch.array import Array
+from modelport.formats.shared.torch.packed import packed
 from modelport.model.component import Component
 from modelport.model.graph import Node, Scope
 from modelport.model.model import Model
@@ -50,6 +51,9 @@ def read_modules(model: Model, root: Any, objects: Objects) -> Iterator[tuple[st
                 inside.append((key, built))
             elif not key.startswith("_"):
                 settings[key] = plain(value, objects)
+        for key, array in packed(stub, objects):
+            tensors[key] = f"{path}.{key}" if path else key
+            yield tensors[key], array
         own = name.startswith("torch.nn.")
         if path or tensors or not inside:
             model.graph.nodes.append(

@@ -37,11 +37,12 @@ _FALSE = frozenset(
 )
 _NOTHING = frozenset("print warn profile_ manual_seed set_grad_enabled".split())
 _SAME = frozenset(
-    "data unchecked_unwrap_optional unchecked_cast requires_grad_ retain_grad".split()
+    "data unchecked_unwrap_optional unchecked_cast requires_grad_ retain_grad cpu cuda".split()
 )
 _RESHAPING = frozenset("squeeze_ swapaxes_ swapdims_ t_ transpose_ unsqueeze_".split())
 _MAYBE_ITSELF = ("contiguous", "to", "dropout", "type_as", "expand_as", "view_as", "float", "half")
 _CAST = frozenset("int float bool str len list max min range ord".split())
+_IMPLICIT = {"int": "IntImplicit", "float": "FloatImplicit", "number": "ScalarImplicit"}
 _TYPES: dict[str, type[Any] | tuple[type[Any], ...]] = {
     "Tensor": Var,
     "int": int,
@@ -61,7 +62,7 @@ class Calls:
     def __init__(self, evaluator: Evaluator) -> None:
         self.e = evaluator
         self.typed: dict[str, Callable[[Frame, syntax.Call], Any]] = {
-            "annotate": self._second,
+            "annotate": self._annotated,
             "unchecked_cast": self._second,
             "uninitialized": lambda frame, written: UNSET,
             "isinstance": self._isinstance,
@@ -72,6 +73,12 @@ class Calls:
         if isinstance(found, Var) and found.optional:
             return Var(found.name, found.weight, node=found.node)
         return found
+
+    def _annotated(self, frame: Frame, written: syntax.Call) -> Any:
+        """A value of a stated type: a tensor becomes the number that is asked for."""
+        found, kind = self._second(frame, written), written.arguments[0]
+        word = _IMPLICIT.get(kind.id) if isinstance(kind, syntax.Name) else None
+        return self.torch(word, [found], {}) if word and isinstance(found, Var) else found
 
     def _isinstance(self, frame: Frame, written: syntax.Call) -> bool:
         value = self.e.expression(frame, written.arguments[0])
@@ -227,12 +234,9 @@ class Calls:
         self.e.changing(first)
         if isinstance(first, dict):
             return (_DICT_CHANGES[name](first, *rest),) if name in _DICT_CHANGES else None
-        if first.items is None:
-            if name not in ("append", "extend", "add_"):
-                raise Stuck(f"torch.{name} of a list that only a run can tell")
-            word = "append" if name == "append" else "extend"
-            first.var = self.e.emitter.call("aten", word, [first, *rest])
-            return (first,)
+        computed = name in ("pop", "Delete") and any(isinstance(item, Var) for item in rest)
+        if first.items is None or computed:
+            return self._changed_in_a_run(name, first, rest)
         if name in ("extend", "add_"):
             other = rest[0]
             if not isinstance(other, Listing) or other.items is None:
@@ -243,15 +247,34 @@ class Calls:
         found = _CHANGES[name](first.items, *rest, **keywords)
         return (first if found is None else found,)
 
+    def _changed_in_a_run(self, name: str, first: Listing, rest: list[Any]) -> tuple[Any]:
+        """The same where only a run can tell the items of a list, or which of them is meant."""
+        call = self.e.emitter.call
+        if name in ("append", "extend", "add_"):
+            word = "append" if name == "append" else "extend"
+            first.items, first.var = None, call("aten", word, [first, *rest])
+            return (first,)
+        if name not in ("pop", "Delete"):
+            raise Stuck(f"torch.{name} of a list that only a run can tell")
+        place = rest[0] if rest else -1
+        taken = call("aten", "__getitem__", [first, place]) if name == "pop" else None
+        first.items, first.var = None, call("prim", "popped", [first, place])
+        return (taken,)
+
     def set_item(self, items: Any, key: Any, value: Any) -> None:
         """``items[key] = value``."""
-        if isinstance(key, Var) or not isinstance(items, Listing | dict):
+        if not isinstance(items, Listing | dict) or (
+            isinstance(key, Var) and isinstance(items, dict)
+        ):
             raise Stuck("an item is set in a place that only a run can tell")
         self.e.changing(items)
-        held = items.items if isinstance(items, Listing) else items
-        if held is None:
-            raise Stuck("an item is set in a list that only a run can tell")
-        held[key] = value
+        if isinstance(items, dict):
+            items[key] = value
+        elif items.items is None or isinstance(key, Var):
+            made = self.e.emitter.call("prim", "set_item", [items, key, value])
+            items.items, items.var = None, made
+        else:
+            items.items[key] = value
 
 
 def _of_dict(name: str, items: dict[Any, Any], rest: list[Any]) -> tuple[Any] | None:

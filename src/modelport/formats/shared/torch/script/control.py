@@ -217,8 +217,8 @@ class _Merger:
 
     def merge(self, a: Any, b: Any) -> Any:
         """The value after two ways that left ``a`` and ``b``."""
-        if same(a, b):
-            return a
+        if same(a, b):  # on one way it may have been found not to be None
+            return b if may_be_none(b) else a
         whole = b if isinstance(a, Nothing) else a
         parts = [item for item in (a, b) if not isinstance(item, Nothing)]
         if not parts:

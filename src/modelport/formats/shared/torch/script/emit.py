@@ -120,9 +120,9 @@ class Emitter:
         node = self.node(domain, op_type, args, keywords)
         return self.output(node)
 
-    def output(self, node: Node, optional: bool = False) -> Var:
-        """One more output of a node."""
-        name = self.names.unique(node.op_type.strip("_") or "value")
+    def output(self, node: Node, optional: bool = False, stem: str = "") -> Var:
+        """One more output of a node, named after its operator where no ``stem`` is given."""
+        name = self.names.unique(stem or node.op_type.strip("_") or "value")
         self._known.add(name)
         node.outputs.append(name)
         node.name = node.name or name

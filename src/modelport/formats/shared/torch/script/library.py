@@ -12,10 +12,15 @@ _MOST_CODE = 64 << 20
 
 
 class Library:
-    """Finds classes and functions by their qualified names; ``version`` is that of the archive."""
+    """Finds classes and functions by their qualified names; ``version`` is that of the archive.
 
-    def __init__(self, archive: ZipArchive, folder: str, version: int) -> None:
+    ``code`` is the folder that code of classes and functions lies in.
+    """
+
+    def __init__(self, archive: ZipArchive, folder: str, version: int, code: str = "code/") -> None:
         self._archive = archive
+        self._code = code
+        self._own: dict[str, str] = {}
         self._folder = folder
         self._files: dict[str, syntax.File] = {}
         self._left = _MOST_CODE
@@ -28,7 +33,13 @@ class Library:
 
     def member(self, qualified: str) -> str:
         """The member that holds the code of a class or function."""
-        return f"{self._folder}code/{qualified.rpartition('.')[0].replace('.', '/')}.py"
+        if qualified in self._own:
+            return f"{self._folder}{self._own[qualified]}"
+        return f"{self._folder}{self._code}{qualified.rpartition('.')[0].replace('.', '/')}.py"
+
+    def methods(self, class_name: str, member: str) -> None:
+        """Let a class have the functions of a member as its methods."""
+        self._own[class_name] = member
 
     def _file(self, qualified: str) -> syntax.File:
         """The code that a class or function stands in; empty where the archive has none."""
@@ -51,6 +62,8 @@ class Library:
 
     def class_(self, name: str) -> syntax.Class | None:
         """A class by its qualified name."""
+        if name in self._own:
+            return syntax.Class(name, "Module", 0, functions=self._file(name).functions)
         return self._file(name).classes.get(name.rpartition(".")[2])
 
     def function(self, name: str) -> syntax.Function | None:

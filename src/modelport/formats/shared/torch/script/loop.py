@@ -120,12 +120,14 @@ def _tried(
     states = {key: control.saved(items) for key, items in carried.objects.items()}
     e.charge(begin, *states.values())
     again: Any = True
+    copies: dict[int, tuple[Any, Any]] = {}  # of lists under names that the code gives anew
 
     def run() -> None:
         nonlocal again
         for name, value in begin.items():
             if id(value) not in carried.objects:
-                frame.variables[name] = leaves.open(value, name in carried.opaque)
+                made = frame.variables[name] = leaves.open(value, name in carried.opaque)
+                copies[id(made)] = (made, value)
         for key, items in carried.objects.items():
             e.changing(items)
             opened = _opened(leaves, states[key], key, carried)
@@ -142,9 +144,10 @@ def _tried(
     if control._RESULT in side.variables:
         raise Stuck("a loop that returns")
     e.charge(side.variables, *(state for _, state in side.changed.values()))
-    new = {key: items for key, (items, _) in side.changed.items() if key not in carried.objects}
+    new = [items for key, (items, _) in side.changed.items() if key not in carried.objects]
     if new:
-        carried.objects |= new
+        changed = [copies.get(id(items), (items, items))[1] for items in new]
+        carried.objects |= {id(items): items for items in changed}
         return False
     if not _closed(leaves, begin, states, side, carried):
         return False
@@ -165,6 +168,8 @@ def _closed(
     fits = True
     for name, value in begin.items():
         if id(value) in carried.objects:
+            if side.variables.get(name) is not value:
+                raise Stuck("a loop that changes a list and then takes another for it")
             continue
         if not leaves.close(value, side.variables.get(name), name in carried.opaque):
             fits = _next(carried, name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from modelport.formats.shared.pickle.objects import Objects, attributes, class_name
@@ -13,6 +15,28 @@ from modelport.wire.pickle import Stub
 
 _JIT = "torch.jit._pickle."
 _DEEPEST = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What code is evaluated with: the root module, the constants, and the weights of both."""
+
+    root: Any
+    constants: tuple[Any, ...]
+    weights: Mapping[str, Tensor]
+
+
+def held_of(root: tuple[Any, Objects], constants: tuple[Any, Objects] | None) -> Held:
+    """What ``data.pkl`` and ``constants.pkl`` hold, each with what builds its values."""
+    things = Things(root[1])
+    made = things.thing(root[0], "")
+    if constants is None:
+        return Held(made, (), things.weights)
+    other = Things(constants[1])
+    items = constants[1].build(constants[0])
+    items = items if isinstance(items, tuple | list) else ()
+    held = tuple(other.thing(item, f"CONSTANTS.c{i}") for i, item in enumerate(items))
+    return Held(made, held, {**things.weights, **other.weights})
 
 
 class Things:

@@ -18,8 +18,6 @@ def upgraded(
     """Name and arguments of a call in the newest form."""
     if name in ("div", "div_") and version < 4 and "rounding_mode" not in keywords:
         return WHOLE_DIVISION + name[3:], args, keywords
-    if name in ("floor_divide", "floor_divide_") and version < 10:
-        return name.replace("floor_divide", "div"), args, {**keywords, "rounding_mode": "trunc"}
     if name == "full" and version < 5 and "dtype" not in keywords:
         return name, args, {**keywords, "dtype": 6}
     if name in ("linspace", "logspace") and version < 8 and len(args) == 2:

@@ -1,0 +1,94 @@
+"""Pickles in the bytes that a pickle holds, which do nothing until somebody loads them.
+
+The verdict on the file stays what it is: the finding says what the inner pickle would do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from modelport.formats.shared.pickle.names import canonical
+from modelport.formats.shared.pickle.objects import encoded
+from modelport.formats.shared.torch.storage import LEGACY_HEAD
+from modelport.model.model import Level
+from modelport.wire.pickle import Blob, BlobKind, Program, Reference, Stub, begins, interpret
+from modelport.wire.source import ByteSource, BytesSource, SliceSource
+
+DEEPEST = 3
+_MOST = 1_000_000
+_LEAST = 4
+
+_Found = tuple[str, Level, str, int]
+Judge = Callable[[Program], Iterator[_Found]]
+
+
+def hidden(program: Program, judged: Judge, depth: int = 1) -> Iterator[_Found]:
+    """One finding for each pickle in the bytes that a program makes; ``judged`` tells its own."""
+    for place, source in _sources(program):
+        inner = interpret(source)
+        if inner.error is not None and not inner.stubs and not inner.references:
+            continue
+        found = list(judged(inner))
+        if depth < DEEPEST:
+            found.extend(hidden(inner, judged, depth + 1))
+        yield (
+            "PKL-015",
+            Level.INERT,
+            f"holds a pickle in {source.size:,} bytes; {_told(found)}",
+            place,
+        )
+
+
+def _told(found: list[_Found]) -> str:
+    """What loading the inner pickle would mean, in a few words."""
+    for level in (Level.DANGEROUS, Level.MALFORMED, Level.NEEDS_CODE):
+        for _, said, what, _ in found:
+            if said is level:
+                return f"if it is loaded, it is {level}: {what}"
+    inside = [what for rule, _, what, _ in found if rule == "PKL-015"]
+    return f"which {inside[0]}" if inside else "it is inert"
+
+
+def _sources(program: Program) -> Iterator[tuple[int, ByteSource]]:
+    """Where bytes begin as a pickle of protocol 2 to 5 does, each once, with the place to tell."""
+    waiting: list[tuple[int, Any]] = [
+        (stub.offset, part) for stub in program.stubs for part in _parts(stub)
+    ]
+    waiting.append((program.start, program.value))
+    seen, left = set[int](), _MOST
+    while waiting and left:
+        place, value = waiting.pop()
+        left -= 1
+        if isinstance(value, dict):
+            inside: Any = [*value.keys(), *value.values()]
+        elif isinstance(value, list | tuple | set | frozenset):
+            inside = value
+        else:
+            source = _pickle(value)
+            if source is not None and id(value) not in seen:
+                seen.add(id(value))
+                yield place, source
+            continue
+        if id(value) not in seen:
+            seen.add(id(value))
+            waiting.extend((place, item) for item in inside)
+
+
+def _parts(stub: Stub) -> Iterator[Any]:
+    yield stub.args
+    yield from stub.states
+    yield stub.items
+    yield stub.pairs
+    if isinstance(stub.callable, Reference) and canonical(stub.callable) == "_codecs.encode":
+        yield encoded(stub) if isinstance(stub.args, tuple) else None
+
+
+def _pickle(value: Any) -> ByteSource | None:
+    if isinstance(value, Blob) and value.kind is not BlobKind.TEXT:
+        if not begins(value.source.read_at(value.offset, min(_LEAST, value.length))):
+            return None
+        return SliceSource(value.source, value.offset, value.length, f"{value.source.name}!bytes")
+    if not isinstance(value, bytes | bytearray) or not begins(value):
+        return None
+    return None if value.startswith(LEGACY_HEAD) else BytesSource(bytes(value), "bytes")
