@@ -127,3 +127,70 @@ def used_by(statement: Statement) -> Iterator[int]:
     elif isinstance(statement, Repeat):
         yield from numbers(statement.condition) if statement.condition else ()
         yield from _uses(statement.body)
+
+
+def free(statement: Statement) -> Iterator[int]:
+    """The numbers of the values that a statement takes from outside, once for each use."""
+    own = set(_made_inside(statement))
+    yield from (number for number in used_by(statement) if number not in own)
+
+
+def _made_inside(statement: Statement) -> Iterator[int]:
+    bodies: tuple[Body, ...] = ()
+    if isinstance(statement, Choose):
+        bodies = (statement.then, statement.otherwise)
+    elif isinstance(statement, Repeat):
+        bodies = (statement.body,)
+        yield statement.counter.number
+        yield from (ref.number for ref in statement.carried)
+    for body in bodies:
+        for inner in body.statements:
+            yield from (ref.number for ref in inner.targets)
+            yield from _made_inside(inner)
+
+
+def replaced(body: Body, text: Callable[[str], str | None]) -> Body:
+    """The statements with other expressions for the names that ``text`` knows."""
+    put = _Names(text)
+
+    def over(expression: ast.expr) -> ast.expr:
+        found: ast.expr = put.visit(deepcopy(expression))
+        return found
+
+    return _mapped(body, over)
+
+
+def _mapped(body: Body, over: Callable[[ast.expr], ast.expr]) -> Body:
+    made: list[Statement] = []
+    for statement in body.statements:
+        if isinstance(statement, Let):
+            made.append(replace(statement, expression=over(statement.expression)))
+        elif isinstance(statement, Choose):
+            made.append(
+                replace(
+                    statement,
+                    condition=over(statement.condition),
+                    then=_mapped(statement.then, over),
+                    otherwise=_mapped(statement.otherwise, over),
+                )
+            )
+        else:
+            made.append(
+                replace(
+                    statement,
+                    count=statement.count and over(statement.count),
+                    condition=statement.condition and over(statement.condition),
+                    start=tuple(over(expression) for expression in statement.start),
+                    body=_mapped(statement.body, over),
+                )
+            )
+    return Body(made, [over(result) for result in body.results])
+
+
+class _Names(ast.NodeTransformer):
+    def __init__(self, text: Callable[[str], str | None]) -> None:
+        self.text = text
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        found = self.text(node.id)
+        return node if found is None else ast.parse(found, mode="eval").body

@@ -12,7 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from modelport.dialects.torch.source.members import PREFIX, Path
+
 _PREFIX = "_value_"
+CHILD = "_child_"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,11 +31,16 @@ class Ref:
 
 @dataclass(slots=True)
 class Let:
-    """``targets = expression``. An ``inline`` one is written where its only use is."""
+    """``targets = expression``. An ``inline`` one is written where its only use is.
+
+    ``module`` is the constructor of a module without weights that does the same with one operand.
+    """
 
     targets: tuple[Ref, ...]
     expression: ast.expr
     inline: bool = False
+    scope: Path = ()
+    module: str = ""
 
 
 @dataclass(slots=True)
@@ -43,6 +51,7 @@ class Choose:
     condition: ast.expr
     then: Body
     otherwise: Body
+    scope: Path = ()
 
 
 @dataclass(slots=True)
@@ -60,6 +69,7 @@ class Repeat:
     carried: tuple[Ref, ...]
     start: tuple[ast.expr, ...]
     body: Body
+    scope: Path = ()
 
 
 Statement: TypeAlias = Let | Choose | Repeat
@@ -90,3 +100,10 @@ def number_of(node: ast.AST) -> int | None:
     if isinstance(node, ast.Name) and node.id.startswith(_PREFIX):
         return int(node.id.removeprefix(_PREFIX))
     return None
+
+
+def members(expression: ast.AST) -> Iterator[int]:
+    """The numbers of the members of the model that an expression uses."""
+    for node in ast.walk(expression):
+        if isinstance(node, ast.Name) and node.id.startswith(PREFIX):
+            yield int(node.id.removeprefix(PREFIX))

@@ -1,0 +1,231 @@
+"""One call of an ONNX operator as its translation sees it, and the registry of translations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelport.dialects.onnx.types.known import Known
+from modelport.dialects.torch.source.members import Member
+from modelport.dialects.torch.source.sizes import Sizes
+from modelport.errors import ConversionError
+from modelport.model.dtype import DType
+from modelport.model.expression import Expression
+from modelport.model.graph import Graph, Node
+
+if TYPE_CHECKING:
+    from modelport.dialects.torch.raises.writer import Writer
+
+FAMILIES = (
+    "activation",
+    "elementwise",
+    "linear",
+    "shape",
+    "window",
+)
+"""The files that hold translations: importing them fills the table."""
+
+DOMAIN = "ai.onnx"
+
+Result: TypeAlias = "str | Sizes | Same | Sequence[str | Sizes | Same]"
+Translation: TypeAlias = "Callable[[Call], Result | None]"
+
+_TABLE: dict[tuple[str, str], Translation] = {}
+
+TORCH_DTYPES = {
+    "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu",
+    "float32", "float64", "float16", "bfloat16", "int8", "int16", "int32", "int64", "uint8",
+    "uint16", "uint32", "uint64", "bool", "complex64", "complex128",
+}  # fmt: skip
+"""The data types that torch has, under the same names."""
+
+
+def raises(*op_types: str, domain: str = DOMAIN) -> Callable[[Translation], Translation]:
+    """Register the translation of these operators.
+
+    It returns an expression in Python (a list of them for several outputs), or None where it has
+    written its statements itself.
+    """
+
+    def register(function: Translation) -> Translation:
+        for op_type in op_types:
+            _TABLE[domain, op_type] = function
+        return function
+
+    return register
+
+
+@cache
+def table() -> dict[tuple[str, str], Translation]:
+    """Every translation, by domain and operator."""
+    for family in FAMILIES:
+        import_module(f"modelport.dialects.torch.raises.{family}")
+    return _TABLE
+
+
+class Same(str):
+    """An expression that is another name of an operand, not a new value."""
+
+
+class Call:
+    """A node with what is known about its operands.
+
+    ``call[0]`` is the first operand as text to write into an expression; absent ones are
+    ``None``.
+    """
+
+    def __init__(self, writer: Writer, node: Node) -> None:
+        self.writer = writer
+        self.node = node
+
+    def __len__(self) -> int:
+        return len(self.node.inputs)
+
+    def has(self, index: int) -> bool:
+        """Whether the node has this operand."""
+        return index < len(self.node.inputs) and self.node.inputs[index] != ""
+
+    def __getitem__(self, index: int) -> str:
+        """The operand as a tensor."""
+        return self.writer.tensor(self._name(index))
+
+    def number(self, index: int) -> str:
+        """The operand as a tensor, or as a plain number where it is a constant that broadcasts."""
+        return self.writer.number(self._name(index), self.node)
+
+    def sizes(self, index: int) -> Sizes:
+        """A vector (or scalar) of whole numbers as Python's integers, each an expression."""
+        return self.writer.sizes(self._name(index))
+
+    def knows_sizes(self, index: int) -> bool:
+        """Whether ``sizes`` gives integers that need no look into a tensor."""
+        return self.has(index) and self.writer.knows_sizes(self._name(index))
+
+    def known(self, index: int) -> Known:
+        """What is known of the operand."""
+        return self.writer.known(self._name(index))
+
+    def output(self, index: int = 0) -> Known:
+        """What is known of a result."""
+        return self.writer.known(self.node.outputs[index])
+
+    def wanted(self, index: int) -> bool:
+        """Whether the node has this output and somebody uses it."""
+        outputs = self.node.outputs
+        return index < len(outputs) and self.writer.uses(outputs[index]) > 0
+
+    def rank(self, index: int) -> int:
+        """The number of axes of an operand.
+
+        Raises:
+            ConversionError: it is not known.
+        """
+        rank = self.known(index).rank
+        if rank is None:
+            raise self.refused(f"the rank of input {self._name(index)!r} is not known")
+        return rank
+
+    def dtype(self, index: int) -> DType:
+        """The data type of an operand.
+
+        Raises:
+            ConversionError: it is not known.
+        """
+        dtype = self.known(index).dtype
+        if dtype is None:
+            raise self.refused(f"the data type of input {self._name(index)!r} is not known")
+        return dtype
+
+    def array(self, index: int) -> NDArray[Any] | None:
+        """The elements of an operand, where it is a small constant."""
+        return self.known(index).array if self.has(index) else None
+
+    def whole(self, index: int) -> list[int] | None:
+        """The elements of an operand as integers, where it is a small constant."""
+        array = self.array(index)
+        return None if array is None else [int(item) for item in np.asarray(array).reshape(-1)]
+
+    def weight(self, index: int) -> Expression | None:
+        """An operand that the file holds, as an expression over its tensors."""
+        return self.writer.weight(self._name(index)) if self.has(index) else None
+
+    def attribute(self, name: str, default: Any = None) -> Any:
+        """A setting of the node; texts are decoded."""
+        value = self.node.attributes.get(name, default)
+        return value.decode() if isinstance(value, bytes) else value
+
+    def ints(self, name: str, default: Sequence[int] = ()) -> list[int]:
+        """A setting that lists integers."""
+        return [int(item) for item in self.node.attributes.get(name, default)]
+
+    def body(self, name: str) -> Graph:
+        """A graph among the settings."""
+        graph: Graph = self.node.attributes[name]
+        return graph
+
+    def axis(self, default: int = 0, *, of: int = 0, name: str = "axis") -> int:
+        """A setting that counts axes of an operand, from the front where its rank is known."""
+        axis = int(self.attribute(name, default))
+        rank = self.known(of).rank
+        return axis if rank is None or axis >= 0 else axis + rank
+
+    def module(self, constructor: str, **tensors: Expression | None) -> Member | None:
+        """A module that holds ``tensors`` (those that are not None), the same for the same ones.
+
+        None where it cannot be one: a tensor of it belongs to another member already, or others
+        stand below its name. Then the call is written with a function.
+        """
+        held = {role: tensor for role, tensor in tensors.items() if tensor is not None}
+        return self.writer.module(constructor, held, self.node)
+
+    def activation(self, module: str, text: str) -> None:
+        """The result by a function, where a chain of modules wants one by this ``module``."""
+        self.writer.activation(self.node, module, text)
+
+    def next(self, *op_types: str) -> Call | None:
+        """The call that alone takes this one's only result, where it is one of these operators."""
+        node = self.writer.follower(self.node, op_types)
+        return None if node is None else Call(self.writer, node)
+
+    def absorb(self, following: Call) -> None:
+        """Let this translation stand for the following call, too."""
+        self.writer.absorbed(self.node, following.node)
+
+    def refused(self, why: str) -> ConversionError:
+        """The error that says why this node has no translation."""
+        name = self.node.name or (self.node.outputs or ["?"])[0]
+        return ConversionError(f"{self.node.op_type} {name!r}", why)
+
+    def _name(self, index: int) -> str:
+        return self.node.inputs[index] if index < len(self.node.inputs) else ""
+
+
+def torch_dtype(dtype: DType) -> str:
+    """A data type as torch calls it.
+
+    Raises:
+        ConversionError: torch has none like it.
+    """
+    if dtype.name not in TORCH_DTYPES:
+        raise ConversionError("", f"torch has no data type {dtype.name}")
+    return f"torch.{dtype.name}"
+
+
+def pair(values: Sequence[int]) -> str:
+    """Numbers for each axis as torch takes them: one, where all are the same."""
+    values = list(values)
+    if len(set(values)) == 1:
+        return str(values[0])
+    return f"({', '.join(map(str, values))})"
+
+
+def arguments(*positional: object, **named: tuple[object, object]) -> str:
+    """Arguments of a call; ``named`` give (value, default) and are left out where both agree."""
+    texts = [str(item) for item in positional]
+    texts += [f"{name}={value}" for name, (value, usual) in named.items() if str(value) != str(usual)]
+    return ", ".join(texts)

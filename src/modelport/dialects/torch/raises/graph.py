@@ -1,0 +1,46 @@
+"""A graph of ONNX operators as source for PyTorch and the weights that belong to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelport.dialects.onnx.scopes import scope_of
+from modelport.dialects.onnx.types.infer import infer
+from modelport.dialects.torch.raises.naming import Names
+from modelport.dialects.torch.raises.writer import Writer
+from modelport.dialects.torch.source.members import Path
+from modelport.dialects.torch.source.program import Title, program
+from modelport.model.expression import Expression
+from modelport.model.graph import Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The text of a model and the tensors of its ``state_dict``."""
+
+    text: str
+    state: dict[str, Expression]
+
+
+def raised(graph: Graph, title: str, default: str) -> Source:
+    """The source of a graph in the newest operator set.
+
+    Raises:
+        ConversionError: an operator that torch cannot express; names it and its node.
+    """
+    writer = Writer(graph, infer(graph))
+    body = writer.main()
+    inputs = [writer.frame.refs[v.name] for v in graph.inputs if v.name in writer.frame.refs]
+    types: dict[Path, str] = {}
+    for node in graph.nodes:
+        scope = scope_of(node)
+        for length in range(1, len(scope) + 1):
+            types.setdefault(Names.path(scope[:length]), scope[length - 1].type)
+    described = Title(
+        title,
+        [f"{value}" for value in graph.inputs],
+        [f"-> {value}" for value in graph.outputs],
+    )
+    text = program(body, inputs, writer.members, types, described, default)
+    state = {key: held for member in writer.members for key, held in member.state.items()}
+    return Source(text, state)

@@ -1,0 +1,66 @@
+"""Matrix products and the layers made of them."""
+
+from __future__ import annotations
+
+from modelport.dialects.torch.raises.call import Call, arguments, raises, torch_dtype
+from modelport.model.expression import Expression, transpose
+
+
+@raises("MatMul")
+def matmul(call: Call) -> str:
+    """``x @ y``; with a matrix of the file (and a vector added) a Linear."""
+    weight = call.weight(1)
+    if weight is None or len(weight.shape) != 2 or call.known(0).rank in (None, 0):
+        return f"{call[0]} @ {call[1]}"
+    following = call.next("Add")
+    bias = _bias(following, call, weight.shape[1]) if following else None
+    module = linear(call, transpose(weight, (1, 0)), bias)
+    if module is None and bias is not None:
+        module, bias = linear(call, transpose(weight, (1, 0)), None), None
+    if module is None:
+        return f"{call[0]} @ {call[1]}"
+    if bias is not None and following is not None:
+        call.absorb(following)
+    return f"{module}({call[0]})"
+
+
+def _bias(following: Call, call: Call, units: int) -> Expression | None:
+    """What is added to each row of the product, where the file holds it."""
+    for index in (0, 1):
+        bias = following.weight(index)
+        if bias is not None and bias.shape == (units,):
+            return bias
+    return None
+
+
+def linear(call: Call, weight: Expression, bias: Expression | None) -> object | None:
+    """The Linear of a weight (units, features)."""
+    dtype = weight.dtype
+    usual = "torch.float32"
+    text = arguments(
+        weight.shape[1],
+        weight.shape[0],
+        bias=(bias is not None, True),
+        dtype=(torch_dtype(dtype), usual),
+    )
+    return call.module(f"nn.Linear({text})", weight=weight, bias=bias)
+
+
+@raises("Gemm")
+def gemm(call: Call) -> str:
+    """``alpha a b + beta c`` of matrices that may be transposed; a Linear where it is one."""
+    alpha, beta = call.attribute("alpha", 1.0), call.attribute("beta", 1.0)
+    weight, bias = call.weight(1), call.weight(2)
+    plain = alpha == 1 and (beta == 1 or not call.has(2)) and not call.attribute("transA", 0)
+    if plain and weight is not None and (bias is not None or not call.has(2)):
+        turned = weight if call.attribute("transB", 0) else transpose(weight, (1, 0))
+        if bias is None or bias.shape == (turned.shape[0],):
+            module = linear(call, turned, bias)
+            if module is not None:
+                return f"{module}({call[0]})"
+    a = f"{call[0]}.T" if call.attribute("transA", 0) else call[0]
+    b = f"{call[1]}.T" if call.attribute("transB", 0) else call[1]
+    product = f"{a} @ {b}" if alpha == 1 else f"{alpha} * ({a} @ {b})"
+    if not call.has(2):
+        return product
+    return f"{product} + {call.number(2)}" if beta == 1 else f"{product} + {beta} * {call[2]}"

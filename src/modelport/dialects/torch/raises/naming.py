@@ -1,0 +1,93 @@
+"""What modules and parameters are called: as the source called them, if it did."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from modelport.dialects.torch.source.members import Path, attribute, common
+from modelport.model.graph import Graph, Node, Scope
+from modelport.model.tensor import Tensor
+
+_NOBODYS = re.compile(r"^(\d+|onnx::.*|.*_output_\d+|val_\d+|.*const_fold.*|.*Constant.*)$")
+"""Names that an exporter made up."""
+
+
+class Names:
+    """Gives every member a path of its own, from the names of tensors and the scopes of nodes."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._taken: set[Path] = set()
+        self._below: dict[Path, set[str]] = {}
+        for inner in graph.subgraphs():
+            for name in inner.tensors:
+                path = self.split(name)
+                for length in range(len(path) + 1):
+                    self._below.setdefault(path[:length], set()).add(name)
+
+    @staticmethod
+    def split(name: str) -> Path:
+        """A tensor's name as a path; empty where an exporter made it up."""
+        if _NOBODYS.match(name):
+            return ()
+        return tuple(attribute(part) for part in re.split(r"[./]", name) if part)
+
+    @staticmethod
+    def path(scope: Sequence[Scope]) -> Path:
+        """The path of the modules around a node."""
+        return tuple(
+            attribute(part) for step in scope for part in re.split(r"[./]", step.name) if part
+        )
+
+    def module(self, held: Sequence[Tensor], node: Node, constructor: str) -> Path | None:
+        """The path of a module that holds these tensors; None where others stand below it."""
+        from modelport.dialects.onnx.scopes import scope_of
+
+        scope = self.path(scope_of(node))
+        paths = [path for tensor in held if (path := self.split(tensor.name))]
+        own = {tensor.name for tensor in held}
+        base = common([path[:-1] for path in paths]) if paths else ()
+        while len(base) > max(1, len(scope)) and self._below.get(base[:-1], set()) <= own:
+            base = base[:-1]
+        base = base or _stem([".".join(path) for path in paths]) or scope
+        if not base:
+            kind = constructor.partition("(")[0].rpartition(".")[2]
+            return self._unused((re.sub(r"\d?d?$", "", kind).lower() or "layer",), number=True)
+        if not self._below.get(base, set()) <= own:
+            return None
+        return self._unused(base)
+
+    def tensor(self, name: str, scope: Sequence[Scope]) -> Path:
+        """The path of a parameter or buffer."""
+        return self._unused(self.split(name) or (*self.path(scope), "weight"))
+
+    def constant(self, name: str, scope: Path) -> Path:
+        """The path of a constant of the code."""
+        return self._unused((*scope, "constant"), number=True)
+
+    def _unused(self, path: Path, number: bool = False) -> Path:
+        """A path like this one that is neither taken nor above or below a taken one."""
+        count = 0
+        found = (*path[:-1], f"{path[-1]}1") if number else path
+        while not self._free(found):
+            count += 1
+            found = (*path[:-1], f"{path[-1]}{count + 1}" if number else f"{path[-1]}_{count + 1}")
+        self._taken.add(found)
+        return found
+
+    def _free(self, path: Path) -> bool:
+        return path not in self._taken and all(
+            path[:length] not in self._taken for length in range(1, len(path))
+        )
+
+
+def _stem(names: Sequence[str]) -> Path:
+    """What names without separators begin with (``conv1_w``, ``conv1_b``)."""
+    if len(names) < 2:
+        return ()
+    first, last = min(names), max(names)
+    length = 0
+    while length < min(len(first), len(last)) and first[length] == last[length]:
+        length += 1
+    stem = first[:length].rstrip("_.")
+    return (attribute(stem),) if len(stem) > 1 else ()

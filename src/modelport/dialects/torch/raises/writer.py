@@ -1,0 +1,327 @@
+"""From a graph of ONNX operators to statements of Python and the members they use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from modelport.dialects.onnx.scopes import scope_of
+from modelport.dialects.onnx.types.infer import Types
+from modelport.dialects.onnx.types.known import UNKNOWN, Known
+from modelport.dialects.torch.raises.call import Call, Result, Same, table, torch_dtype
+from modelport.dialects.torch.raises.naming import Names
+from modelport.dialects.torch.source.members import (
+    BUFFER,
+    CONSTANT,
+    MODULE,
+    PARAMETER,
+    Member,
+    Path,
+    common,
+)
+from modelport.dialects.torch.source.sizes import Sizes, sizes
+from modelport.dialects.torch.source.statements import Body, Let, Ref, members, parse
+from modelport.errors import ConversionError
+from modelport.model.dtype import FLOAT64, DType
+from modelport.model.derived import same, sources
+from modelport.model.expression import Expression, source
+from modelport.model.graph import Graph, Node
+
+MOST_WRITTEN = 16
+"""Elements of a constant whose values stand in the source."""
+
+
+@dataclass(slots=True)
+class Frame:
+    """What one body knows: the main graph's, or that of a branch or loop inside another."""
+
+    graph: Graph
+    types: Types
+    refs: dict[str, Ref] = field(default_factory=dict)
+    sizes: dict[str, Sizes] = field(default_factory=dict)
+    users: dict[str, list[Node]] = field(default_factory=dict)
+    body: Body = field(default_factory=Body)
+    outer: Frame | None = None
+
+
+class Writer:
+    """Writes the statements of a graph, node by node."""
+
+    def __init__(self, graph: Graph, types: Types) -> None:
+        self.members: list[Member] = []
+        self.names = Names(graph)
+        self._owners: dict[int, list[tuple[Member, str]]] = {}
+        self._count = 0
+        self._absorbed: set[int] = set()
+        self._chain: dict[int, Node] = {}
+        self._constants: dict[tuple[str, str], Member] = {}
+        self.node: Node | None = None
+        self.frame = Frame(graph, types)
+        self._enter(self.frame)
+
+    def main(self) -> Body:
+        """The statements of the main graph."""
+        frame = self.frame
+        for value in frame.graph.inputs:
+            if value.name not in frame.graph.tensors:
+                frame.refs[value.name] = self.ref(value.name)
+        self.write(frame.graph)
+        frame.body.results = [parse(self.tensor(value.name)) for value in frame.graph.outputs]
+        return frame.body
+
+    def ref(self, hint: str = "") -> Ref:
+        """A new value."""
+        self._count += 1
+        return Ref(self._count, hint)
+
+    def write(self, graph: Graph) -> None:
+        """The nodes of a graph, into the body of the current frame."""
+        for node in graph.nodes:
+            if id(node) not in self._absorbed:
+                self._write(node)
+
+    def _write(self, node: Node) -> None:
+        if all(self._is_constant(name) for name in node.outputs if name):
+            return
+        function = table().get((node.domain, node.op_type))
+        if function is None:
+            domain = "" if node.domain == "ai.onnx" else f"{node.domain}::"
+            why = f"modelport cannot write the operator {domain}{node.op_type} for PyTorch"
+            raise ConversionError(f"{node.op_type} {node.name!r}", why)
+        outer, self.node = self.node, node
+        self._hold(node, function(Call(self, node)))
+        self.node = outer
+
+    def _is_constant(self, name: str) -> bool:
+        known = self.frame.types.get(name)
+        return known is not None and not known.boxes and known.array is not None
+
+    def _hold(self, node: Node, result: Result | None) -> None:
+        """Bind what a translation returned to the names of the node's outputs."""
+        if result is None:
+            return
+        node = self._last(node)
+        items = [result] if isinstance(result, str | Sizes) else list(result)
+        names = [name for name in node.outputs if name][: len(items)]
+        for name, item in zip(names, items, strict=True):
+            if isinstance(item, Sizes):
+                self.frame.sizes[name] = item
+            else:
+                self.bind(name, item)
+
+    def bind(self, name: str, text: str, *, module: str = "", inline: bool = False) -> Ref:
+        """A statement that computes the value ``name``."""
+        ref = self.ref()
+        self.frame.refs[name] = ref
+        self.let((ref,), text, module=module, inline=inline or isinstance(text, Same))
+        return ref
+
+    def activation(self, node: Node, module: str, text: str) -> None:
+        """The only result of a node, by a function or by a module without weights."""
+        self.bind(self._last(node).outputs[0], text, module=module, inline=True)
+
+    def let(
+        self, targets: Sequence[Ref], text: str, *, module: str = "", inline: bool = False
+    ) -> None:
+        """A statement for several values at once."""
+        expression = parse(text)
+        scope = self._scope(members(expression))
+        statement = Let(tuple(targets), expression, inline, scope, module)
+        self.frame.body.statements.append(statement)
+
+    def _scope(self, used: Iterable[int]) -> Path:
+        """Where a statement belongs: at its node, but not below what it uses."""
+        own = self.names.path(scope_of(self.node)) if self.node is not None else ()
+        return common([own, *(self.members[number].path[:-1] for number in used)])
+
+    # What operands are
+
+    def known(self, name: str) -> Known:
+        """What is known of a value."""
+        return self.frame.types.get(name, UNKNOWN) if name else UNKNOWN
+
+    def uses(self, name: str) -> int:
+        """How often a value is used."""
+        return len(self.frame.users.get(name, ()))
+
+    def follower(self, node: Node, op_types: Sequence[str]) -> Node | None:
+        """The only user of a node's only result, if it is one of these operators."""
+        users = self.frame.users.get(self._last(node).outputs[0], [])
+        if len(users) != 1 or users[0].op_type not in op_types or users[0].domain != "ai.onnx":
+            return None
+        return users[0] if users[0].name != "" or users[0].outputs else None
+
+    def absorbed(self, node: Node, following: Node) -> None:
+        """``following`` needs no statement of its own any more."""
+        self._absorbed.add(id(following))
+        self._chain[id(node)] = following
+
+    def _last(self, node: Node) -> Node:
+        while id(node) in self._chain:
+            node = self._chain[id(node)]
+        return node
+
+    def tensor(self, name: str) -> str:
+        """An operand as text that is a tensor."""
+        found = self._find(name)
+        if isinstance(found, Ref):
+            return str(found)
+        if isinstance(found, Sizes):
+            return self._of_sizes(name, found)
+        return str(self._held(name))
+
+    def _of_sizes(self, name: str, found: Sizes) -> str:
+        items = found.items[0] if found.scalar else f"[{found.text()}]"
+        device = f", device={found.like}.device" if found.like else ""
+        return str(self.bind(name, f"torch.tensor({items}{device})", inline=True))
+
+    def _find(self, name: str) -> Ref | Sizes | None:
+        frame: Frame | None = self.frame
+        while frame is not None:
+            if name in frame.refs:
+                return frame.refs[name]
+            if name in frame.sizes:
+                return frame.sizes[name]
+            frame = frame.outer
+        return None
+
+    def number(self, name: str, node: Node) -> str:
+        """An operand as a plain number where it is a constant that broadcasts, else as a tensor."""
+        known = self.known(name)
+        if self._find(name) is None and known.array is not None and known.array.size == 1:
+            ranks = [self.known(other).rank for other in node.inputs if other != name]
+            if known.array.ndim == 0 or any(
+                rank is not None and rank >= known.array.ndim for rank in ranks
+            ):
+                return literal(known.array.reshape(()).item(), known.dtype)
+        return self.tensor(name)
+
+    def knows_sizes(self, name: str) -> bool:
+        """Whether a vector's elements are integers that need no look into a tensor."""
+        return isinstance(self._find(name), Sizes) or self.known(name).array is not None
+
+    def sizes(self, name: str) -> Sizes:
+        """A vector's elements as Python's integers."""
+        known = self.known(name)
+        if known.array is not None:
+            return sizes(known.array.reshape(-1).tolist(), known.array.ndim == 0)
+        found = self._find(name)
+        if isinstance(found, Sizes):
+            return found
+        text = self.tensor(name)
+        extent = known.dim(0)
+        if known.rank == 0:
+            return Sizes((f"int({text})",), True, text)
+        if not isinstance(extent, int):
+            raise ConversionError(name, "it is not known how many numbers it holds")
+        return Sizes(tuple(f"int({text}[{i}])" for i in range(extent)), False, text)
+
+    # What the model owns
+
+    def weight(self, name: str) -> Expression | None:
+        """What the file holds under a name."""
+        frame: Frame | None = self.frame
+        while frame is not None:
+            if name in frame.graph.tensors:
+                return source(frame.graph.tensors[name])
+            if name in frame.refs:
+                return None
+            frame = frame.outer
+        return None
+
+    def module(
+        self, constructor: str, tensors: Mapping[str, Expression], node: Node
+    ) -> Member | None:
+        """The module of this constructor over these tensors; None where it cannot be one."""
+        for member in self.members:
+            if member.constructor == constructor and _equal(member.tensors, tensors):
+                return member
+        held = [tensor for part in tensors.values() for tensor in sources(part)]
+        if any(id(tensor) in self._owners for tensor in held):
+            return None
+        path = self.names.module(held, node, constructor)
+        if path is None:
+            return None
+        return self._own(path, MODULE, constructor, dict(tensors))
+
+    def _own(
+        self, path: Path, kind: str, constructor: str, tensors: dict[str, Expression]
+    ) -> Member:
+        member = Member(len(self.members), path, kind, constructor, tensors)
+        self.members.append(member)
+        for role, part in tensors.items():
+            for tensor in sources(part):
+                self._owners.setdefault(id(tensor), []).append((member, role))
+        return member
+
+    def _held(self, name: str) -> str:
+        """A constant or weight as an attribute of the model."""
+        known = self.known(name)
+        expression = self.weight(name)
+        if known.array is not None and known.array.size <= MOST_WRITTEN:
+            return str(self._written(name, known))
+        if expression is None:
+            if known.array is None or known.dtype is None:
+                raise ConversionError(name, "nothing gives this value")
+            return str(self._written(name, known))
+        for tensor in sources(expression):
+            for member, role in self._owners.get(id(tensor), ()):
+                if same(member.tensors[role], expression):
+                    return f"{member}.{role}" if role else str(member)
+        dtype = expression.dtype
+        shape = ", ".join(map(str, expression.shape))
+        shape = shape if expression.shape else "()"
+        kind = "" if dtype.name == "float32" else f", dtype={torch_dtype(dtype)}"
+        owned = PARAMETER if dtype.kind in ("float", "complex") else BUFFER
+        path = self.names.tensor(name, scope_of(self.node) if self.node else ())
+        return str(self._own(path, owned, f"torch.empty({shape}{kind})", {"": expression}))
+
+    def _written(self, name: str, known: Known) -> Member:
+        array = known.array
+        assert array is not None and known.dtype is not None  # noqa: S101, PT018
+        items = array.tolist()
+        text = f"torch.tensor({_nested(items, known.dtype)}, dtype={torch_dtype(known.dtype)})"
+        scope = self.names.path(scope_of(self.node)) if self.node is not None else ()
+        key = (".".join(scope), text)
+        if key not in self._constants:
+            path = self.names.constant(name, scope)
+            self._constants[key] = self._own(path, CONSTANT, text, {})
+        return self._constants[key]
+
+    def _enter(self, frame: Frame) -> None:
+        for node in frame.graph.nodes:
+            for name in node.inputs:
+                if name:
+                    frame.users.setdefault(name, []).append(node)
+        for value in frame.graph.outputs:
+            frame.users.setdefault(value.name, []).append(Node("", "output", ""))
+
+
+def _equal(a: Mapping[str, Expression], b: Mapping[str, Expression]) -> bool:
+    return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+
+
+def literal(value: float | int | bool | complex, dtype: DType | None = None) -> str:
+    """A number as Python writes it, in brackets where a sign would bind differently.
+
+    A float is written in the fewest digits that mean it in its data type.
+    """
+    if not isinstance(value, float):
+        text = repr(value)
+    elif value != value:
+        return "math.nan"
+    elif value in (float("inf"), float("-inf")):
+        return "math.inf" if value > 0 else "(-math.inf)"
+    else:
+        short = str(np.float32(value)) if dtype is not FLOAT64 else ""
+        text = short if short and float(np.float32(short)) == value else repr(value)
+    return f"({text})" if text.startswith("-") else text
+
+
+def _nested(items: object, dtype: DType | None) -> str:
+    if isinstance(items, list):
+        return f"[{', '.join(_nested(item, dtype) for item in items)}]"
+    text = literal(items, dtype) if isinstance(items, float) else repr(items)
+    return text[1:-1] if text.startswith("(") else text

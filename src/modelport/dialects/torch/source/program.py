@@ -1,0 +1,74 @@
+"""The whole source file of a model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from modelport.dialects.torch.source.classes import Classes
+from modelport.dialects.torch.source.containers import Arrangement
+from modelport.dialects.torch.source.function import unused
+from modelport.dialects.torch.source.members import Member, Path
+from modelport.dialects.torch.source.statements import Body, Ref
+from modelport.dialects.torch.source.wrap import INDENT, wrap
+
+_LOAD = '''
+def load(path={default}):
+    """The model with its weights, ready to predict."""
+    model = Model()
+    model.load_state_dict(torch.load(path, weights_only=True)["state_dict"])
+    return model.eval()
+'''
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """What stands at the top: what the model is, and what goes in and comes out."""
+
+    text: str
+    inputs: Sequence[str] = ()
+    outputs: Sequence[str] = ()
+
+
+def program(
+    body: Body,
+    inputs: Sequence[Ref],
+    members: Sequence[Member],
+    types: Mapping[Path, str],
+    title: Title,
+    default: str,
+    helpers: Sequence[str] = (),
+) -> str:
+    """The source of a model; ``default`` is the expression of the path of its weights."""
+    arranged = Arrangement(members)
+    classes = Classes(arranged, types)
+    words: list[str] = []
+    for ref in inputs:
+        words.append(unused(ref.hint or "x", set(words)))
+    classes.write(arranged.model(body, inputs), words)
+    blocks = [*helpers]
+    for made in classes.made:
+        lines = [text for line in made.lines() for text in wrap(line)]
+        if made.name == "Model":
+            lines[1:1] = _docstring(title)
+        blocks.append("\n".join(lines))
+    blocks.append(_LOAD.format(default=default).strip("\n"))
+    code = "\n\n\n".join(blocks)
+    return f'"""{title.text}"""\n\n{_imports(code)}\n\n\n{code}\n'
+
+
+def _docstring(title: Title) -> list[str]:
+    lines = [f"{INDENT}{line}" for line in (*title.inputs, *title.outputs)]
+    if not lines:
+        return []
+    lines[0] = f'{INDENT}"""{lines[0].strip()}'
+    return [*lines, f'{INDENT}"""', ""] if len(lines) > 1 else [f'{lines[0]}"""', ""]
+
+
+def _imports(code: str) -> str:
+    lines = ["import math", ""] if re.search(r"\bmath\.", code) else []
+    lines += ["import torch", "from torch import nn"]
+    if re.search(r"\bF\.", code):
+        lines.append("from torch.nn import functional as F")
+    return "\n".join(lines)
