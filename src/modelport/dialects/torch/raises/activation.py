@@ -1,6 +1,4 @@
-"""Activations: functions of torch.nn.functional, and modules without weights where a chain of
-modules holds them.
-"""
+"""Activations: functions, and modules without weights where a chain of modules holds them."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FAMILIES = (
     "activation",
+    "control",
     "elementwise",
     "linear",
     "shape",
@@ -227,5 +228,7 @@ def pair(values: Sequence[int]) -> str:
 def arguments(*positional: object, **named: tuple[object, object]) -> str:
     """Arguments of a call; ``named`` give (value, default) and are left out where both agree."""
     texts = [str(item) for item in positional]
-    texts += [f"{name}={value}" for name, (value, usual) in named.items() if str(value) != str(usual)]
+    texts += [
+        f"{name}={value}" for name, (value, usual) in named.items() if str(value) != str(usual)
+    ]
     return ", ".join(texts)

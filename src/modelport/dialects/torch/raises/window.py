@@ -12,8 +12,7 @@ def conv(call: Call) -> str:
     """A convolution over (batch, channels, ...)."""
     weight, bias = call.weight(1), call.weight(2)
     spatial = call.rank(1) - 2
-    kernel = call.known(1).shape
-    x, padding = padded(call, call[0], spatial, [int(k or 1) for k in kernel[2:]])
+    x, padding = padded(call, call[0], spatial)
     settings = {
         "stride": (pair(call.ints("strides") or [1] * spatial), "1"),
         "padding": (padding, "0"),
@@ -36,16 +35,12 @@ def conv(call: Call) -> str:
     return f"F.conv{spatial}d({arguments(*operands, **settings)})"
 
 
-def padded(
-    call: Call, x: str, spatial: int, kernel: Sequence[int], value: str = "0.0"
-) -> tuple[str, str]:
+def padded(call: Call, x: str, spatial: int, value: str = "0.0") -> tuple[str, str]:
     """The operand, padded where a layer cannot do it itself, and the layer's own padding."""
     pads = call.ints("pads") or [0] * (2 * spatial)
     if pads[:spatial] == pads[spatial:]:
         return x, pair(pads[:spatial])
-    around = [
-        pads[axis + end * spatial] for axis in reversed(range(spatial)) for end in (0, 1)
-    ]
+    around = [pads[axis + end * spatial] for axis in reversed(range(spatial)) for end in (0, 1)]
     filled = "" if value == "0.0" else f", value={value}"
     return f"F.pad({x}, ({', '.join(map(str, around))}){filled})", "0"
 
@@ -55,7 +50,7 @@ def max_pool(call: Call) -> None:
     """The largest element of each window."""
     kernel = call.ints("kernel_shape")
     spatial = len(kernel)
-    x, padding = padded(call, call[0], spatial, kernel, "-math.inf")
+    x, padding = padded(call, call[0], spatial, "-math.inf")
     text = arguments(
         pair(kernel),
         stride=(pair(call.ints("strides") or [1] * spatial), pair(kernel)),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,22 +14,31 @@ from modelport.dialects.onnx.types.infer import Types
 from modelport.dialects.onnx.types.known import UNKNOWN, Known
 from modelport.dialects.torch.raises.call import Call, Result, Same, table, torch_dtype
 from modelport.dialects.torch.raises.naming import Names
+from modelport.dialects.torch.source.inline import all_expressions
 from modelport.dialects.torch.source.members import (
     BUFFER,
     CONSTANT,
     MODULE,
     PARAMETER,
+    PREFIX,
     Member,
     Path,
     common,
 )
 from modelport.dialects.torch.source.sizes import Sizes, sizes
-from modelport.dialects.torch.source.statements import Body, Let, Ref, members, parse
+from modelport.dialects.torch.source.statements import (
+    Body,
+    Let,
+    Ref,
+    Statement,
+    members,
+    parse,
+)
 from modelport.errors import ConversionError
-from modelport.model.dtype import FLOAT64, DType
 from modelport.model.derived import same, sources
+from modelport.model.dtype import FLOAT64, DType
 from modelport.model.expression import Expression, source
-from modelport.model.graph import Graph, Node
+from modelport.model.graph import Graph, Node, inner_graphs
 
 MOST_WRITTEN = 16
 """Elements of a constant whose values stand in the source."""
@@ -118,6 +129,32 @@ class Writer:
         self.let((ref,), text, module=module, inline=inline or isinstance(text, Same))
         return ref
 
+    def add(self, statement: Statement) -> None:
+        """A branch or loop, in the scope of its node and of all members it uses."""
+        used = (number for found in all_expressions(statement) for number in members(found))
+        statement.scope = self._scope(used)
+        self.frame.body.statements.append(statement)
+
+    def target(self, name: str) -> Ref:
+        """The value that a branch gives to ``name``."""
+        ref = self.ref()
+        if name:
+            self.frame.refs[name] = ref
+        return ref
+
+    @contextmanager
+    def within(self, graph: Graph, *, here: bool = False) -> Iterator[Frame]:
+        """The frame of a graph inside the current node; ``here`` adds to the body around it."""
+        outer = self.frame
+        body = outer.body if here else Body()
+        frame = Frame(graph, outer.types.within(graph), body=body, outer=outer)
+        self._enter(frame)
+        self.frame, node = frame, self.node
+        try:
+            yield frame
+        finally:
+            self.frame, self.node = outer, node
+
     def activation(self, node: Node, module: str, text: str) -> None:
         """The only result of a node, by a function or by a module without weights."""
         self.bind(self._last(node).outputs[0], text, module=module, inline=True)
@@ -127,6 +164,7 @@ class Writer:
     ) -> None:
         """A statement for several values at once."""
         expression = parse(text)
+        inline = inline or _is_module_call(text)
         scope = self._scope(members(expression))
         statement = Let(tuple(targets), expression, inline, scope, module)
         self.frame.body.statements.append(statement)
@@ -280,7 +318,7 @@ class Writer:
 
     def _written(self, name: str, known: Known) -> Member:
         array = known.array
-        assert array is not None and known.dtype is not None  # noqa: S101, PT018
+        assert array is not None and known.dtype is not None  # noqa: PT018
         items = array.tolist()
         text = f"torch.tensor({_nested(items, known.dtype)}, dtype={torch_dtype(known.dtype)})"
         scope = self.names.path(scope_of(self.node)) if self.node is not None else ()
@@ -292,11 +330,20 @@ class Writer:
 
     def _enter(self, frame: Frame) -> None:
         for node in frame.graph.nodes:
-            for name in node.inputs:
+            for name in (*node.inputs, *_captured(node)):
                 if name:
                     frame.users.setdefault(name, []).append(node)
         for value in frame.graph.outputs:
             frame.users.setdefault(value.name, []).append(Node("", "output", ""))
+
+
+def _captured(node: Node) -> Iterator[str]:
+    """The names that the bodies of a node use; some are their own."""
+    for graph in inner_graphs(node.attributes):
+        for inner in graph.subgraphs():
+            for within in inner.nodes:
+                yield from within.inputs
+            yield from (value.name for value in inner.outputs)
 
 
 def _equal(a: Mapping[str, Expression], b: Mapping[str, Expression]) -> bool:
@@ -325,3 +372,8 @@ def _nested(items: object, dtype: DType | None) -> str:
         return f"[{', '.join(_nested(item, dtype) for item in items)}]"
     text = literal(items, dtype) if isinstance(items, float) else repr(items)
     return text[1:-1] if text.startswith("(") else text
+
+
+def _is_module_call(text: str) -> bool:
+    """Whether an expression does nothing but call a module."""
+    return re.fullmatch(PREFIX + r"\d+\(\w+\)", text) is not None

@@ -7,40 +7,26 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from modelport.dialects.torch.source.constructors import (
+    Number,
+    argued,
+    brief,
+    complete,
+    masked,
+)
 from modelport.dialects.torch.source.containers import (
     CLASS,
     DICT,
     LIST,
-    SEQUENTIAL,
     Arrangement,
     Container,
     Field,
 )
 from modelport.dialects.torch.source.function import lines_of, unused
-from modelport.dialects.torch.source.members import BUFFER, CONSTANT, PARAMETER, Member, Path
 from modelport.dialects.torch.source.inline import replaced
-from modelport.dialects.torch.source.statements import CHILD, Body
+from modelport.dialects.torch.source.members import BUFFER, CONSTANT, PARAMETER, Member, Path
+from modelport.dialects.torch.source.statements import CHILD, Body, parse
 from modelport.dialects.torch.source.wrap import INDENT
-
-_ARGUMENTS = {
-    "Conv1d": ("in_channels", "out_channels", "kernel_size"),
-    "Conv2d": ("in_channels", "out_channels", "kernel_size"),
-    "Conv3d": ("in_channels", "out_channels", "kernel_size"),
-    "ConvTranspose1d": ("in_channels", "out_channels", "kernel_size"),
-    "ConvTranspose2d": ("in_channels", "out_channels", "kernel_size"),
-    "ConvTranspose3d": ("in_channels", "out_channels", "kernel_size"),
-    "Linear": ("in_features", "out_features"),
-    "BatchNorm1d": ("features",),
-    "BatchNorm2d": ("channels",),
-    "BatchNorm3d": ("channels",),
-    "LayerNorm": ("features",),
-    "GroupNorm": ("groups", "channels"),
-    "Embedding": ("count", "features"),
-    "LSTM": ("input_size", "hidden_size"),
-    "GRU": ("input_size", "hidden_size"),
-    "RNN": ("input_size", "hidden_size"),
-}
-"""What the first arguments of modules are called."""
 
 
 @dataclass(slots=True)
@@ -74,7 +60,7 @@ class _Draft:
     forward: list[str]
     inputs: list[str]
     key: str
-    numbers: list[tuple[int, str]]
+    numbers: list[Number]
 
 
 class Classes:
@@ -106,38 +92,38 @@ class Classes:
         )
 
     def _draft(self, container: Container, inputs: Sequence[str] | None) -> _Draft:
-        init = [ast.parse(self.constructor(part), mode="eval").body for part in
-                container.fields.values()]
+        init = [complete(parse(self.constructor(part))) for part in container.fields.values()]
         forward: list[str] = []
         words: list[str] = []
         if container.body is not None:
             words = list(inputs or _words(container))
-            numbers = [ref.number for ref in container.inputs]
-            body = self._reached(container)
-            forward = lines_of(body, dict(zip(numbers, words, strict=True)))
-        found: list[tuple[int, str]] = []
-        masked = [ast.unparse(_masked(expression, found, self._arguments)) for expression in init]
-        kinds = [part.kind if isinstance(part, Member) else "" for part in container.fields.values()]
-        key = repr((list(container.fields), kinds, masked, words, forward, self._hint(container)))
-        return _Draft(container, init, forward, words, key, found)
+            given = [ref.number for ref in container.inputs]
+            forward = lines_of(self._reached(container), dict(zip(given, words, strict=True)))
+        masks = [masked(expression, self._arguments) for expression in init]
+        kinds = [
+            part.kind if isinstance(part, Member) else "" for part in container.fields.values()
+        ]
+        key = repr((list(container.fields), kinds, [text for text, _ in masks], words, forward))
+        numbers = [number for _, found in masks for number in found]
+        return _Draft(container, init, forward, words, key, numbers)
 
     def _family(self, family: Sequence[_Draft]) -> None:
         """One class for drafts that differ in numbers only."""
         first = family[0]
-        name = unused(self._hint(first.container), self._names)
+        name = unused(_agreed([self._hint(draft.container) for draft in family]), self._names)
         self._names.add(name)
-        columns = list(zip(*([n for n, _ in draft.numbers] for draft in family), strict=True))
+        columns = list(zip(*([n.value for n in draft.numbers] for draft in family), strict=True))
         words: dict[tuple[int, ...], str] = {}
         arguments: list[str | None] = []
-        for column, (_, role) in zip(columns, first.numbers, strict=True):
+        for column, number in zip(columns, first.numbers, strict=True):
             if len(set(column)) == 1:
                 arguments.append(None)
                 continue
             if column not in words:
-                words[column] = unused(role, set(words.values()))
+                words[column] = unused(number.role, set(words.values()))
             arguments.append(words[column])
         given = iter(arguments)
-        init = [_argued(expression, given) for expression in first.init]
+        init = [argued(expression, given) for expression in first.init]
         self.made.append(
             Class(
                 name,
@@ -170,8 +156,12 @@ class Classes:
 
     def _hint(self, container: Container) -> str:
         """What a class is called: by its type, else by its place."""
-        found = self.types.get(container.path, "")
-        if found and found.isidentifier() and found not in ("Sequential", "ModuleList", "Functional"):
+        found = self.types.get(container.path, "").rpartition(".")[2]
+        if (
+            found
+            and found.isidentifier()
+            and found not in ("Sequential", "ModuleList", "Functional")
+        ):
             return found[0].upper() + found[1:]
         words = [word for word in container.path if not word.isdigit()] or ["part"]
         word = words[-1]
@@ -191,7 +181,7 @@ class Classes:
                 return None
             return "self" + "".join(self._step(container, path, i) for i in range(depth, len(path)))
 
-        assert container.body is not None  # noqa: S101
+        assert container.body is not None
         return replaced(container.body, text)
 
     def _step(self, container: Container, path: Path, place: int) -> str:
@@ -207,7 +197,9 @@ class Classes:
 
 def _by_height(container: Container, levels: dict[int, list[Container]]) -> int:
     heights = [
-        _by_height(part, levels) for part in container.fields.values() if isinstance(part, Container)
+        _by_height(part, levels)
+        for part in container.fields.values()
+        if isinstance(part, Container)
     ]
     height = max(heights, default=-1) + (container.kind == CLASS)
     if container.kind == CLASS:
@@ -229,7 +221,7 @@ def _words(container: Container) -> list[str]:
 def _attributes(container: Container, init: Sequence[ast.expr]) -> list[str]:
     lines = []
     for (name, part), expression in zip(container.fields.items(), init, strict=True):
-        text = ast.unparse(expression)
+        text = ast.unparse(brief(expression))
         kind = part.kind if isinstance(part, Member) else ""
         if kind == PARAMETER:
             lines.append(f"self.{name} = nn.Parameter({text})")
@@ -244,51 +236,12 @@ def _attributes(container: Container, init: Sequence[ast.expr]) -> list[str]:
     return lines
 
 
-def _integers(expression: ast.expr) -> Iterator[tuple[ast.Constant, ast.Call | None, str]]:
-    """The integers in an expression, each with the call and argument it stands in."""
-
-    def walk(node: ast.AST, call: str, word: str) -> Iterator[tuple[ast.Constant, str, str]]:
-        if isinstance(node, ast.Constant):
-            if type(node.value) is int:
-                yield node, call, word
-            return
-        if isinstance(node, ast.Call):
-            name = ast.unparse(node.func).rpartition(".")[2]
-            for place, item in enumerate(node.args):
-                yield from walk(item, name, str(place))
-            for keyword in node.keywords:
-                yield from walk(keyword.value, name, keyword.arg or "")
-            return
-        for child in ast.iter_child_nodes(node):
-            yield from walk(child, call, word)
-
-    yield from walk(expression, "", "")  # type: ignore[misc]
-
-
-def _masked(
-    expression: ast.expr, found: list[tuple[int, str]], known: Mapping[str, Sequence[str]]
-) -> ast.expr:
-    """The expression with 0 for every integer, which are collected with what they are called."""
-    copy = ast.parse(ast.unparse(expression), mode="eval").body
-    for constant, call, word in list(_integers(copy)):
-        names = known.get(str(call)) or _ARGUMENTS.get(str(call), ())
-        role = word
-        if word.isdigit():
-            role = names[int(word)] if int(word) < len(names) else "size"
-        found.append((int(constant.value), role or "size"))  # type: ignore[arg-type]
-        constant.value = 0
-    return copy
-
-
-def _argued(expression: ast.expr, given: Iterator[str | None]) -> ast.expr:
-    """The expression with arguments in place of the integers that differ."""
-    copy = ast.parse(ast.unparse(expression), mode="eval").body
-    chosen = {id(constant): next(given) for constant, _, _ in list(_integers(copy))}
-
-    class Put(ast.NodeTransformer):
-        def visit_Constant(self, node: ast.Constant) -> ast.expr:
-            word = chosen.get(id(node))
-            return node if word is None else ast.Name(word)
-
-    result: ast.expr = Put().visit(copy)
-    return result
+def _agreed(hints: Sequence[str]) -> str:
+    """One name for a class that stands in several places."""
+    if len(set(hints)) == 1:
+        return hints[0]
+    first, last = min(hints), max(hints)
+    length = next(
+        (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first)
+    )
+    return first[:length].rstrip("_0123456789") or hints[0]

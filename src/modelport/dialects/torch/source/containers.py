@@ -101,7 +101,7 @@ class Arrangement:
 
     def _callable(self, unit: Unit) -> bool:
         """Whether a unit can be called: places of a list only as a chain."""
-        assert unit.path is not None  # noqa: S101
+        assert unit.path is not None
         return not self._has_places(unit.path) or self._chain(unit) is not None
 
     def _names(self, path: Path) -> list[str]:
@@ -120,7 +120,7 @@ class Arrangement:
 
     def _child(self, unit: Unit) -> tuple[Container, Let]:
         path = unit.path
-        assert path is not None  # noqa: S101
+        assert path is not None
         number = len(self.calls)
         self.calls[number] = path
         operands = ", ".join(str(ref) for ref in unit.inputs)
@@ -134,7 +134,7 @@ class Arrangement:
     def _chain(self, unit: Unit) -> Container | None:
         """A Sequential, where each part takes what the part before it gave."""
         path = unit.path
-        assert path is not None  # noqa: S101
+        assert path is not None
         if len(unit.inputs) != 1 or len(unit.outputs) != 1:
             return None
         units, knot = ordered(

@@ -9,6 +9,7 @@ from copy import deepcopy
 from dataclasses import replace
 
 from modelport.dialects.torch.source.statements import (
+    VALUE,
     Body,
     Choose,
     Let,
@@ -17,6 +18,9 @@ from modelport.dialects.torch.source.statements import (
     number_of,
     numbers,
 )
+
+MOST_LETTERS = 48
+"""How long an expression may be that is written inside another one."""
 
 
 def inlined(body: Body) -> Body:
@@ -48,12 +52,22 @@ def _moved(body: Body, uses: Counter[int]) -> Body:
     for statement in body.statements:
         made = _each(statement, held, lambda block: _moved(block, uses))
         single = made.targets[0].number if len(made.targets) == 1 else -1
-        moves = isinstance(made, Let) and (made.inline or statement is body.statements[-1])
-        if isinstance(made, Let) and moves and uses[single] == 1 and single in here:
+        if isinstance(made, Let) and uses[single] == 1 and single in here and _moves(made, body):
             held[single] = made.expression
         elif any(uses[target.number] for target in made.targets):
             kept.append(made)
     return Body(kept, [substituted(result, held) for result in body.results])
+
+
+def _moves(statement: Let, body: Body) -> bool:
+    """Whether an expression goes to its only use: short ones, and the last of a block."""
+    last = body.statements[-1].targets == statement.targets
+    return last or (statement.inline and len(_brief(statement.expression)) <= MOST_LETTERS)
+
+
+def _brief(expression: ast.expr) -> str:
+    """An expression about as long as it will be, with a letter for every value."""
+    return VALUE.sub("x", ast.unparse(expression))
 
 
 def _each(
@@ -127,6 +141,21 @@ def used_by(statement: Statement) -> Iterator[int]:
     elif isinstance(statement, Repeat):
         yield from numbers(statement.condition) if statement.condition else ()
         yield from _uses(statement.body)
+
+
+def all_expressions(statement: Statement) -> Iterator[ast.expr]:
+    """Every expression of a statement, with those in its blocks."""
+    yield from _own(statement)
+    bodies: tuple[Body, ...] = ()
+    if isinstance(statement, Choose):
+        bodies = (statement.then, statement.otherwise)
+    elif isinstance(statement, Repeat):
+        bodies = (statement.body,)
+        yield from (statement.condition,) if statement.condition else ()
+    for body in bodies:
+        yield from body.results
+        for inner in body.statements:
+            yield from all_expressions(inner)
 
 
 def free(statement: Statement) -> Iterator[int]:

@@ -62,7 +62,7 @@ def attribute(word: str) -> str:
     if not name.isidentifier():
         name = f"_{name}"
     # Two underscores in front would be mangled inside a class.
-    name = name if not name.startswith("__") else f"_{name.lstrip('_')}" or "_"
+    name = f"_{name.lstrip('_')}" if name.startswith("__") else name
     return f"{name}_" if name in _TAKEN or keyword.iskeyword(name) else name
 
 

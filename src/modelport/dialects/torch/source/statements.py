@@ -8,6 +8,7 @@ needs one at all, is decided when the whole function is known.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -15,7 +16,10 @@ from typing import TypeAlias
 from modelport.dialects.torch.source.members import PREFIX, Path
 
 _PREFIX = "_value_"
+VALUE = re.compile(_PREFIX + r"\d+")
+"""The name of a value in the text of an expression."""
 CHILD = "_child_"
+"""What calls of a module's own part begin with."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
