@@ -197,6 +197,10 @@ class Call:
         """Let this translation stand for the following call, too."""
         self.writer.absorbed(self.node, following.node)
 
+    def helper(self, text: str) -> str:
+        """The name of a private function that stands once in the file, given as its whole text."""
+        return self.writer.helper(text)
+
     def refused(self, why: str) -> ConversionError:
         """The error that says why this node has no translation."""
         name = self.node.name or (self.node.outputs or ["?"])[0]

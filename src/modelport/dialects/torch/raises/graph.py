@@ -41,6 +41,7 @@ def raised(graph: Graph, title: str, default: str) -> Source:
         [f"{value}" for value in graph.inputs],
         [f"-> {value}" for value in graph.outputs],
     )
-    text = program(body, inputs, writer.members, types, described, default)
+    helpers = list(writer.helpers.values())
+    text = program(body, inputs, writer.members, types, described, default, helpers)
     state = {key: held for member in writer.members for key, held in member.state.items()}
     return Source(text, state)

@@ -64,6 +64,7 @@ class Writer:
         self.members: list[Member] = []
         self.names = Names(graph)
         self._owners: dict[int, list[tuple[Member, str]]] = {}
+        self.helpers: dict[str, str] = {}
         self._count = 0
         self._absorbed: set[int] = set()
         self._chain: dict[int, Node] = {}
@@ -128,6 +129,12 @@ class Writer:
         self.frame.refs[name] = ref
         self.let((ref,), text, module=module, inline=inline or isinstance(text, Same))
         return ref
+
+    def helper(self, text: str) -> str:
+        """The name of a function of the file, whose text this is."""
+        name = text.partition("def ")[2].partition("(")[0]
+        self.helpers[name] = text.strip("\n")
+        return name
 
     def add(self, statement: Statement) -> None:
         """A branch or loop, in the scope of its node and of all members it uses."""
