@@ -60,7 +60,7 @@ def test_a_disagreeing_target_does_not_appear(
 
 
 def test_wrong_weights_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from modelport.formats.onnx import tensors_read
+    from modelport.formats.shared.onnx import tensors_read
 
     source = tmp_path / "a.safetensors"
     save_file({"w": np.arange(6, dtype=np.float32)}, source)

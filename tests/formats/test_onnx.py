@@ -20,7 +20,8 @@ from tests.formats.onnx_messages import load, normal, same
 from modelport.errors import ConversionError
 from modelport.formats import table
 from modelport.formats.candidate import Candidate
-from modelport.formats.onnx import FORMAT, model_write
+from modelport.formats.onnx import FORMAT
+from modelport.formats.shared.onnx import model_write
 from modelport.model.component import Component
 from modelport.model.dtype import FLOAT32
 from modelport.model.expression import fill, source, transpose

@@ -22,7 +22,7 @@ from modelport.errors import (
 )
 from modelport.formats.candidate import Candidate
 from modelport.formats.onnx import FORMAT
-from modelport.formats.onnx.model_write import write
+from modelport.formats.shared.onnx.model_write import write
 from modelport.model.model import Level, Model
 from modelport.model.report import Report
 from modelport.model.tensor import Tensor

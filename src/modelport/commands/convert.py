@@ -157,7 +157,8 @@ def _verified(source: Source, carried: Model, output: Output, report: Report) ->
     proof = prove(source.side.model, carried, written, report)
     # The source alone says how exact its results are; a target may not loosen that.
     tolerance = tolerance_for(source.side.model)
-    other = Side(written, output.path)
+    code = [str(path.resolve()) for path in output.companions if path.suffix == ".py"]
+    other = Side(written, output.path, options={"source": code[0]} if code else {})
     agreement = run_both(source.side, other, tolerance=tolerance)
     agreement.weights_exact = proof.exact
     agreement.unused_source_tensors = proof.unused

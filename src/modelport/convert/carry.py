@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from modelport.convert.account import account_for
 from modelport.errors import ConversionError
@@ -44,12 +45,12 @@ def carry(model: Model, target: Format, report: Report) -> Model:
     elif model.dialect == target.dialect == "keras":
         carried = canonical(model, report, stock=target.name == "keras-v3")
         _check_weights(carried, report)
+    elif target.dialect == "ai.onnx":
+        carried = _to_onnx(model, report)
+        if target.framework == "PyTorch":
+            carried = _to_source(carried)
     elif model.dialect == target.dialect:
         carried = replace(model)
-    elif model.dialect == "keras" and target.dialect == "ai.onnx":
-        carried = _keras_to_onnx(model, report)
-    elif model.dialect == "torch" and target.dialect == "ai.onnx":
-        carried = _torch_to_onnx(model, report)
     else:
         why = f"modelport has no way yet from {model.format} to {target.name}"
         raise ConversionError(model.path, why, report.changes)
@@ -112,6 +113,37 @@ def _check_weights(model: Model, report: Report) -> None:
             if wanted and not node.parameters:
                 why = f"the file holds no weights for it ({', '.join(wanted)})"
                 raise ConversionError(f"layer {node.scope[-1].name!r}", why, report.changes)
+
+
+def _to_onnx(model: Model, report: Report) -> Model:
+    if model.dialect == "keras":
+        return _keras_to_onnx(model, report)
+    if model.dialect == "torch":
+        return _torch_to_onnx(model, report)
+    if model.dialect == "ai.onnx":
+        return replace(model)
+    why = f"modelport has no way yet from {model.format} to ONNX"
+    raise ConversionError(model.path, why, report.changes)
+
+
+def _to_source(model: Model) -> Model:
+    """A model of ONNX with its source for PyTorch, its graph over the tensors of that."""
+    from modelport.dialects.onnx.history import NEWEST, upgrade
+    from modelport.dialects.torch.raises.graph import raised
+    from modelport.dialects.torch.raises.held import held
+
+    graph = upgrade(model.graph, model.opsets.get("ai.onnx", 1), model.functions)
+    title = f"{graph.name or Path(model.path).stem}, converted by modelport."
+    source = raised(graph, title)
+    stored = held(graph, source.state)
+    return replace(
+        model,
+        graph=stored,
+        signature=Signature(stored.inputs, stored.outputs),
+        opsets={**model.opsets, "ai.onnx": NEWEST},
+        functions={},
+        extras={**model.extras, "torch_source": source},
+    )
 
 
 def _keras_to_onnx(model: Model, report: Report) -> Model:

@@ -4,6 +4,7 @@ Members, under one folder: ``data.pkl`` (the object, protocol 2; tensors refer t
 persistent ids), ``data/<n>`` (the bytes of storage n), ``version``, ``byteorder``. Specification:
 https://pytorch.org/docs/stable/notes/serialization.html. Holds whatever the user saved:
 weights under their names (a state_dict), an optimizer's state, whole modules without their code.
+What modelport writes holds the architecture, too, under the key ``modelport``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
+from modelport.formats.shared.torch.architecture import SOURCE, with_architecture
 from modelport.formats.shared.torch.archive import (
     PICKLE,
     judge_others,
@@ -22,6 +24,7 @@ from modelport.formats.shared.torch.archive import (
 )
 from modelport.formats.shared.torch.contents import HOLDS, Contents, proofs
 from modelport.formats.shared.torch.rewrite import encoded, keep_object
+from modelport.formats.shared.torch.source_file import module_name, weights_beside
 from modelport.model.model import Model
 from modelport.model.report import Report
 
@@ -57,8 +60,20 @@ def read(candidate: Candidate) -> Model:
 
 
 def write(model: Model, output: Output, report: Report) -> None:
-    """Write the object of another file of torch again, or the weights as a state_dict."""
-    write_object(output.path, "archive", encoded(model, TITLE, report, sources=False))
+    """Write the object of another file of torch again, or the weights as a state_dict.
+
+    A model that comes with its source code gets that beside it, as a module of Python, and its
+    architecture inside, as a graph of ONNX without weights.
+    """
+    code = model.extras.get(SOURCE)
+    if code is None:
+        found = encoded(model, TITLE, report, sources=False)
+    else:
+        found = with_architecture(model, code.state, report)
+        name = module_name(output.final.name)
+        text = code.text(weights_beside(name, output.final.name))
+        output.companion(name).write_text(text, encoding="utf-8")
+    write_object(output.path, "archive", found)
 
 
 FORMAT = Format(
@@ -73,4 +88,5 @@ FORMAT = Format(
     match=match,
     read=read,
     write=write,
+    dialect="ai.onnx",
 )

@@ -25,7 +25,8 @@ from modelport.wire.output import Output
 def form_for(model: Model, other: Model) -> str | None:
     """The format a model may stand in as beside another, or None where there is none."""
     if model.dialect == "ai.onnx":
-        return "onnx"
+        # In place of source code for torch nothing stands: it is the source that is to be proved.
+        return "onnx" if model.format == "onnx" else None
     if model.dialect != "keras":
         return None
     return "keras-v3" if other.dialect == "ai.onnx" else "onnx"

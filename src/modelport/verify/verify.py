@@ -17,7 +17,7 @@ from modelport.model.model import Level, Model
 from modelport.model.report import Report
 from modelport.runtimes.memory import available
 from modelport.runtimes.runtime import Budget, Run, Runtime, run
-from modelport.runtimes.table import loads_the_file
+from modelport.runtimes.table import SOURCE, loads_the_file
 from modelport.verify.agreement import Agreement, Status, best_status, compare_outputs
 from modelport.verify.inputs import EXTENTS, SAMPLES, random_inputs
 from modelport.verify.lists import STACKED, stacked_alike
@@ -179,7 +179,7 @@ def run_first(
         try:
             _check_memory(runtime, side)
             fed = fitted(side.model, inputs)
-            with _own_weights(side) as options:
+            with _own_options(side, runtime) as options:
                 found = run(runtime, side.path, fed, layers=layers, budget=budget, options=options)
             if isinstance(failure, RuntimeFailure):
                 return replace(found, refused=f"{failure.runtime} cannot run it: {failure.why}")
@@ -193,19 +193,27 @@ def run_first(
 
 
 @contextmanager
-def _own_weights(side: Side) -> Iterator[dict[str, Any]]:
-    """What to tell a runtime about the weights of a joined model: a file of them, for a while."""
+def _own_options(side: Side, runtime: Runtime) -> Iterator[dict[str, Any]]:
+    """What to tell a runtime: where the weights of a joined model lie, or its source code."""
     writer = by_name("pytorch").write
-    if not side.joined or writer is None:
+    wants_source = runtime.name == SOURCE and "source" not in side.options
+    if not (side.joined or wants_source) or writer is None:
         yield dict(side.options)
         return
     with TemporaryDirectory(prefix="modelport-") as folder:
         path = Path(folder) / "weights.pt"
-        alone = Model("pytorch", str(path), graph=Graph(tensors=dict(side.model.tensors)))
+        if wants_source:
+            # A file that lies beside the weights may be anybody's, and is never run.
+            alone = carry(replace(side.model, format="onnx"), by_name("pytorch"), Report())
+        else:
+            alone = Model("pytorch", str(path), graph=Graph(tensors=dict(side.model.tensors)))
         with Output(path) as output:
             writer(alone, output, Report())
             output.publish()
-        yield {**side.options, "weights": str(path)}
+        if wants_source:
+            yield {"source": str(path.with_suffix(".py"))}
+        else:
+            yield {**side.options, "weights": str(path)}
 
 
 def _check_memory(runtime: Runtime, side: Side) -> None:

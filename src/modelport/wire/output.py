@@ -59,6 +59,11 @@ class Output:
         self._names.append(name)
         return self._folder / name
 
+    @property
+    def companions(self) -> list[Path]:
+        """Where the files are that appear beside the entry file."""
+        return [self._folder / name for name in self._names[1:]]
+
     def publish(self) -> None:
         """Move everything into place, the entry file last."""
         for name in self._names:

@@ -17,7 +17,7 @@ from onnx.reference import ReferenceEvaluator
 from modelport.dialects.onnx.history import NEWEST, upgrade
 from modelport.formats import table
 from modelport.formats.candidate import Candidate
-from modelport.formats.onnx import model_write
+from modelport.formats.shared.onnx import model_write
 from modelport.model.model import Model
 from modelport.model.report import Report
 from modelport.wire.output import Output

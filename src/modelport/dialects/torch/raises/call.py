@@ -156,8 +156,10 @@ class Call:
         return self.writer.weight(self._name(index)) if self.has(index) else None
 
     def attribute(self, name: str, default: Any = None) -> Any:
-        """A setting of the node; texts are decoded."""
+        """A setting of the node; texts are decoded, floats are in the fewest digits they need."""
         value = self.node.attributes.get(name, default)
+        if isinstance(value, float):
+            return float(str(np.float32(value)))
         return value.decode() if isinstance(value, bytes) else value
 
     def ints(self, name: str, default: Sequence[int] = ()) -> list[int]:

@@ -9,20 +9,24 @@ from modelport.dialects.onnx.types.infer import infer
 from modelport.dialects.torch.raises.naming import Names
 from modelport.dialects.torch.raises.writer import Writer
 from modelport.dialects.torch.source.members import Path
-from modelport.dialects.torch.source.program import Title, program
+from modelport.dialects.torch.source.program import WEIGHTS, Title, program
 from modelport.model.expression import Expression
 from modelport.model.graph import Graph
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The text of a model and the tensors of its ``state_dict``."""
+    """A model as source code, and the tensors of its ``state_dict``."""
 
-    text: str
+    code: str
     state: dict[str, Expression]
 
+    def text(self, weights: str) -> str:
+        """The file; ``weights`` is an expression of Python for the path of the weights."""
+        return self.code.replace(WEIGHTS, weights)
 
-def raised(graph: Graph, title: str, default: str) -> Source:
+
+def raised(graph: Graph, title: str) -> Source:
     """The source of a graph in the newest operator set.
 
     Raises:
@@ -38,10 +42,10 @@ def raised(graph: Graph, title: str, default: str) -> Source:
             types.setdefault(Names.path(scope[:length]), scope[length - 1].type)
     described = Title(
         title,
-        [f"{value}" for value in graph.inputs],
+        [f"{value}" for value in graph.inputs if value.name in writer.frame.refs],
         [f"-> {value}" for value in graph.outputs],
     )
     helpers = list(writer.helpers.values())
-    text = program(body, inputs, writer.members, types, described, default, helpers)
+    text = program(body, inputs, writer.members, types, described, helpers)
     state = {key: held for member in writer.members for key, held in member.state.items()}
     return Source(text, state)

@@ -284,7 +284,8 @@ class Writer:
             if member.constructor == constructor and _equal(member.tensors, tensors):
                 return member
         held = [tensor for part in tensors.values() for tensor in sources(part)]
-        if any(id(tensor) in self._owners for tensor in held):
+        # Exporters store equal vectors once; matrices that two modules share are tied.
+        if any(id(tensor) in self._owners and len(tensor.shape) > 1 for tensor in held):
             return None
         path = self.names.module(held, node, constructor)
         if path is None:

@@ -13,8 +13,11 @@ from modelport.dialects.torch.source.members import Member, Path
 from modelport.dialects.torch.source.statements import Body, Ref
 from modelport.dialects.torch.source.wrap import INDENT, wrap
 
-_LOAD = '''
-def load(path={default}):
+WEIGHTS = "<weights>"
+"""What stands in the text for the path of the weights, until the files have names."""
+
+_LOAD = f'''
+def load(path={WEIGHTS}):
     """The model with its weights, ready to predict."""
     model = Model()
     model.load_state_dict(torch.load(path, weights_only=True)["state_dict"])
@@ -37,10 +40,9 @@ def program(
     members: Sequence[Member],
     types: Mapping[Path, str],
     title: Title,
-    default: str,
     helpers: Sequence[str] = (),
 ) -> str:
-    """The source of a model; ``default`` is the expression of the path of its weights."""
+    """The source of a model, with ``WEIGHTS`` for the path of its weights."""
     arranged = Arrangement(members)
     classes = Classes(arranged, types)
     words: list[str] = []
@@ -53,13 +55,13 @@ def program(
         if made.name == "Model":
             lines[1:1] = _docstring(title)
         blocks.append("\n".join(lines))
-    blocks.append(_LOAD.format(default=default).strip("\n"))
+    blocks.append(_LOAD.strip("\n"))
     code = "\n\n\n".join(blocks)
-    return f'"""{title.text}"""\n\n{_imports(code)}\n\n\n{code}\n'
+    return f'"""{_plain(title.text)}"""\n\n{_imports(code)}\n\n\n{code}\n'
 
 
 def _docstring(title: Title) -> list[str]:
-    lines = [f"{INDENT}{line}" for line in (*title.inputs, *title.outputs)]
+    lines = [f"{INDENT}{_plain(line)}" for line in (*title.inputs, *title.outputs)]
     if not lines:
         return []
     lines[0] = f'{INDENT}"""{lines[0].strip()}'
@@ -72,3 +74,9 @@ def _imports(code: str) -> str:
     if re.search(r"\bF\.", code):
         lines.append("from torch.nn import functional as F")
     return "\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    """A text of a file that ends no docstring and no line."""
+    kept = "".join(letter if letter.isprintable() else " " for letter in text)
+    return kept.replace("\\", "/").replace('"', "'")

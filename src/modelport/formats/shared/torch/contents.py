@@ -12,6 +12,7 @@ from typing import Any
 from modelport.formats.shared.pickle.objects import Attributed, Objects, class_name
 from modelport.formats.shared.pickle.plain import plain
 from modelport.formats.shared.pickle.walk import find
+from modelport.formats.shared.torch.architecture import ARCHITECTURE, take_architecture
 from modelport.formats.shared.torch.array import Array
 from modelport.formats.shared.torch.module import is_module, read_module
 from modelport.formats.shared.torch.optimizer import is_optimizer, read_optimizer
@@ -19,14 +20,11 @@ from modelport.model.component import Component, Holds
 from modelport.model.model import BESIDE, Model
 from modelport.model.tensor import Tensor
 from modelport.model.training import TrainingConfig
-from modelport.wire.pickle import Stub
+from modelport.wire.pickle import Blob, Stub
 
 _VERSIONS = "_metadata"
 
-HOLDS = dict.fromkeys(Component, Holds.MAY) | {
-    Component.SIGNATURE: Holds.NEVER,
-    Component.TRAINING_DATA: Holds.NEVER,
-}
+HOLDS = dict.fromkeys(Component, Holds.MAY) | {Component.TRAINING_DATA: Holds.NEVER}
 """What ``torch.save`` can put into a file of any age."""
 
 
@@ -66,6 +64,7 @@ class Contents:
 
     def _keys(self, mapping: Mapping[Any, Any]) -> None:
         built = {_key(key): self.objects.build(value) for key, value in mapping.items()}
+        architecture = built.pop(ARCHITECTURE, None)
         dicts = [key for key, value in built.items() if is_state_dict(value, self.objects)]
         for key, value in built.items():
             if key in dicts:
@@ -79,6 +78,10 @@ class Contents:
                 self._object(key, value)
             else:
                 self._value(key, value, beside=bool(dicts))
+        if isinstance(architecture, Blob | bytes):
+            take_architecture(self.model, architecture)
+        elif architecture is not None:
+            self._value(ARCHITECTURE, architecture)
 
     def _are_optimizers(self, value: Any) -> bool:
         """Whether a value is a list of optimizers, as trainers keep them."""
@@ -151,7 +154,7 @@ class Contents:
 
     def _evidence(self) -> None:
         model, evidence = self.model, self.model.evidence
-        if model.graph.tensors:
+        if model.graph.tensors and Component.WEIGHTS not in evidence:
             evidence[Component.WEIGHTS] = (
                 "the parameters and buffers of the modules"
                 if model.dialect

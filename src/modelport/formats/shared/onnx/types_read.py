@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from modelport.formats.onnx.reading import Reading, add_pair
-from modelport.formats.onnx.schema import DTYPE_OF
+from modelport.formats.shared.onnx.reading import Reading, add_pair
+from modelport.formats.shared.onnx.schema import DTYPE_OF
 from modelport.model.dtype import DType
 from modelport.model.graph import (
     Dim,

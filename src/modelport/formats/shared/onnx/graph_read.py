@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from modelport.errors import LimitExceeded
-from modelport.formats.onnx.reading import Reading, add_pair
-from modelport.formats.onnx.schema import (
+from modelport.formats.shared.onnx.reading import Reading, add_pair
+from modelport.formats.shared.onnx.schema import (
     ATTRIBUTE_FIELDS,
     ATTRIBUTE_TYPE_OF,
     ATTRIBUTE_TYPES,
     DOMAIN,
     SCOPE_KEY,
 )
-from modelport.formats.onnx.tensor_data import text_or_bytes
-from modelport.formats.onnx.tensors_read import read_sparse, read_tensor
-from modelport.formats.onnx.types_read import read_type, read_value
+from modelport.formats.shared.onnx.tensor_data import text_or_bytes
+from modelport.formats.shared.onnx.tensors_read import read_sparse, read_tensor
+from modelport.formats.shared.onnx.types_read import read_type, read_value
 from modelport.model.graph import AttributeNote, Graph, LazyAttributes, Node, Reference, Scope
 from modelport.model.model import Level
 from modelport.wire.protobuf import (

@@ -8,7 +8,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from modelport.errors import ConversionError
-from modelport.formats.onnx.schema import (
+from modelport.formats.shared.onnx.schema import (
     ATTRIBUTE_CODES,
     ATTRIBUTE_FIELDS,
     ATTRIBUTE_TYPE_OF,
@@ -16,13 +16,13 @@ from modelport.formats.onnx.schema import (
     GRAPH_NAME,
     SCOPE_KEY,
 )
-from modelport.formats.onnx.tensors_write import (
+from modelport.formats.shared.onnx.tensors_write import (
     ExternalData,
     write_pairs,
     write_sparse,
     write_tensor,
 )
-from modelport.formats.onnx.types_write import write_type, write_value
+from modelport.formats.shared.onnx.types_write import write_type, write_value
 from modelport.model.graph import (
     AttributeNote,
     Graph,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from modelport.errors import ConversionError
-from modelport.formats.onnx.schema import BUILT_IR, DOMAIN, IR_OF_DTYPE
+from modelport.formats.shared.onnx.schema import BUILT_IR, DOMAIN, IR_OF_DTYPE
 from modelport.model.component import Component
 from modelport.model.graph import Node, TensorType, inner_graphs
 from modelport.model.model import Model

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from modelport.errors import ModelportError
 from modelport.formats.candidate import Candidate
-from modelport.formats.onnx.graph_read import read_attributes, read_graph, read_node
-from modelport.formats.onnx.reading import Reading, SideFiles, add_pair, read_pair
-from modelport.formats.onnx.schema import (
+from modelport.formats.shared.onnx.graph_read import read_attributes, read_graph, read_node
+from modelport.formats.shared.onnx.reading import Reading, SideFiles, add_pair, read_pair
+from modelport.formats.shared.onnx.schema import (
     DOMAIN,
     HYPERPARAMETERS_KEY,
     MODEL_FACTS,
     TRAINING_KEY,
     TrainingInfo,
 )
-from modelport.formats.onnx.types_read import read_value
+from modelport.formats.shared.onnx.types_read import read_value
 from modelport.model.component import Component
 from modelport.model.graph import Function, Graph
 from modelport.model.model import Model
 from modelport.model.signature import Signature
 from modelport.model.training import Optimizer, TrainingConfig
 from modelport.wire.protobuf import LENGTH, VARINT, Walker, signed
+from modelport.wire.source import ByteSource
 
 _TEXTS = {2: "producer_name", 3: "producer_version", 4: "domain", 6: "doc_string"}
 
@@ -37,11 +39,22 @@ def read(candidate: Candidate) -> Model:
     Raises:
         MalformedFile, LimitExceeded, UnsupportedFeature: see the walker and the tensor reader.
     """
-    path = str(candidate.path)
-    files = SideFiles(path, candidate.path.parent, candidate.side_files)
-    reading = Reading(Walker(candidate.source), files)
-    model = Model("onnx", path, candidate.source.size, dialect=DOMAIN, kind="graph")
-    facts = _read_fields(reading, model, candidate.source.size)
+    source, folder = candidate.source, candidate.path.parent
+    return read_message(source, folder, str(candidate.path), candidate.side_files)
+
+
+def read_message(
+    source: ByteSource, folder: Path, path: str = "", side_files: tuple[Path, ...] = ()
+) -> Model:
+    """The model in the bytes of a ModelProto; ``folder`` is where its side files may lie.
+
+    Raises:
+        MalformedFile, LimitExceeded, UnsupportedFeature: see the walker and the tensor reader.
+    """
+    files = SideFiles(path, folder, side_files)
+    reading = Reading(Walker(source), files)
+    model = Model("onnx", path, source.size, dialect=DOMAIN, kind="graph")
+    facts = _read_fields(reading, model, source.size)
     model.producer.name = facts.pop("producer_name", None) or None
     model.producer.version = facts.pop("producer_version", None) or None
     stated = {name: fact for name, fact in facts.items() if fact}

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from modelport.errors import ConversionError
-from modelport.formats.onnx.schema import CODE_OF
-from modelport.formats.onnx.sparse import check_sparse
-from modelport.formats.onnx.tensor_data import Segment, Strings, TypedField, Withheld
+from modelport.formats.shared.onnx.schema import CODE_OF
+from modelport.formats.shared.onnx.sparse import check_sparse
+from modelport.formats.shared.onnx.tensor_data import Segment, Strings, TypedField, Withheld
 from modelport.model.graph import SparseTensor
 from modelport.model.tensor import Tensor, TensorData
 from modelport.wire.protobuf_write import Message, Payload

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from modelport.errors import ConversionError
-from modelport.formats.onnx.schema import CODE_OF
+from modelport.formats.shared.onnx.schema import CODE_OF
 from modelport.model.graph import Function, Graph, Node, TensorType, inner_graphs
 from modelport.model.model import Model
 

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, field
 
 from modelport.errors import LimitExceeded, ModelportError, UnsupportedFeature
-from modelport.formats.onnx.reading import Reading, add_pair, read_pair
-from modelport.formats.onnx.schema import DTYPE_OF
-from modelport.formats.onnx.tensor_data import Segment, Strings, TypedField, Withheld
+from modelport.formats.shared.onnx.reading import Reading, add_pair, read_pair
+from modelport.formats.shared.onnx.schema import DTYPE_OF
+from modelport.formats.shared.onnx.tensor_data import Segment, Strings, TypedField, Withheld
 from modelport.model.dtype import DType
 from modelport.model.graph import SparseTensor
 from modelport.model.tensor import FileSlice, Tensor, TensorData

@@ -12,9 +12,9 @@ from __future__ import annotations
 from functools import partial
 
 from modelport.formats.format import Format
-from modelport.formats.onnx.match import match
-from modelport.formats.onnx.model_read import read
-from modelport.formats.onnx.model_write import write
+from modelport.formats.shared.onnx.match import match
+from modelport.formats.shared.onnx.model_read import read
+from modelport.formats.shared.onnx.model_write import write
 from modelport.model.component import Component, Holds
 
 __all__ = ["FORMAT"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from modelport.formats.onnx.schema import CODE_OF
-from modelport.formats.onnx.tensors_write import write_pairs
+from modelport.formats.shared.onnx.schema import CODE_OF
+from modelport.formats.shared.onnx.tensors_write import write_pairs
 from modelport.model.graph import (
     MapType,
     OpaqueType,

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from modelport.errors import ConversionError
-from modelport.formats.onnx.graph_write import write_attributes, write_graph, write_node
-from modelport.formats.onnx.reading import Reading, SideFiles, read_pair
-from modelport.formats.onnx.schema import (
+from modelport.formats.shared.onnx.graph_write import write_attributes, write_graph, write_node
+from modelport.formats.shared.onnx.reading import Reading, SideFiles, read_pair
+from modelport.formats.shared.onnx.schema import (
     DOMAIN,
     GRAPH_NAME,
     HYPERPARAMETERS_KEY,
@@ -18,10 +18,10 @@ from modelport.formats.onnx.schema import (
     TRAINING_KEY,
     TrainingInfo,
 )
-from modelport.formats.onnx.tensors_write import ExternalData, write_pairs
-from modelport.formats.onnx.types_write import write_value
-from modelport.formats.onnx.versions import Versions, versions_of
-from modelport.formats.onnx.wiring import check_wiring
+from modelport.formats.shared.onnx.tensors_write import ExternalData, write_pairs
+from modelport.formats.shared.onnx.types_write import write_value
+from modelport.formats.shared.onnx.versions import Versions, versions_of
+from modelport.formats.shared.onnx.wiring import check_wiring
 from modelport.model.component import Component
 from modelport.model.graph import Function, Graph
 from modelport.model.model import Model
@@ -67,6 +67,16 @@ def write(model: Model, output: Output, report: Report, *, external_data: bool =
             message.write(file)
     except ValueError as error:
         raise ConversionError(output.final.name, str(error)) from error
+
+
+def message_of(model: Model, report: Report) -> Message:
+    """The message of a model with all its values, which must be few.
+
+    Raises:
+        ConversionError: see ``write``.
+    """
+    check_wiring(model)
+    return _model(model, versions_of(model, report), None)
 
 
 def _model(model: Model, versions: Versions, external: ExternalData | None) -> Message:

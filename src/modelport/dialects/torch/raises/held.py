@@ -1,0 +1,141 @@
+"""The graph as a checkpoint keeps it: over the tensors of the ``state_dict`` in place of its own.
+
+What torch holds in another layout is turned back by nodes in the graph, so that nothing but ONNX
+says what the weights mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelport.errors import ConversionError
+from modelport.model.derived import Concatenate, Expression, Fill, Reshape, Slice, Source, Transpose
+from modelport.model.expression import leaves, rebase, source
+from modelport.model.graph import Graph, Node
+from modelport.model.inverse import undone
+from modelport.model.tensor import InMemory, Tensor
+
+MOST_INSIDE = 1 << 16
+"""Bytes of a tensor that may stand in the graph itself, because no ``state_dict`` holds it."""
+
+
+def held(graph: Graph, state: Mapping[str, Expression]) -> Graph:
+    """The graph over ``state``; constants that the source code says itself stay in it.
+
+    Raises:
+        ConversionError: a large tensor that the state does not hold.
+    """
+    stored = {key: Tensor(key, expression) for key, expression in state.items()}
+    back = undone({key: (part, Source(stored[key])) for key, part in state.items()})
+    made = Graph(
+        graph.name,
+        inputs=list(graph.inputs),
+        outputs=list(graph.outputs),
+        values=dict(graph.values),
+        metadata=dict(graph.metadata),
+        tensors=dict(stored),
+    )
+    turned = _Turned(made, {*stored, *(value.name for value in graph.inputs)})
+    names: dict[str, str] = {}
+    for name, tensor in graph.tensors.items():
+        names[name] = turned.give(name, tensor, back)
+    made.nodes = turned.nodes + [_renamed(node, names) for node in graph.nodes]
+    return made
+
+
+class _Turned:
+    """Writes the nodes that turn tensors of the state into those of the graph."""
+
+    def __init__(self, graph: Graph, taken: set[str]) -> None:
+        self.graph = graph
+        self.taken = taken
+        self.nodes: list[Node] = []
+
+    def give(self, name: str, tensor: Tensor, back: Mapping[int, Expression]) -> str:
+        """The name under which the graph finds a tensor."""
+        expression = source(tensor)
+        wanted = [leaf for leaf in leaves(expression) if isinstance(leaf, Source)]
+        if not wanted or any(id(leaf.tensor) not in back for leaf in wanted):
+            if tensor.nbytes > MOST_INSIDE:
+                raise ConversionError(name, "no parameter of the model holds this tensor")
+            own = self.unused(name)
+            self.graph.tensors[own] = tensor if own == name else Tensor(own, tensor.data)
+            return own
+        return self.value(rebase(expression, lambda leaf: _replaced(leaf, back)), name)
+
+    def value(self, expression: Expression, name: str) -> str:
+        """The name of a value that an expression over the state gives."""
+        if isinstance(expression, Source):
+            return expression.tensor.name
+        if isinstance(expression, Fill):
+            value = np.full(expression.shape, expression.value, expression.dtype.numpy)
+            return self.constant(name, value)
+        if isinstance(expression, Transpose):
+            inputs = [self.value(expression.child, name)]
+            return self.node("Transpose", inputs, name, perm=list(expression.permutation))
+        if isinstance(expression, Reshape):
+            shape = self.constant(name, np.array(expression.shape, "int64"))
+            return self.node("Reshape", [self.value(expression.child, name), shape], name)
+        if isinstance(expression, Concatenate):
+            parts = [self.value(child, name) for child in expression.children]
+            return self.node("Concat", parts, name, axis=expression.axis)
+        if isinstance(expression, Slice):
+            indices = expression.indices
+            end = indices[-1] + expression.step if indices else indices.start
+            bounds = [indices.start, end if end >= 0 else -(1 << 62), expression.axis, indices.step]
+            ends = [self.constant(name, np.array([bound], "int64")) for bound in bounds]
+            return self.node("Slice", [self.value(expression.child, name), *ends], name)
+        raise ConversionError(name, "its values are computed, not only rearranged")
+
+    def node(self, op_type: str, inputs: list[str], name: str, **attributes: object) -> str:
+        """A node of the graph; the name of its result."""
+        out = self.unused(f"{name}/{op_type}")
+        self.nodes.append(Node("ai.onnx", op_type, out, inputs, [out], dict(attributes)))
+        return out
+
+    def constant(self, name: str, array: NDArray[Any]) -> str:
+        """A small constant of the graph."""
+        own = self.unused(f"{name}/constant")
+        self.graph.tensors[own] = Tensor(own, InMemory(array))
+        return own
+
+    def unused(self, name: str) -> str:
+        """A name like this one that the graph does not have yet."""
+        found, count = name, 1
+        while found in self.taken:
+            count += 1
+            found = f"{name}_{count}"
+        self.taken.add(found)
+        return found
+
+
+def _replaced(leaf: Source | Fill, back: Mapping[int, Expression]) -> Expression:
+    return leaf if isinstance(leaf, Fill) else back[id(leaf.tensor)]
+
+
+def _renamed(node: Node, names: Mapping[str, str]) -> Node:
+    """The node over the tensors under their new names, in its bodies too."""
+    attributes = {
+        key: _renamed_within(value, names) if isinstance(value, Graph) else value
+        for key, value in node.attributes.items()
+    }
+    inputs = [names.get(name, name) for name in node.inputs]
+    return replace(node, inputs=inputs, attributes=attributes)
+
+
+def _renamed_within(graph: Graph, names: Mapping[str, str]) -> Graph:
+    """A body over the tensors around it; names of its own hide them."""
+    own = {*graph.tensors, *(value.name for value in graph.inputs)}
+    own |= {name for node in graph.nodes for name in node.outputs}
+    seen = {old: new for old, new in names.items() if old not in own}
+    outputs = [
+        replace(value, name=seen[value.name]) if value.name in seen else value
+        for value in graph.outputs
+    ]
+    nodes = [_renamed(node, seen) for node in graph.nodes]
+    return replace(graph, nodes=nodes, outputs=outputs)

@@ -1,0 +1,1 @@
+"""ONNX as bytes: readers and writers of its messages."""
