@@ -18,6 +18,7 @@ from modelport.dialects.torch.source.containers import (
     CLASS,
     DICT,
     LIST,
+    SEQUENTIAL,
     Arrangement,
     Container,
     Field,
@@ -31,19 +32,24 @@ from modelport.dialects.torch.source.wrap import INDENT
 
 @dataclass(slots=True)
 class Class:
-    """The text of one class: its constructor's arguments, its attributes, its ``forward``."""
+    """The text of one class: its constructor's arguments, its attributes, its ``forward``.
+
+    One with ``parts`` is a Sequential of these.
+    """
 
     name: str
     arguments: list[str]
     init: list[str]
     forward: list[str]
     inputs: list[str] = field(default_factory=list)
+    parts: list[str] | None = None
 
     def lines(self) -> Iterator[str]:
         """Logical lines, to be wrapped."""
-        yield f"class {self.name}(nn.Module):"
+        base = "nn.Module" if self.parts is None else "nn.Sequential"
+        yield f"class {self.name}({base}):"
         yield f"{INDENT}def __init__({', '.join(['self', *self.arguments])}):"
-        yield f"{INDENT * 2}super().__init__()"
+        yield f"{INDENT * 2}super().__init__({', '.join(self.parts or ())})"
         yield from (INDENT * 2 + line for line in self.init)
         if self.forward:
             yield ""
@@ -86,6 +92,10 @@ class Classes:
                     families.setdefault(draft.key, []).append(draft)
             for family in families.values():
                 self._family(family)
+        if model.kind == SEQUENTIAL:
+            parts = [self.constructor(part) for part in model.fields.values()]
+            self.made.append(Class(name, [], [], [], parts=parts))
+            return
         draft = self._draft(model, inputs)
         self.made.append(
             Class(name, [], _attributes(model, draft.init), draft.forward, draft.inputs)
@@ -191,8 +201,10 @@ class Classes:
         part: Field = container
         for word in path[len(container.path) : place]:
             part = part.fields[word] if isinstance(part, Container) else part
-        quoted = isinstance(part, Container) and part.kind == DICT
-        return f'["{name}"]' if quoted else f"[{name}]"
+        kind = part.kind if isinstance(part, Container) else ""
+        if kind == CLASS:
+            return f'.get_submodule("{name}")'
+        return f'["{name}"]' if kind == DICT else f"[{name}]"
 
 
 def _by_height(container: Container, levels: dict[int, list[Container]]) -> int:

@@ -61,7 +61,9 @@ class Arrangement:
     def model(self, body: Body, inputs: Sequence[Ref]) -> Container:
         """The whole model as one container."""
         scoped = Body([self._trimmed(statement) for statement in body.statements], body.results)
-        return self._container((), scoped, tuple(inputs))
+        whole = Unit((), scoped.statements, tuple(inputs), _refs(body))
+        chain = self._chain(whole) if self._has_places(()) else None
+        return chain or self._container((), scoped, tuple(inputs))
 
     def _trimmed(self, statement: Statement) -> Statement:
         """The statement in the innermost module of its scope that has parts of its own."""
@@ -214,6 +216,13 @@ def _grouped(statements: Iterable[Statement], opened: set[Path]) -> list[Unit]:
         else:
             units.setdefault(key, Unit(key, [])).statements.append(statement)
     return list(units.values())
+
+
+def _refs(body: Body) -> tuple[Ref, ...]:
+    """The results of a body, where each is a value of its own."""
+    made = {ref.number: ref for statement in body.statements for ref in statement.targets}
+    found = [number_of(result) for result in body.results]
+    return tuple(made[number] for number in found if number in made)
 
 
 def _called(expression: ast.expr) -> int | None:
