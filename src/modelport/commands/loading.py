@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from modelport.commands.open import open_model
+from modelport.formats.shared.torch.source_file import module_name
 from modelport.model.model import Model
 
 LINES = {
@@ -39,6 +40,11 @@ def loading(path: str | os.PathLike[str], runtime: str | None = None) -> str | N
         return f"import {module}; model = {module}.models.load_model({name!r})"
     if model.format == "keras-weights-h5":
         return _weights(model, name)
+    if model.format == "pytorch" and model.dialect == "ai.onnx":
+        module = module_name(Path(name).name).removesuffix(".py")
+        folder = str(Path(name).parent)
+        found = "" if folder == "." else f"import sys; sys.path.append({folder!r}); "
+        return f"{found}import {module}; model = {module}.load()"
     line = LINES.get(runtime or model.format)
     return None if line is None else line.format(path=name)
 

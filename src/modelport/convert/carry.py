@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from modelport.convert.account import account_for
 from modelport.errors import ConversionError
@@ -48,7 +47,9 @@ def carry(model: Model, target: Format, report: Report) -> Model:
     elif target.dialect == "ai.onnx":
         carried = _to_onnx(model, report)
         if target.framework == "PyTorch":
-            carried = _to_source(carried)
+            from modelport.convert.torch_source import with_source
+
+            carried = with_source(carried, model.tensors)
     elif model.dialect == target.dialect:
         carried = replace(model)
     else:
@@ -60,8 +61,11 @@ def carry(model: Model, target: Format, report: Report) -> Model:
 
 
 def _same_objects(model: Model, target: Format) -> bool:
-    """Whether both formats hold the objects of one framework, which go along as they are."""
-    return by_name(model.format).framework == target.framework
+    """Whether both formats hold the objects of one framework, which go along as they are.
+
+    A graph of operators is no object that others could hold.
+    """
+    return model.kind != "graph" and by_name(model.format).framework == target.framework
 
 
 def canonical(model: Model, report: Report, *, stock: bool = False) -> Model:
@@ -124,26 +128,6 @@ def _to_onnx(model: Model, report: Report) -> Model:
         return replace(model)
     why = f"modelport has no way yet from {model.format} to ONNX"
     raise ConversionError(model.path, why, report.changes)
-
-
-def _to_source(model: Model) -> Model:
-    """A model of ONNX with its source for PyTorch, its graph over the tensors of that."""
-    from modelport.dialects.onnx.history import NEWEST, upgrade
-    from modelport.dialects.torch.raises.graph import raised
-    from modelport.dialects.torch.raises.held import held
-
-    graph = upgrade(model.graph, model.opsets.get("ai.onnx", 1), model.functions)
-    title = f"{graph.name or Path(model.path).stem}, converted by modelport."
-    source = raised(graph, title)
-    stored = held(graph, source.state)
-    return replace(
-        model,
-        graph=stored,
-        signature=Signature(stored.inputs, stored.outputs),
-        opsets={**model.opsets, "ai.onnx": NEWEST},
-        functions={},
-        extras={**model.extras, "torch_source": source},
-    )
 
 
 def _keras_to_onnx(model: Model, report: Report) -> Model:

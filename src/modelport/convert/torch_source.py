@@ -1,0 +1,44 @@
+"""The way to PyTorch: source code, and the weights under the names of its modules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from modelport.dialects.onnx.history import NEWEST, upgrade
+from modelport.dialects.torch.raises.graph import raised
+from modelport.dialects.torch.raises.held import held
+from modelport.model.expression import source as source_of
+from modelport.model.model import Model
+from modelport.model.signature import Signature
+from modelport.model.tensor import Tensor
+
+_NO_NAMES = frozenset(("", "graph", "main", "main_graph", "model", "torch_jit", "torch-jit-export"))
+"""What exporters call the graph of any model."""
+
+
+def with_source(model: Model, named: Mapping[str, Tensor]) -> Model:
+    """A model of ONNX with its source for PyTorch, its graph over the tensors of that.
+
+    ``named`` are the tensors of the source; those that modules of torch count with are there.
+
+    Raises:
+        ConversionError: an operator that torch cannot express; names it and its node.
+    """
+    graph = upgrade(model.graph, model.opsets.get("ai.onnx", 1), model.functions)
+    name = graph.name if graph.name not in _NO_NAMES else Path(model.path).stem
+    source = raised(graph, f"{name}, converted by modelport.")
+    for key in list(source.state):
+        counted = f"{key.removesuffix('running_mean')}num_batches_tracked"
+        if key.endswith(".running_mean") and counted in named:
+            source.state[counted] = source_of(named[counted])
+    stored = held(graph, source.state)
+    return replace(
+        model,
+        graph=stored,
+        signature=Signature(stored.inputs, stored.outputs),
+        opsets={**model.opsets, "ai.onnx": NEWEST},
+        functions={},
+        extras={**model.extras, "torch_source": source},
+    )
