@@ -50,6 +50,11 @@ def carry(model: Model, target: Format, report: Report) -> Model:
             from modelport.convert.torch_source import with_source
 
             carried = with_source(carried, model.tensors)
+    elif target.dialect == "keras":
+        from modelport.convert.keras_model import as_keras
+
+        carried = as_keras(_to_onnx(model, report))
+        _check_weights(carried, report)
     elif model.dialect == target.dialect:
         carried = replace(model)
     else:

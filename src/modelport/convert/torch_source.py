@@ -14,7 +14,7 @@ from modelport.model.model import Model
 from modelport.model.signature import Signature
 from modelport.model.tensor import Tensor
 
-_NO_NAMES = frozenset(("", "graph", "main", "main_graph", "model", "torch_jit", "torch-jit-export"))
+NO_NAMES = frozenset(("", "graph", "main", "main_graph", "model", "torch_jit", "torch-jit-export"))
 """What exporters call the graph of any model."""
 
 
@@ -27,7 +27,7 @@ def with_source(model: Model, named: Mapping[str, Tensor]) -> Model:
         ConversionError: an operator that torch cannot express; names it and its node.
     """
     graph = upgrade(model.graph, model.opsets.get("ai.onnx", 1), model.functions)
-    name = graph.name if graph.name not in _NO_NAMES else Path(model.path).stem
+    name = graph.name if graph.name not in NO_NAMES else Path(model.path).stem
     source = raised(graph, f"{name}, converted by modelport.")
     for key in list(source.state):
         counted = f"{key.removesuffix('running_mean')}num_batches_tracked"

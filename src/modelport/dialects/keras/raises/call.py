@@ -1,0 +1,152 @@
+"""One call of an ONNX operator as its translation to Keras sees it, and the registry of these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelport.dialects.keras.raises.value import Held, channels_last, plain
+from modelport.dialects.onnx.types.known import Known
+from modelport.errors import ConversionError
+from modelport.model.expression import Expression
+from modelport.model.graph import Node
+
+if TYPE_CHECKING:
+    from modelport.dialects.keras.raises.writer import Writer
+
+FAMILIES = ("activation", "elementwise", "linear", "reduction", "shape", "window")
+"""The files that hold translations: importing them fills the table."""
+
+DOMAIN = "ai.onnx"
+
+Result: TypeAlias = "Held | Sequence[Held]"
+Translation: TypeAlias = "Callable[[Call], Result]"
+
+_TABLE: dict[str, Translation] = {}
+
+
+def raises(*op_types: str) -> Callable[[Translation], Translation]:
+    """Register the translation of these operators: it returns what their outputs are in Keras."""
+
+    def register(function: Translation) -> Translation:
+        for op_type in op_types:
+            _TABLE[op_type] = function
+        return function
+
+    return register
+
+
+@cache
+def table() -> Mapping[str, Translation]:
+    """Every translation, by operator."""
+    for family in FAMILIES:
+        import_module(f"modelport.dialects.keras.raises.{family}")
+    return _TABLE
+
+
+class Call:
+    """A node with what is known about its operands."""
+
+    def __init__(self, writer: Writer, node: Node) -> None:
+        self.writer = writer
+        self.node = node
+
+    def __len__(self) -> int:
+        return len(self.node.inputs)
+
+    def has(self, index: int) -> bool:
+        """Whether the node has this operand."""
+        return self._name(index) != ""
+
+    def held(self, index: int = 0) -> Held:
+        """The operand in whatever order its axes lie.
+
+        Raises:
+            ConversionError: it is a constant, which Keras keeps in no value of its own.
+        """
+        return self.writer.value(self._name(index), self)
+
+    def plain(self, index: int = 0) -> Held:
+        """The operand with its axes as in ONNX."""
+        held = self.held(index)
+        return self.writer.ordered(held, plain(held.rank))
+
+    def last(self, index: int = 0) -> Held:
+        """The operand with its channels last."""
+        held = self.held(index)
+        return self.writer.ordered(held, channels_last(held.rank))
+
+    def known(self, index: int) -> Known:
+        """What is known of the operand."""
+        return self.writer.known(self._name(index))
+
+    def output(self, index: int = 0) -> Known:
+        """What is known of a result."""
+        return self.writer.known(self.node.outputs[index])
+
+    def is_constant(self, index: int) -> bool:
+        """Whether the operand is a weight or constant."""
+        return self.has(index) and self.writer.is_constant(self._name(index))
+
+    def array(self, index: int) -> NDArray[Any] | None:
+        """The elements of an operand, where it is a small constant."""
+        return self.known(index).array if self.has(index) else None
+
+    def whole(self, index: int) -> list[int] | None:
+        """The elements of an operand as integers, where it is a small constant."""
+        array = self.array(index)
+        return None if array is None else [int(item) for item in np.asarray(array).reshape(-1)]
+
+    def weight(self, index: int) -> Expression | None:
+        """An operand that the file holds, as an expression over its tensors."""
+        return self.writer.weight(self._name(index)) if self.has(index) else None
+
+    def attribute(self, name: str, default: Any = None) -> Any:
+        """A setting of the node; texts are decoded, floats in the fewest digits they need."""
+        value = self.node.attributes.get(name, default)
+        if isinstance(value, float):
+            return float(str(np.float32(value)))
+        return value.decode() if isinstance(value, bytes) else value
+
+    def ints(self, name: str, default: Sequence[int] = ()) -> list[int]:
+        """A setting that lists integers."""
+        return [int(item) for item in self.node.attributes.get(name, default)]
+
+    def layer(
+        self,
+        op_type: str,
+        config: Mapping[str, Any],
+        x: Held | Sequence[Held],
+        weights: Mapping[str, Expression] | None = None,
+        order: tuple[int, ...] | None = None,
+    ) -> Held:
+        """A call of a stock layer; its result lies as its operand does, or in ``order``."""
+        return self.writer.layer(self.node, op_type, config, x, weights or {}, order)
+
+    def op(
+        self, class_name: str, *args: Any, order: tuple[int, ...] | None = None, **settings: Any
+    ) -> Held:
+        """A call of an operation of ``keras.ops``; ``settings`` are its constructor's."""
+        return self.writer.op(self.node, class_name, args, settings, order)
+
+    def next(self, *op_types: str) -> Call | None:
+        """The call that alone takes this one's only result, where it is one of these operators."""
+        node = self.writer.follower(self.node, op_types)
+        return None if node is None else Call(self.writer, node)
+
+    def absorb(self, following: Call) -> None:
+        """Let this translation stand for the following call, too."""
+        self.writer.absorbed(self.node, following.node)
+
+    def refused(self, why: str) -> ConversionError:
+        """The error that says why this node has no translation."""
+        name = self.node.name or (self.node.outputs or ["?"])[0]
+        return ConversionError(f"{self.node.op_type} {name!r}", why)
+
+    def _name(self, index: int) -> str:
+        return self.node.inputs[index] if index < len(self.node.inputs) else ""
