@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from modelport.dialects.torch.source.members import Path, attribute, common
@@ -19,7 +20,12 @@ class Names:
     def __init__(self, graph: Graph) -> None:
         self._taken: set[Path] = set()
         self._below: dict[Path, set[str]] = {}
+        self._uses: Counter[str] = Counter()
         for inner in graph.subgraphs():
+            for name in inner.tensors:
+                self._uses[name] = 0
+            for node in inner.nodes:
+                self._uses.update(name for name in node.inputs if name in self._uses)
             for name in inner.tensors:
                 path = self.split(name)
                 for length in range(len(path) + 1):
@@ -44,7 +50,9 @@ class Names:
         from modelport.dialects.onnx.scopes import scope_of
 
         scope = self.path(scope_of(node))
-        paths = [path for tensor in held if (path := self.split(tensor.name))]
+        # What several modules share is called after one of them only.
+        trusted = [t.name for t in held if self._uses[t.name] == 1 or not scope]
+        paths = [path for name in trusted if (path := self.split(name))]
         own = {tensor.name for tensor in held}
         base = common([path[:-1] for path in paths]) if paths else ()
         while len(base) > max(1, len(scope)) and self._below.get(base[:-1], set()) <= own:

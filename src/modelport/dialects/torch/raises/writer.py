@@ -63,6 +63,8 @@ class Writer:
     def __init__(self, graph: Graph, types: Types) -> None:
         self.members: list[Member] = []
         self.names = Names(graph)
+        self._modules: dict[str, list[Member]] = {}
+        self._scopes: dict[Member, Path] = {}
         self._owners: dict[int, list[tuple[Member, str]]] = {}
         self.helpers: dict[str, str] = {}
         self._count = 0
@@ -280,17 +282,22 @@ class Writer:
         self, constructor: str, tensors: Mapping[str, Expression], node: Node
     ) -> Member | None:
         """The module of this constructor over these tensors; None where it cannot be one."""
-        for member in self.members:
-            if member.constructor == constructor and _equal(member.tensors, tensors):
-                return member
         held = [tensor for part in tensors.values() for tensor in sources(part)]
-        # Exporters store equal vectors once; matrices that two modules share are tied.
+        tied = any(len(tensor.shape) > 1 for tensor in held)
+        scope = self.names.path(scope_of(node))
+        for member in self._modules.get(constructor, ()):
+            # Fresh normalisations have equal numbers, which exporters store once.
+            if (tied or scope == self._scopes[member]) and _equal(member.tensors, tensors):
+                return member
         if any(id(tensor) in self._owners and len(tensor.shape) > 1 for tensor in held):
             return None
         path = self.names.module(held, node, constructor)
         if path is None:
             return None
-        return self._own(path, MODULE, constructor, dict(tensors))
+        made = self._own(path, MODULE, constructor, dict(tensors))
+        self._modules.setdefault(constructor, []).append(made)
+        self._scopes[made] = scope
+        return made
 
     def _own(
         self, path: Path, kind: str, constructor: str, tensors: dict[str, Expression]
