@@ -32,6 +32,7 @@ def as_keras(model: Model) -> Model:
         graph=made,
         signature=Signature(made.inputs, made.outputs),
         training=None,
+        optimizer_state=None,
         opsets={},
         functions={},
         extras={"keras_canonical": True},

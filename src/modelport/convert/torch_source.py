@@ -42,5 +42,6 @@ def with_source(model: Model, named: Mapping[str, Tensor]) -> Model:
         signature=Signature(stored.inputs, stored.outputs),
         opsets={**model.opsets, "ai.onnx": NEWEST},
         functions={},
+        optimizer_state=None,
         extras={**model.extras, "torch_source": source},
     )

@@ -26,7 +26,7 @@ from modelport.dialects.torch.source.containers import (
 from modelport.dialects.torch.source.function import lines_of, unused
 from modelport.dialects.torch.source.inline import replaced
 from modelport.dialects.torch.source.members import BUFFER, CONSTANT, PARAMETER, Member, Path
-from modelport.dialects.torch.source.statements import CHILD, Body, parse
+from modelport.dialects.torch.source.statements import CHILD, Body, parse, unparse
 from modelport.dialects.torch.source.wrap import INDENT
 
 
@@ -233,7 +233,7 @@ def _words(container: Container) -> list[str]:
 def _attributes(container: Container, init: Sequence[ast.expr]) -> list[str]:
     lines = []
     for (name, part), expression in zip(container.fields.items(), init, strict=True):
-        text = ast.unparse(brief(expression))
+        text = unparse(brief(expression))
         kind = part.kind if isinstance(part, Member) else ""
         if kind == PARAMETER:
             lines.append(f"self.{name} = nn.Parameter({text})")

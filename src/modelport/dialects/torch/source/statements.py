@@ -18,6 +18,7 @@ from modelport.dialects.torch.source.members import PREFIX, Path
 _PREFIX = "_value_"
 VALUE = re.compile(_PREFIX + r"\d+")
 """The name of a value in the text of an expression."""
+_TEXT = re.compile(r"'([^'\"\\]*)'")
 CHILD = "_child_"
 """What calls of a module's own part begin with."""
 
@@ -90,6 +91,14 @@ class Body:
 def parse(text: str) -> ast.expr:
     """Python's own reading of an expression."""
     return ast.parse(text, mode="eval").body
+
+
+def unparse(expression: ast.expr) -> str:
+    """An expression as formatters write it: Python's own text, with double quotes."""
+    text = ast.unparse(expression)
+    if "'" not in text:
+        return text
+    return _TEXT.sub(lambda found: f'"{found[1]}"', text)
 
 
 def numbers(expression: ast.AST) -> Iterator[int]:
