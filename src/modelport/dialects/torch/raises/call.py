@@ -25,8 +25,10 @@ FAMILIES = (
     "activation",
     "control",
     "elementwise",
+    "indexing",
     "linear",
     "shape",
+    "slicing",
     "window",
 )
 """The files that hold translations: importing them fills the table."""
@@ -229,6 +231,11 @@ def pair(values: Sequence[int]) -> str:
     if len(set(values)) == 1:
         return str(values[0])
     return f"({', '.join(map(str, values))})"
+
+
+def pair_of(axes: Sequence[int]) -> str:
+    """Axes as one number or several."""
+    return str(axes[0]) if len(axes) == 1 else f"({', '.join(map(str, axes))})"
 
 
 def arguments(*positional: object, **named: tuple[object, object]) -> str:

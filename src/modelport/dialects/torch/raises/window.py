@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from modelport.dialects.torch.raises.call import Call, arguments, pair, raises, torch_dtype
+from modelport.dialects.torch.raises.call import Call, arguments, pair, pair_of, raises, torch_dtype
 
 
 @raises("Conv")
@@ -77,11 +75,6 @@ def reduce_mean(call: Call) -> str:
     keep = bool(call.attribute("keepdims", 1))
     dims = "" if axes is None else pair_of(axes)
     return f"{call[0]}.mean({arguments(*([dims] if dims else []), keepdim=(keep, False))})"
-
-
-def pair_of(axes: Sequence[int]) -> str:
-    """Axes as one number or several."""
-    return str(axes[0]) if len(axes) == 1 else f"({', '.join(map(str, axes))})"
 
 
 @raises("BatchNormalization")
