@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from modelport.dialects.torch.source.calls import called
 from modelport.dialects.torch.source.members import Path, attribute, common
 from modelport.model.graph import Graph, Node, Scope
 from modelport.model.tensor import Tensor
@@ -44,6 +45,15 @@ class Names:
         return tuple(
             attribute(part) for step in scope for part in re.split(r"[./]", step.name) if part
         )
+
+    @staticmethod
+    def scope(scope: Sequence[Scope]) -> Path:
+        """The path of the modules around a node, with the number of each call."""
+        found: list[str] = []
+        for step in scope:
+            parts = [attribute(part) for part in re.split(r"[./]", step.name) if part]
+            found += [*parts[:-1], *(called(part, step.call) for part in parts[-1:])]
+        return tuple(found)
 
     def module(self, held: Sequence[Tensor], node: Node, constructor: str) -> Path | None:
         """The path of a module that holds these tensors; None where others stand below it."""

@@ -14,6 +14,7 @@ from modelport.dialects.onnx.types.infer import Types
 from modelport.dialects.onnx.types.known import UNKNOWN, Known
 from modelport.dialects.torch.raises.call import Call, Result, Same, table, torch_dtype
 from modelport.dialects.torch.raises.naming import Names
+from modelport.dialects.torch.source.calls import module
 from modelport.dialects.torch.source.inline import all_expressions
 from modelport.dialects.torch.source.members import (
     BUFFER,
@@ -180,8 +181,11 @@ class Writer:
 
     def _scope(self, used: Iterable[int]) -> Path:
         """Where a statement belongs: at its node, but not below what it uses."""
-        own = self.names.path(scope_of(self.node)) if self.node is not None else ()
-        return common([own, *(self.members[number].path[:-1] for number in used)])
+        if self.node is None:
+            return ()
+        own = self.names.scope(scope_of(self.node))
+        parents = [self.members[number].path[:-1] for number in used]
+        return own[: len(common([module(own), *parents]))]
 
     # What operands are
 
