@@ -360,7 +360,7 @@ def test_wrong_sizes_and_names_taken_are_the_callers_errors(tmp_path: Path) -> N
 def test_members_over_the_zip64_limit_stay_aligned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 1000)
+    monkeypatch.setattr("modelport.wire.zip_write._LIMIT", 1000)
     path = tmp_path / "a.zip"
     with ZipWriter(path, alignment=64) as writer:
         writer.add("small", [b"1" * 10], 10)
@@ -370,3 +370,23 @@ def test_members_over_the_zip64_limit_stay_aligned(
     assert found == {"small": b"1" * 10, "large": b"2" * 2000, "last": b"3" * 10}
     with FileSource(path) as source:
         assert all(member.offset % 64 == 0 for member in ZipArchive(source).members.values())
+
+
+@pytest.mark.parametrize("limit", [zipfile.ZIP64_LIMIT, 1000])
+def test_archives_are_those_of_zipfile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", limit)
+    monkeypatch.setattr("modelport.wire.zip_write._LIMIT", limit)
+    members = {"a": b"1" * 10, "ü": b"2" * 2000, "c/d": b"", "e": b"3" * 900}
+    ours, judge = tmp_path / "ours.zip", tmp_path / "judge.zip"
+    with ZipWriter(ours) as writer, zipfile.ZipFile(judge, "w") as archive:
+        for name, data in members.items():
+            writer.add(name, [data], len(data))
+            info = zipfile.ZipInfo(name)
+            info.create_system = 3
+            archive.writestr(info, data)
+        writer.set_comment(b"made twice")
+        archive.comment = b"made twice"
+    assert ours.read_bytes() == judge.read_bytes()
+    assert read(ours.read_bytes()) == members
