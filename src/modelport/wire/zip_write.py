@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 from modelport.wire.native import crc32
+from modelport.wire.source import Sink
 from modelport.wire.zip_records import (
     END,
     END64,
@@ -46,11 +48,15 @@ class ZipWriter:
         self._names: set[str] = set()
         self._comment = b""
 
-    def add(self, name: str, pieces: Iterable[bytes | memoryview], size: int) -> None:
-        """Write one member of ``size`` bytes.
+    def add(self, name: str, data: bytes) -> None:
+        """Write one member; ValueError where its name is taken."""
+        self.stream(name, len(data), lambda member: member.write(data))
+
+    def stream(self, name: str, size: int, fill: Callable[[Sink], object]) -> None:
+        """Write one member of ``size`` bytes, which ``fill`` appends to what it is given.
 
         Raises:
-            ValueError: the name is taken, or the pieces have another size.
+            ValueError: the name is taken, or other than ``size`` bytes came.
         """
         if name in self._names:
             raise ValueError(f"{name!r} is in the archive already")
@@ -65,16 +71,16 @@ class ZipWriter:
         about = (flags, STORED, 0, _DATE)
         self._file.write(LOCAL.pack(b"PK\3\4", version, *about, 0, stated, stated, *lengths))
         self._file.write(raw + extra)
-        crc, written = 0, 0
-        for piece in pieces:
-            crc = crc32(piece, crc)
-            written += self._file.write(piece)
+        member = _Member(self._file)
+        start = self._file.tell()
+        fill(member)
+        written = self._file.tell() - start
         if written != size:
             raise ValueError(f"{name!r} has {written:,} bytes, announced were {size:,}")
         self._file.seek(header + _CRC_AT)
-        self._file.write(struct.pack("<L", crc))
+        self._file.write(struct.pack("<L", member.crc))
         self._file.seek(0, os.SEEK_END)
-        self._entries.append(_entry(raw, about, crc, size, header))
+        self._entries.append(_entry(raw, about, member.crc, size, header))
 
     def set_comment(self, comment: bytes) -> None:
         """Set the archive's comment, at most 65,535 bytes; ValueError where it is longer."""
@@ -117,6 +123,20 @@ class ZipWriter:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class _Member:
+    """The part of an archive that one member is written into."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.crc = 0
+        self.tell = file.tell
+        self.flush = file.flush
+        self._write = file.write
+
+    def write(self, data: bytes | bytearray | memoryview, /) -> int:
+        self.crc = crc32(data, self.crc)
+        return self._write(data)
 
 
 def _entry(raw: bytes, about: tuple[int, ...], crc: int, size: int, header: int) -> bytes:
