@@ -325,23 +325,6 @@ def test_a_checked_member_notices_a_wrong_crc_in_any_order(reads: list[tuple[int
         [bad.read_at(*span) for span in reads]
 
 
-def test_a_checked_member_behind_a_header_is_read_once(tmp_path: Path) -> None:
-    content = random.Random(6).randbytes(300_000)
-    for stored in (content, content[:-1] + b"x"):
-        (tmp_path / "a").write_bytes(replaced(build({"a": content}), content, stored))
-        with FileSource(tmp_path / "a") as file:
-            source = ZipArchive(file).open_checked("a")
-            source.head(128)
-            before = file.bytes_read
-            assert source.read_at(128, 200_000) == stored[128:200_128]
-            if stored == content:
-                assert source.read_at(200_128, 99_872) == stored[200_128:]
-                assert file.bytes_read - before == len(content)
-            else:
-                with pytest.raises(MalformedFile, match="CRC"):
-                    source.read_at(200_128, 99_872)
-
-
 def fill(pieces: list[bytes | memoryview], member: Sink) -> None:
     for piece in pieces:
         member.write(piece)

@@ -228,8 +228,6 @@ class CheckedSource:
         return found
 
     def _follow(self, offset: int, found: bytes) -> None:
-        if self._seen < offset <= self._seen + _HEAD:  # behind a header, which was read by head
-            self._update(self._window.read_at(self._seen, offset - self._seen))
         if offset <= self._seen <= offset + len(found):
             self._update(found[self._seen - offset :])
         else:
