@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 FAMILIES = (
     "activation",
     "control",
+    "convolution",
     "elementwise",
     "indexing",
     "linear",
+    "normalization",
+    "pool",
     "shape",
     "slicing",
-    "window",
 )
 """The files that hold translations: importing them fills the table."""
 
@@ -191,6 +193,11 @@ class Call:
     def activation(self, module: str, text: str) -> None:
         """The result by a function, where a chain of modules wants one by this ``module``."""
         self.writer.activation(self.node, module, text)
+
+    def several(self, text: str) -> None:
+        """One statement that gives all results of the node at once."""
+        targets = [self.writer.target(name) for name in self.node.outputs]
+        self.writer.let(targets, text)
 
     def next(self, *op_types: str) -> Call | None:
         """The call that alone takes this one's only result, where it is one of these operators."""
