@@ -25,11 +25,13 @@ FAMILIES = (
     "activation",
     "control",
     "convolution",
+    "detection",
     "elementwise",
     "indexing",
     "linear",
     "normalization",
     "pool",
+    "sampling",
     "shape",
     "slicing",
 )
@@ -102,6 +104,16 @@ class Call:
     def number(self, index: int) -> str:
         """The operand as a tensor, or as a plain number where it is a constant that broadcasts."""
         return self.writer.number(self._name(index), self.node)
+
+    def scalar(self, index: int, kind: str) -> str:
+        """An operand of one element as a number of Python: ``int``, ``float`` or ``bool``."""
+        array = self.array(index)
+        if array is not None and array.size == 1:
+            item = array.reshape(()).item()
+            return f"{({'int': int, 'float': float, 'bool': bool}[kind])(item)}"
+        if kind == "int" and self.knows_sizes(index):
+            return self.sizes(index).items[0]
+        return f"{kind}({self[index]})"
 
     def sizes(self, index: int) -> Sizes:
         """A vector (or scalar) of whole numbers as Python's integers, each an expression."""

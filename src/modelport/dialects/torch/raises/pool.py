@@ -34,27 +34,6 @@ def _max_unpool(x, indices, shape, wanted):
     pads = [n for have, want in zip(shape, wanted) for n in (want - have, 0)]
     return F.pad(flat.reshape(shape), pads[::-1])
 '''
-ROI_POOL = '''
-def _max_roi_pool(x, rois, shape, scale):
-    """The largest element in each cell of a grid over each region of an image."""
-    pooled = []
-    for image, *corners in rois.tolist():
-        left, top, right, bottom = (math.floor(edge * scale + 0.5) for edge in corners)
-        cells = x.new_zeros(x.shape[1], *shape)
-        for row in range(shape[0]):
-            step = max(bottom - top + 1, 1) / shape[0]
-            first = max(top + math.floor(row * step), 0)
-            rows = slice(first, max(top + math.ceil((row + 1) * step), first))
-            for column in range(shape[1]):
-                step = max(right - left + 1, 1) / shape[1]
-                first = max(left + math.floor(column * step), 0)
-                columns = slice(first, max(left + math.ceil((column + 1) * step), first))
-                cell = x[int(image), :, rows, columns]
-                if cell.numel():
-                    cells[:, row, column] = cell.amax(dim=(1, 2))
-        pooled.append(cells)
-    return torch.stack(pooled) if pooled else x.new_zeros(0, x.shape[1], *shape)
-'''
 
 
 def _torch_pads(found: Window) -> bool:
@@ -202,13 +181,6 @@ def max_unpool(call: Call) -> str:
     else:
         wanted = f"[*{call[0]}.shape[:2], {', '.join(extents)}]"
     return f"{call.helper(UNPOOL)}({call[0]}, {call[1]}, {shape}, {wanted})"
-
-
-@raises("MaxRoiPool")
-def max_roi_pool(call: Call) -> str:
-    """The largest element in each cell of a grid over each region."""
-    shape, scale = call.ints("pooled_shape"), call.attribute("spatial_scale", 1.0)
-    return f"{call.helper(ROI_POOL)}({call[0]}, {call[1]}, {shape}, {scale})"
 
 
 @raises("ReduceMean")
