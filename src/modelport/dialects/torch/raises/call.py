@@ -24,12 +24,16 @@ if TYPE_CHECKING:
 FAMILIES = (
     "activation",
     "control",
+    "convolution",
+    "detection",
     "elementwise",
     "indexing",
     "linear",
+    "normalization",
+    "pool",
+    "sampling",
     "shape",
     "slicing",
-    "window",
 )
 """The files that hold translations: importing them fills the table."""
 
@@ -100,6 +104,16 @@ class Call:
     def number(self, index: int) -> str:
         """The operand as a tensor, or as a plain number where it is a constant that broadcasts."""
         return self.writer.number(self._name(index), self.node)
+
+    def scalar(self, index: int, kind: str) -> str:
+        """An operand of one element as a number of Python: ``int``, ``float`` or ``bool``."""
+        array = self.array(index)
+        if array is not None and array.size == 1:
+            item = array.reshape(()).item()
+            return f"{({'int': int, 'float': float, 'bool': bool}[kind])(item)}"
+        if kind == "int" and self.knows_sizes(index):
+            return self.sizes(index).items[0]
+        return f"{kind}({self[index]})"
 
     def sizes(self, index: int) -> Sizes:
         """A vector (or scalar) of whole numbers as Python's integers, each an expression."""
@@ -191,6 +205,11 @@ class Call:
     def activation(self, module: str, text: str) -> None:
         """The result by a function, where a chain of modules wants one by this ``module``."""
         self.writer.activation(self.node, module, text)
+
+    def several(self, text: str) -> None:
+        """One statement that gives all results of the node at once."""
+        targets = [self.writer.target(name) for name in self.node.outputs]
+        self.writer.let(targets, text)
 
     def next(self, *op_types: str) -> Call | None:
         """The call that alone takes this one's only result, where it is one of these operators."""

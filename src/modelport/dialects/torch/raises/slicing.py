@@ -153,7 +153,7 @@ def split(call: Call) -> str | None:
         text = f"{call[0]}.chunk({len(outputs)}, dim={axis})"
     else:
         text = f"{call[0]}.split({listed(call, 1)}, dim={axis})"
-    writer.let([writer.target(name) for name in outputs], text)
+    call.several(text)
     return None
 
 

@@ -1,102 +1,126 @@
-"""Windows that move over the last axes: convolutions, pools; and normalisation by channel."""
+"""Windows that move over the last axes: how they lie, and what pads their operand."""
 
 from __future__ import annotations
 
-from modelport.dialects.torch.raises.call import Call, arguments, pair, pair_of, raises, torch_dtype
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from modelport.dialects.torch.raises.call import Call, arguments, pair
+
+PAD_SAME = '''
+def _pad_same(x, kernel, stride, dilation, lower=False, value=0.0):
+    """As much around x as lets windows stand at ceil(extent / stride) places."""
+    pads = []
+    for axis in reversed(range(len(kernel))):
+        extent, step = x.shape[axis - len(kernel)], stride[axis]
+        places = (extent + step - 1) // step
+        window = dilation[axis] * (kernel[axis] - 1) + 1
+        missing = max((places - 1) * step + window - extent, 0)
+        half = missing // 2
+        pads += [missing - half, half] if lower else [half, missing - half]
+    return F.pad(x, pads, value=value)
+'''
+PAD_TO_LAST = '''
+def _pad_to_last(x, kernel, stride, dilation, pads, value=0.0):
+    """Padding, and behind it what the last window needs to be whole (``ceil_mode``)."""
+    around, last = [], []
+    for axis in reversed(range(len(kernel))):
+        before, after = pads[axis], pads[axis + len(kernel)]
+        extent, step = x.shape[axis - len(kernel)], stride[axis]
+        window = dilation[axis] * (kernel[axis] - 1) + 1
+        steps = (before + extent + after - window + step - 1) // step
+        if steps * step >= before + extent:
+            steps -= 1
+        around += [before, after]
+        last += [0, max(steps * step + window - before - extent - after, 0)]
+    return F.pad(F.pad(x, around, value=value), last, value=value)
+'''
 
 
-@raises("Conv")
-def conv(call: Call) -> str:
-    """A convolution over (batch, channels, ...)."""
-    weight, bias = call.weight(1), call.weight(2)
-    spatial = call.rank(1) - 2
-    x, padding = padded(call, call[0], spatial)
-    settings = {
-        "stride": (pair(call.ints("strides") or [1] * spatial), "1"),
-        "padding": (padding, "0"),
-        "dilation": (pair(call.ints("dilations") or [1] * spatial), "1"),
-        "groups": (call.attribute("group", 1), 1),
-    }
-    if weight is not None and (bias is not None or not call.has(2)):
-        text = arguments(
-            weight.shape[1] * int(call.attribute("group", 1)),
-            weight.shape[0],
-            pair(weight.shape[2:]),
-            **settings,
-            bias=(call.has(2), True),
-            dtype=(torch_dtype(weight.dtype), "torch.float32"),
-        )
-        module = call.module(f"nn.Conv{spatial}d({text})", weight=weight, bias=bias)
-        if module is not None:
-            return f"{module}({x})"
-    operands = [x, call[1], *([call[2]] if call.has(2) else [])]
-    return f"F.conv{spatial}d({arguments(*operands, **settings)})"
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How windows lie; ``pads`` are those before each axis, then those behind.
+
+    ``same`` says on which side the odd one of the padding stands that only shows when it runs:
+    ``upper`` or ``lower``; empty where the padding is known.
+    """
+
+    kernel: list[int]
+    stride: list[int]
+    dilation: list[int]
+    pads: list[int]
+    same: str = ""
+    ceil: bool = False
+
+    @property
+    def axes(self) -> int:
+        """How many axes windows have."""
+        return len(self.kernel)
+
+    @property
+    def even(self) -> bool:
+        """Whether the padding is known and the same on both sides."""
+        return not self.same and self.pads[: self.axes] == self.pads[self.axes :]
+
+    @property
+    def padding(self) -> str:
+        """The padding of each axis, as torch takes it."""
+        return pair(self.pads[: self.axes])
+
+    def padded(self, call: Call, x: str, value: str = "0.0") -> str:
+        """The operand with its padding around it (and room for the last window)."""
+        where = f"{self.kernel}, {self.stride}, {self.dilation}"
+        if self.same:
+            more = arguments(lower=(self.same == "lower", False), value=(value, "0.0"))
+            more = f", {more}" if more else ""
+            return f"{call.helper(PAD_SAME)}({x}, {where}{more})"
+        filled = "" if value == "0.0" else f", value={value}"
+        if self.ceil:
+            return f"{call.helper(PAD_TO_LAST)}({x}, {where}, {self.pads}{filled})"
+        if not any(self.pads):
+            return x
+        around = [
+            self.pads[axis + end * self.axes]
+            for axis in reversed(range(self.axes))
+            for end in (0, 1)
+        ]
+        return f"F.pad({x}, ({', '.join(map(str, around))}){filled})"
 
 
-def padded(call: Call, x: str, spatial: int, value: str = "0.0") -> tuple[str, str]:
-    """The operand, padded where a layer cannot do it itself, and the layer's own padding."""
-    pads = call.ints("pads") or [0] * (2 * spatial)
-    if pads[:spatial] == pads[spatial:]:
-        return x, pair(pads[:spatial])
-    around = [pads[axis + end * spatial] for axis in reversed(range(spatial)) for end in (0, 1)]
-    filled = "" if value == "0.0" else f", value={value}"
-    return f"F.pad({x}, ({', '.join(map(str, around))}){filled})", "0"
+def window(call: Call, kernel: Sequence[int]) -> Window:
+    """The windows of a call over its first operand.
+
+    Raises:
+        ConversionError: they have more than three axes.
+    """
+    axes = len(kernel)
+    if not 1 <= axes <= 3:
+        raise call.refused(f"torch has no windows of {axes} axes")
+    stride = call.ints("strides") or [1] * axes
+    dilation = call.ints("dilations") or [1] * axes
+    ceil = bool(call.attribute("ceil_mode", 0))
+    auto = call.attribute("auto_pad", "NOTSET")
+    pads = call.ints("pads") or [0] * (2 * axes)
+    if auto in ("NOTSET", ""):
+        return Window(list(kernel), stride, dilation, pads, "", ceil)
+    if auto == "VALID":
+        return Window(list(kernel), stride, dilation, [0] * (2 * axes), "", False)
+    lower = auto == "SAME_LOWER"
+    before, after = [], []
+    for axis in range(axes):
+        missing = _missing(call.known(0).dim(2 + axis), kernel[axis], stride[axis], dilation[axis])
+        if missing is None:
+            side = "lower" if lower else "upper"
+            return Window(list(kernel), stride, dilation, [0] * (2 * axes), side)
+        half = missing // 2
+        before.append(missing - half if lower else half)
+        after.append(half if lower else missing - half)
+    return Window(list(kernel), stride, dilation, before + after)
 
 
-@raises("MaxPool")
-def max_pool(call: Call) -> None:
-    """The largest element of each window."""
-    kernel = call.ints("kernel_shape")
-    spatial = len(kernel)
-    x, padding = padded(call, call[0], spatial, "-math.inf")
-    text = arguments(
-        pair(kernel),
-        stride=(pair(call.ints("strides") or [1] * spatial), pair(kernel)),
-        padding=(padding, "0"),
-        dilation=(pair(call.ints("dilations") or [1] * spatial), "1"),
-        ceil_mode=(bool(call.attribute("ceil_mode", 0)), False),
-    )
-    module = f"nn.MaxPool{spatial}d({text})" if x == call[0] else ""
-    call.activation(module, f"F.max_pool{spatial}d({x}, {text})")
-
-
-@raises("GlobalAveragePool")
-def global_average_pool(call: Call) -> None:
-    """The mean over all but batch and channels, their extents 1."""
-    spatial = call.rank(0) - 2
-    text = f"F.adaptive_avg_pool{spatial}d({call[0]}, 1)"
-    call.activation(f"nn.AdaptiveAvgPool{spatial}d(1)", text)
-
-
-@raises("ReduceMean")
-def reduce_mean(call: Call) -> str:
-    """The mean along axes."""
-    axes = call.whole(1)
-    keep = bool(call.attribute("keepdims", 1))
-    dims = "" if axes is None else pair_of(axes)
-    return f"{call[0]}.mean({arguments(*([dims] if dims else []), keepdim=(keep, False))})"
-
-
-@raises("BatchNormalization")
-def batch_normalization(call: Call) -> str:
-    """Scale and shift by the statistics of each channel."""
-    weights = [call.weight(i) for i in range(1, 5)]
-    spatial = max(1, call.rank(0) - 2)
-    if all(weight is not None for weight in weights) and weights[0] is not None:
-        text = arguments(
-            weights[0].shape[0],
-            eps=(call.attribute("epsilon", 1e-5), 1e-5),
-            dtype=(torch_dtype(weights[0].dtype), "torch.float32"),
-        )
-        module = call.module(
-            f"nn.BatchNorm{spatial}d({text})",
-            weight=weights[0],
-            bias=weights[1],
-            running_mean=weights[2],
-            running_var=weights[3],
-        )
-        if module is not None:
-            return f"{module}({call[0]})"
-    scale, shift, mean, variance = (call[i] for i in range(1, 5))
-    eps = call.attribute("epsilon", 1e-5)
-    return f"F.batch_norm({call[0]}, {mean}, {variance}, {scale}, {shift}, eps={eps})"
+def _missing(extent: object, kernel: int, stride: int, dilation: int) -> int | None:
+    """What windows at ceil(extent / stride) places need beyond the extent."""
+    reach = dilation * (kernel - 1) + 1
+    if isinstance(extent, int):
+        return max((-(-extent // stride) - 1) * stride + reach - extent, 0)
+    return reach - 1 if stride == 1 else None
