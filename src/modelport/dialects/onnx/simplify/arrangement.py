@@ -131,6 +131,19 @@ def _hold(scene: Scene, node: Node, parts: Sequence[Expression], what: str) -> b
     return True
 
 
+def reshaped_tensor(scene: Scene, name: str, shape: tuple[int, ...]) -> str | None:
+    """A weight of that shape with the elements of another one; None where that is no weight."""
+    weight = _weight(scene, name)
+    if weight is None or weight.shape == shape:
+        return None if weight is None else name
+    if _size(weight.shape) != _size(shape):
+        return None
+    if _is_free(scene, name):
+        scene.replace_tensor(name, weight.reshape(*shape))
+        return name
+    return scene.add_tensor(f"{name}_reshaped", weight.reshape(*shape))
+
+
 def _is_free(scene: Scene, name: str) -> bool:
     return name in scene.graph.tensors and scene.is_single(name) and name not in scene.given
 

@@ -99,3 +99,16 @@ def order_of(scene: Scene, node: Node) -> list[int] | None:
 def whole(scene: Scene, node: Node) -> bool:
     """Into one part."""
     return len(node.outputs) == 1 and scene.pass_on(node, node.inputs[0])
+
+
+@rule("Mul", "Div", "Add", "Sub", "Pow")
+def neutral(scene: Scene, node: Node) -> bool:
+    """Times 1, or 0 more."""
+    wanted = 0 if node.op_type in ("Add", "Sub") else 1
+    places = (1, 0) if node.op_type in ("Mul", "Add") else (1,)
+    for place in places:
+        source = node.inputs[1 - place]
+        if scene.number(node.inputs[place]) == wanted and scene.array(source) is None:
+            fits = same_shape(scene, source, node.outputs[0])
+            return fits and scene.pass_on(node, source)
+    return False

@@ -193,7 +193,16 @@ class Scene:
         return results(op_type, given, attributes)
 
     def become(self, node: Node, op_type: str, inputs: Sequence[str], **attributes: Any) -> bool:
-        """Let a node be another call with the same outputs."""
+        """Let a node be another call with the same outputs.
+
+        Where it takes the place of a node of that operator whose only user it was, it takes the
+        name and scope of that one, too.
+        """
+        for name in node.inputs:
+            old = self.inner(name, op_type)
+            if old is not None and old.inputs[:1] == list(inputs[:1]):
+                node.name, node.scope, node.doc = old.name, old.scope, old.doc
+                node.metadata = dict(old.metadata)
         before = node.inputs
         self._drop(node)
         node.op_type, node.domain = op_type, DOMAIN

@@ -6,14 +6,28 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from modelport.dialects.onnx.simplify import arrangement, constants, equal, nothing
+from modelport.dialects.onnx.simplify import (
+    activation,
+    arrangement,
+    attention,
+    constants,
+    equal,
+    linear,
+    normalization,
+    nothing,
+    padding,
+    shapes,
+)
 from modelport.dialects.onnx.simplify.rules import RULES
 from modelport.dialects.onnx.simplify.scene import Scene
 from modelport.dialects.onnx.types.infer import Types, infer
 from modelport.dialects.onnx.types.table import DOMAIN
 from modelport.model.graph import Graph, Node, inner_graphs
 
-FAMILIES = (arrangement, constants, equal, nothing)
+FAMILIES = (
+    *(arrangement, nothing, shapes, linear, padding),
+    *(activation, normalization, attention),
+)
 """The files that register rules: importing them fills the table."""
 
 _MOST_SWEEPS = 12
