@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from modelport.dialects.torch.source.members import PREFIX, Path
 
@@ -99,6 +99,28 @@ def unparse(expression: ast.expr) -> str:
     if "'" not in text:
         return text
     return _TEXT.sub(lambda found: f'"{found[1]}"', text)
+
+
+def renamed(expression: ast.expr, put: Callable[[str], ast.expr | None]) -> ast.expr:
+    """The expression with others in place of some names; what does not change is shared."""
+    made = _renamed(expression, put)
+    return expression if made is None else made
+
+
+def _renamed(node: Any, put: Callable[[str], ast.expr | None]) -> Any:
+    """The node made anew, or None where nothing in it changes."""
+    if isinstance(node, ast.Name):
+        return put(node.id)
+    if isinstance(node, list):
+        parts = [_renamed(item, put) for item in node]
+        if all(part is None for part in parts):
+            return None
+        return [old if new is None else new for old, new in zip(node, parts, strict=True)]
+    if not isinstance(node, ast.AST):
+        return None
+    old = {name: getattr(node, name) for name in node._fields}
+    new = {name: made for name, value in old.items() if (made := _renamed(value, put)) is not None}
+    return type(node)(**{**old, **new}) if new else None
 
 
 def numbers(expression: ast.AST) -> Iterator[int]:
