@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from modelport.dialects.onnx.scopes import scope_of
 from modelport.dialects.torch.source.calls import called
 from modelport.dialects.torch.source.members import Path, attribute, common
+from modelport.model.expression import Expression, sources
 from modelport.model.graph import Graph, Node, Scope
-from modelport.model.tensor import Tensor
 
+_PARAMETER = re.compile(r"\w*(weight|bias)\w*")
+"""What torch's own modules call their parameters."""
 _NOBODYS = re.compile(r"^(\d+|onnx::.*|.*_output_\d+|val_\d+|.*const_fold.*|.*Constant.*)$")
 """Names that an exporter made up."""
 
@@ -55,10 +58,16 @@ class Names:
             found += [*parts[:-1], *(called(part, step.call) for part in parts[-1:])]
         return tuple(found)
 
-    def module(self, held: Sequence[Tensor], node: Node, constructor: str) -> Path | None:
-        """The path of a module that holds these tensors; None where others stand below it."""
-        from modelport.dialects.onnx.scopes import scope_of
+    def module(
+        self, tensors: Mapping[str, Expression], node: Node, constructor: str
+    ) -> Path | None:
+        """The path of a module over these tensors.
 
+        None where others stand below it, or where a tensor would lose the name that torch gave it.
+        """
+        if any(_loses_its_name(role, part) for role, part in tensors.items()):
+            return None
+        held = [tensor for part in tensors.values() for tensor in sources(part)]
         scope = self.path(scope_of(node))
         # What several modules share is called after one of them only.
         trusted = [t.name for t in held if self._uses[t.name] == 1 or not scope]
@@ -97,6 +106,12 @@ class Names:
         return path not in self._taken and all(
             path[:length] not in self._taken for length in range(1, len(path))
         )
+
+
+def _loses_its_name(role: str, expression: Expression) -> bool:
+    """Whether a parameter of torch (``in_proj_weight``) would have to be called otherwise."""
+    names = [tensor.name.rpartition(".")[2] for tensor in sources(expression)]
+    return len(names) == 1 and bool(_PARAMETER.fullmatch(names[0])) and names[0] != role
 
 
 def _stem(names: Sequence[str]) -> Path:

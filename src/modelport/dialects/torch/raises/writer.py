@@ -295,7 +295,7 @@ class Writer:
                 return member
         if any(id(tensor) in self._owners and len(tensor.shape) > 1 for tensor in held):
             return None
-        path = self.names.module(held, node, constructor)
+        path = self.names.module(tensors, node, constructor)
         if path is None:
             return None
         made = self._own(path, MODULE, constructor, dict(tensors))
