@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FAMILIES = (
     "activation",
+    "attention",
     "control",
     "convolution",
     "detection",
@@ -32,6 +33,7 @@ FAMILIES = (
     "normalization",
     "pool",
     "sampling",
+    "sequence",
     "shape",
     "slicing",
 )

@@ -272,7 +272,7 @@ def _same_nearest(call: Call, name: str, axis: int, item: str, coordinates: str)
     return bool(np.array_equal(theirs, np.minimum(own, last)))
 
 
-def _rounded(at: NDArray[Any], how: str) -> NDArray[Any]:
+def _rounded(at: NDArray[Any], how: str) -> Any:
     """Places as whole numbers."""
     if how == "round_prefer_floor":
         return np.ceil(at - 0.5)
