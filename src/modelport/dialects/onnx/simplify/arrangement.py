@@ -138,10 +138,22 @@ def reshaped_tensor(scene: Scene, name: str, shape: tuple[int, ...]) -> str | No
         return None if weight is None else name
     if _size(weight.shape) != _size(shape):
         return None
+    return _instead(scene, name, weight.reshape(*shape), "reshaped")
+
+
+def transposed_tensor(scene: Scene, name: str) -> str | None:
+    """A weight with its two axes exchanged; None where it is none."""
+    weight = _weight(scene, name)
+    if weight is None or len(weight.shape) != 2:
+        return None
+    return _instead(scene, name, weight.transpose(1, 0), "transposed")
+
+
+def _instead(scene: Scene, name: str, held: Expression, what: str) -> str:
     if _is_free(scene, name):
-        scene.replace_tensor(name, weight.reshape(*shape))
+        scene.replace_tensor(name, held)
         return name
-    return scene.add_tensor(f"{name}_reshaped", weight.reshape(*shape))
+    return scene.add_tensor(f"{name}_{what}", held)
 
 
 def _is_free(scene: Scene, name: str) -> bool:

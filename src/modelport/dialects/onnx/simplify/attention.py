@@ -51,18 +51,12 @@ def _write(scene: Scene, node: Node, dot: Node, scale: float, mask: str) -> bool
     if len(queries) != 1 or len(turned) != 1:
         return False
     scale *= own * other
-    before = scene.producer(turned[0], "Transpose")
-    order = None if before is None else order_of(scene, before)
-    if before is None or order is None or len(order) != 4:
+    found = _keys(scene, turned[0])
+    if found is None or scale * found[2] <= 0:
         return False
-    keys, further = before.inputs[0], 1.0
-    order = [order[axis] for axis in _SWAPPED]
-    further, factors = product(scene, keys)
-    if len(factors) == 1 and further != 1:
-        keys, scale = factors[0], scale * further
-    shape = scene.known(keys).shape
-    if shape is None or scale <= 0:
-        return False
+    keys, order, further = found
+    scale *= further
+    shape = scene.known(keys).shape or ()
     given = [scene.known(name).shape for name in (queries[0], node.inputs[1])]
     seen = tuple(shape[axis] for axis in order)
     if any(item is None or len(item) != 4 or None in item for item in (*given, seen)):
@@ -81,6 +75,17 @@ def _write(scene: Scene, node: Node, dot: Node, scale: float, mask: str) -> bool
         settings = {}
     inputs = [queries[0], keys, node.inputs[1], *([mask] if mask else [])]
     return scene.become(node, "Attention", inputs, **settings)
+
+
+def _keys(scene: Scene, name: str) -> tuple[str, list[int], float] | None:
+    """Of keys that were turned: a value, its axes in their order, and what it is scaled by."""
+    before = scene.producer(name, "Transpose")
+    order = None if before is None else order_of(scene, before)
+    if before is None or order is None or len(order) != 4:
+        return (name, _SWAPPED, 1.0) if scene.rank(name) == 4 else None
+    factor, factors = product(scene, before.inputs[0])
+    keys = factors[0] if len(factors) == 1 else before.inputs[0]
+    return keys, [order[axis] for axis in _SWAPPED], factor if len(factors) == 1 else 1.0
 
 
 def _without_guard(scene: Scene, name: str) -> tuple[str, bool]:

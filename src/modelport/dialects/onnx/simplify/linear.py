@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from modelport.dialects.onnx.simplify.arrangement import reshaped_tensor
+from modelport.dialects.onnx.simplify.arrangement import reshaped_tensor, transposed_tensor
 from modelport.dialects.onnx.simplify.match import both
 from modelport.dialects.onnx.simplify.nothing import order_of, same_shape
 from modelport.dialects.onnx.simplify.rules import rule
 from modelport.dialects.onnx.simplify.scene import Scene
+from modelport.model.dtype import INT64
 from modelport.model.graph import Node
 
 
@@ -79,15 +80,31 @@ def row_by_row(scene: Scene, node: Node) -> bool:
     matrix = scene.known(before.outputs[0]).shape
     if rows is None or result is None or matrix is None or len(matrix) != 2:
         return False
-    fits = len(rows) == len(result) > 2 and None not in rows and rows[:-1] == result[:-1]
-    if not fits or matrix[-1] is None or matrix[-1] != rows[-1]:
+    lead = len(result) - 1
+    fits = lead > 1 and None not in result and rows[:lead] == result[:lead]
+    if not fits or len(rows) <= lead or not isinstance(matrix[1], int):
         return False
     if product.op_type == "Gemm" and len(product.inputs) > 2:
         bias = product.inputs[2]
+    weight = _upright(scene, product)
+    if weight is None:
+        return False
+    where = node.name or node.outputs[0]
+    if len(rows) > lead + 1 or rows[lead] != matrix[1]:
+        extents = [extent if isinstance(extent, int) else 0 for extent in rows[:lead]]
+        shape = scene.constant([*extents, matrix[1]], INT64, f"{where}/rows")
+        source = scene.put(node, "Reshape", [source, shape])
     if not bias:
-        return scene.become(node, "MatMul", [source, product.inputs[1]])
-    made = scene.put(node, "MatMul", [source, product.inputs[1]])
-    return scene.become(node, "Add", [made, bias])
+        return scene.become(node, "MatMul", [source, weight])
+    return scene.become(node, "Add", [scene.put(node, "MatMul", [source, weight]), bias])
+
+
+def _upright(scene: Scene, product: Node) -> str | None:
+    """The matrix of a product as MatMul takes it."""
+    name = product.inputs[1]
+    if not product.attributes.get("transB", 0):
+        return name
+    return transposed_tensor(scene, name)
 
 
 def _vector_added(scene: Scene, node: Node) -> tuple[Node, str] | None:
@@ -105,7 +122,7 @@ def _is_plain(scene: Scene, product: Node) -> bool:
     if product.op_type == "MatMul":
         return True
     settings = product.attributes
-    if settings.get("transA", 0) or settings.get("transB", 0) or settings.get("alpha", 1.0) != 1:
+    if settings.get("transA", 0) or settings.get("alpha", 1.0) != 1:
         return False
     return len(product.inputs) < 3 or (
         settings.get("beta", 1.0) == 1 and scene.rank(product.inputs[2]) == 1
