@@ -1,4 +1,4 @@
-"""Networks of well-known kinds, exported, converted back to PyTorch, and held against themselves."""
+"""Networks of well-known kinds, exported and converted back to PyTorch, beside themselves."""
 
 from __future__ import annotations
 

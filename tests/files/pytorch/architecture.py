@@ -1,8 +1,10 @@
 """architecture, converted by modelport."""
 
 import torch
+import torch.nn.functional as F
 from torch import nn
-from torch.nn import functional as F
+
+WEIGHTS = __file__.removesuffix(".py") + ".pt"
 
 
 class Model(nn.Module):
@@ -18,11 +20,11 @@ class Model(nn.Module):
 
     def forward(self, input):
         x = self.get_submodule("1")(self.get_submodule("0")(input))
-        x = F.relu(x).reshape(-1, 64)
+        x = F.relu(x).flatten(1)
         return self.get_submodule("4")(x)
 
 
-def load(path=__file__.removesuffix(".py") + ".pt"):
+def load(path=WEIGHTS):
     """The model with its weights, ready to predict."""
     model = Model()
     model.load_state_dict(torch.load(path, weights_only=True)["state_dict"])
