@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from modelport.dialects.torch.raises.call import Call, arguments, pair, raises, torch_dtype
 
 
@@ -68,20 +66,6 @@ def global_average_pool(call: Call) -> None:
     spatial = call.rank(0) - 2
     text = f"F.adaptive_avg_pool{spatial}d({call[0]}, 1)"
     call.activation(f"nn.AdaptiveAvgPool{spatial}d(1)", text)
-
-
-@raises("ReduceMean")
-def reduce_mean(call: Call) -> str:
-    """The mean along axes."""
-    axes = call.whole(1)
-    keep = bool(call.attribute("keepdims", 1))
-    dims = "" if axes is None else pair_of(axes)
-    return f"{call[0]}.mean({arguments(*([dims] if dims else []), keepdim=(keep, False))})"
-
-
-def pair_of(axes: Sequence[int]) -> str:
-    """Axes as one number or several."""
-    return str(axes[0]) if len(axes) == 1 else f"({', '.join(map(str, axes))})"
 
 
 @raises("BatchNormalization")
