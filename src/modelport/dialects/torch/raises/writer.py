@@ -37,7 +37,7 @@ from modelport.dialects.torch.source.statements import (
 )
 from modelport.errors import ConversionError
 from modelport.model.derived import same, sources
-from modelport.model.dtype import FLOAT64, DType
+from modelport.model.dtype import FLOAT64, INT64, DType
 from modelport.model.expression import Expression, source
 from modelport.model.graph import Graph, Node, inner_graphs
 
@@ -225,8 +225,10 @@ class Writer:
 
     def _of_sizes(self, name: str, found: Sizes) -> str:
         items = found.items[0] if found.scalar else f"[{found.text()}]"
+        dtype = self.known(name).dtype
+        kind = "" if dtype is None or dtype is INT64 else f", dtype={torch_dtype(dtype)}"
         device = f", device={found.like}.device" if found.like else ""
-        return str(self.bind(name, f"torch.tensor({items}{device})", inline=True))
+        return str(self.bind(name, f"torch.tensor({items}{kind}{device})", inline=True))
 
     def _find(self, name: str) -> Ref | Sizes | None:
         frame: Frame | None = self.frame
