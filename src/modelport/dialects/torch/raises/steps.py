@@ -33,7 +33,7 @@ def _lstm(
     coupled=False,
 ):
     """An LSTM over (time, batch, features) in one direction, and its last states."""
-    gate, squash, show = (lambda v, f=f: f(v.clamp(-clip, clip)) for f in functions)
+    gate, squash = (lambda v, f=f: f(v.clamp(-clip, clip)) for f in functions[:2])
     size = recurrent.shape[1]
     h = x.new_zeros(x.shape[1], size) if h is None else h
     c = x.new_zeros(x.shape[1], size) if c is None else c
@@ -47,7 +47,7 @@ def _lstm(
         i = gate(i + on_input * c)
         f = 1 - i if coupled else gate(f + on_forget * c)
         cell = f * c + i * squash(g)
-        y = gate(o + on_output * cell) * show(cell)
+        y = gate(o + on_output * cell) * functions[2](cell)
         if lengths is None:
             h, c = y, cell
         else:
