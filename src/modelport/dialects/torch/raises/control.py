@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from typing import Any
+
+from numpy.typing import NDArray
 
 from modelport.dialects.torch.raises.call import Call, raises
 from modelport.dialects.torch.raises.slicing import FAR
@@ -101,7 +104,8 @@ def loop(call: Call) -> None:
     ends = _ends(call, body)
     count = _count(call, ends)
     rounds = _Rounds(writer)
-    going = rounds.carry(call[1] if call.has(1) else "True", "going") if ends else None
+    first = "True" if _holds(call.known(1).array) or not call.has(1) else call[1]
+    going = rounds.carry(first, "going") if ends else None
     states = [rounds.carry(call[i]) for i in range(2, len(call))]
     lists = rounds.lists(len(body.outputs) - 1 - len(states))
     with writer.within(body) as frame:
@@ -124,8 +128,7 @@ def loop(call: Call) -> None:
 
 def _ends(call: Call, body: Graph) -> bool:
     """Whether a condition may end the loop."""
-    first = call.array(1) if call.has(1) else None
-    if call.has(1) and (first is None or not first.reshape(-1)[0]):
+    if call.has(1) and not _holds(call.array(1)):
         return True
     same = {node.outputs[0]: node.inputs[0] for node in body.nodes if node.op_type == "Identity"}
     name = body.outputs[0].name
@@ -134,8 +137,12 @@ def _ends(call: Call, body: Graph) -> bool:
     if name == body.inputs[1].name:
         return False
     with call.writer.within(body):
-        known = call.writer.known(name).array
-    return known is None or not known.reshape(-1)[0]
+        return not _holds(call.writer.known(name).array)
+
+
+def _holds(array: NDArray[Any] | None) -> bool:
+    """Whether a condition is known to be true."""
+    return array is not None and bool(array.reshape(-1)[0])
 
 
 def _count(call: Call, ends: bool) -> str | None:

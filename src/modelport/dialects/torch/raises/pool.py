@@ -108,13 +108,7 @@ def average_pool(call: Call) -> None:
     where = f"{found.kernel}, {found.stride}, {found.dilation}"
     total = f"{name}({found.padded(call, call[0])}, {where})"
     ones = f"torch.ones_like({call[0]})"
-    if include and found.ceil:
-        flat = Window(found.kernel, found.stride, found.dilation, found.pads)
-        ones = flat.padded(call, ones, "1.0")
-        rest = Window(found.kernel, found.stride, found.dilation, [0] * 2 * found.axes, "", True)
-        ones = rest.padded(call, ones)
-    else:
-        ones = found.padded(call, ones, "1.0" if include else "0.0")
+    ones = found.padded(call, ones, "1.0" if include else "0.0", "0.0" if include else None)
     call.writer.bind(call.node.outputs[0], f"{total} / {name}({ones}, {where})")
 
 
