@@ -14,3 +14,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if FOLDER in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning"))
+
+
+@pytest.fixture(autouse=True)
+def _same_numbers() -> None:
+    """First weights, dropout and batches are the same in every run and every order of tests."""
+    import keras
+    import tf_keras
+    import torch
+
+    keras.utils.set_random_seed(0)
+    tf_keras.utils.set_random_seed(0)
+    torch.manual_seed(0)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -13,6 +12,7 @@ from modelport.errors import ConversionError
 from modelport.model.dtype import FLOAT32
 from modelport.model.tensor import InMemory, Tensor
 from modelport.wire.hdf5_write import HDF5Writer
+from modelport.wire.source import Sink
 
 
 def tensor(array: np.ndarray) -> Tensor:
@@ -92,9 +92,9 @@ def test_values_stream(tmp_path: Path) -> None:
         shape = (1000, 1000)
         dtype = FLOAT32
 
-        def pieces(self) -> Iterator[bytes]:
+        def copy(self, file: Sink) -> None:
             for row in range(1000):
-                yield np.full(1000, row, "f4").tobytes()
+                file.write(np.full(1000, row, "f4").tobytes())
 
         def numpy(self) -> None:
             raise AssertionError

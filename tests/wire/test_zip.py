@@ -6,13 +6,14 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.corpus import SHARED, corpus, needs_shared
 
 from modelport.errors import LimitExceeded, MalformedFile, ModelportError, UnsupportedFeature
-from modelport.wire.source import BytesSource, FileSource
+from modelport.wire.source import BytesSource, FileSource, Sink
 from modelport.wire.zip import CheckedSource, InflatedSource, Limits, ZipArchive
 from modelport.wire.zip_write import ZipWriter
 
@@ -324,13 +325,18 @@ def test_a_checked_member_notices_a_wrong_crc_in_any_order(reads: list[tuple[int
         [bad.read_at(*span) for span in reads]
 
 
+def fill(pieces: list[bytes | memoryview], member: Sink) -> None:
+    for piece in pieces:
+        member.write(piece)
+
+
 @pytest.mark.parametrize("alignment", [1, 4, 64, 4096])
 def test_written_archives_are_read_by_zipfile(tmp_path: Path, alignment: int) -> None:
     path = tmp_path / "a.zip"
     members = {f"data/{i}": bytes(i) for i in (0, 1, 5, 70, 3000)} | {"ü": b"x"}
     with ZipWriter(path, alignment=alignment) as writer:
         for name, data in members.items():
-            writer.add(name, [data[:3], memoryview(data[3:])], len(data))
+            writer.stream(name, len(data), partial(fill, [data[:3], memoryview(data[3:])]))
     with zipfile.ZipFile(path) as judge:
         assert judge.testzip() is None
         assert {name: judge.read(name) for name in judge.namelist()} == members
@@ -344,29 +350,49 @@ def test_written_archives_are_read_by_zipfile(tmp_path: Path, alignment: int) ->
 def test_writing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a.zip", "b.zip"):
         with ZipWriter(tmp_path / name, alignment=64) as writer:
-            writer.add("x", iter([b"12", b"3"]), 3)
+            writer.stream("x", 3, partial(fill, [b"12", b"3"]))
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
 
 
 def test_wrong_sizes_and_names_taken_are_the_callers_errors(tmp_path: Path) -> None:
     with ZipWriter(tmp_path / "a.zip") as writer:
-        writer.add("x", [b"123"], 3)
+        writer.add("x", b"123")
         with pytest.raises(ValueError, match="already"):
-            writer.add("x", [b"123"], 3)
+            writer.add("x", b"123")
         with pytest.raises(ValueError, match="announced"):
-            writer.add("y", [b"123"], 4)
+            writer.stream("y", 4, partial(fill, [b"123"]))
 
 
 def test_members_over_the_zip64_limit_stay_aligned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 1000)
+    monkeypatch.setattr("modelport.wire.zip_write._LIMIT", 1000)
     path = tmp_path / "a.zip"
     with ZipWriter(path, alignment=64) as writer:
-        writer.add("small", [b"1" * 10], 10)
-        writer.add("large", [b"2" * 2000], 2000)
-        writer.add("last", [b"3" * 10], 10)
+        writer.add("small", b"1" * 10)
+        writer.add("large", b"2" * 2000)
+        writer.add("last", b"3" * 10)
     found = read(path.read_bytes())
     assert found == {"small": b"1" * 10, "large": b"2" * 2000, "last": b"3" * 10}
     with FileSource(path) as source:
         assert all(member.offset % 64 == 0 for member in ZipArchive(source).members.values())
+
+
+@pytest.mark.parametrize("limit", [zipfile.ZIP64_LIMIT, 1000])
+def test_archives_are_those_of_zipfile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", limit)
+    monkeypatch.setattr("modelport.wire.zip_write._LIMIT", limit)
+    members = {"a": b"1" * 10, "ü": b"2" * 2000, "c/d": b"", "e": b"3" * 900}
+    ours, judge = tmp_path / "ours.zip", tmp_path / "judge.zip"
+    with ZipWriter(ours) as writer, zipfile.ZipFile(judge, "w") as archive:
+        for name, data in members.items():
+            writer.add(name, data)
+            info = zipfile.ZipInfo(name)
+            info.create_system = 3
+            archive.writestr(info, data)
+        writer.set_comment(b"made twice")
+        archive.comment = b"made twice"
+    assert ours.read_bytes() == judge.read_bytes()
+    assert read(ours.read_bytes()) == members

@@ -158,7 +158,7 @@ def _verified(source: Source, carried: Model, output: Output, report: Report) ->
     # The source alone says how exact its results are; a target may not loosen that.
     tolerance = tolerance_for(source.side.model)
     code = [str(path.resolve()) for path in output.companions if path.suffix == ".py"]
-    other = Side(written, output.path, options={"source": code[0]} if code else {})
+    other = Side(written, output.path, options={"source": code[0]} if code else {}, fresh=True)
     agreement = run_both(source.side, other, tolerance=tolerance)
     agreement.weights_exact = proof.exact
     agreement.unused_source_tensors = proof.unused

@@ -37,7 +37,7 @@ def carry(model: Model, target: Format, report: Report) -> Model:
         raise ConversionError("", f"modelport reads {target.name}, but does not write it")
     if target.holds[Component.PYTHON_OBJECTS] is Holds.MAY and _same_objects(model, target):
         carried = replace(model)
-    elif target.holds[Component.ARCHITECTURE] is Holds.NEVER or target.dialect is None:
+    elif _takes_weights(model, target):
         carried = _weights_alone(model, target, report)
     elif model.dialect is None:
         raise ConversionError(model.path, NO_ARCHITECTURE, report.changes)
@@ -63,6 +63,16 @@ def carry(model: Model, target: Format, report: Report) -> Model:
     carried = replace(carried, format=target.name)
     account_for(model, carried, target, report)
     return carried
+
+
+def _takes_weights(model: Model, target: Format) -> bool:
+    """Whether the target gets weights alone, for it holds nothing else or there is nothing else."""
+    holds = target.holds[Component.ARCHITECTURE]
+    return (
+        holds is Holds.NEVER
+        or target.dialect is None
+        or (holds is Holds.MAY and model.dialect is None)
+    )
 
 
 def _same_objects(model: Model, target: Format) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from modelport.model.pieces import same
 from modelport.model.tensor import Tensor
 
 
@@ -29,7 +30,8 @@ def equal(a: Tensor, b: Tensor) -> bool:
         return False
     if a.dtype.bits == 0:
         return _texts(a) == _texts(b)
-    return _same_bytes(a.pieces(), b.pieces())
+    stored = same(a.data, b.data)
+    return _same_bytes(a.pieces(), b.pieces()) if stored is None else stored
 
 
 def _texts(tensor: Tensor) -> list[object]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from modelport.dialects.onnx.history import NEWEST, upgrade
+from modelport.dialects.onnx.simplify.simplify import simplified
 from modelport.dialects.torch.raises.graph import raised
 from modelport.dialects.torch.raises.held import held
 from modelport.model.expression import source as source_of
@@ -26,7 +27,8 @@ def with_source(model: Model, named: Mapping[str, Tensor]) -> Model:
     Raises:
         ConversionError: an operator that torch cannot express; names it and its node.
     """
-    graph = upgrade(model.graph, model.opsets.get("ai.onnx", 1), model.functions)
+    newest = upgrade(model.graph, model.opsets.get("ai.onnx", 1), model.functions)
+    graph = simplified(newest)
     name = graph.name if graph.name not in NO_NAMES else Path(model.path).stem
     source = raised(graph, f"{name}, converted by modelport.")
     for key in list(source.state):
@@ -40,5 +42,6 @@ def with_source(model: Model, named: Mapping[str, Tensor]) -> Model:
         signature=Signature(stored.inputs, stored.outputs),
         opsets={**model.opsets, "ai.onnx": NEWEST},
         functions={},
+        optimizer_state=None,
         extras={**model.extras, "torch_source": source},
     )

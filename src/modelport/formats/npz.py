@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import re
-from itertools import chain
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -35,7 +35,7 @@ from modelport.model.report import Kind, Report
 from modelport.model.tensor import Tensor
 from modelport.wire.json import parse
 from modelport.wire.npy import MAGIC, read_header, write_header
-from modelport.wire.source import ByteSource, SliceSource
+from modelport.wire.source import ByteSource, Sink, SliceSource
 from modelport.wire.zip import ZipArchive
 from modelport.wire.zip_records import is_contained
 
@@ -167,10 +167,15 @@ def write(model: Model, output: Output, report: Report) -> None:
             code = _CODES[tensor.dtype.name]
             order = "|" if code in ("b1", "i1", "u1", "V1", "V2") else "<"
             header = write_header(order + code, tensor.shape)
-            pieces = chain([header], tensor.pieces())
-            writer.add(stored + _SUFFIX, pieces, len(header) + tensor.nbytes)
+            fill = partial(_fill, header, tensor)
+            writer.stream(stored + _SUFFIX, len(header) + tensor.nbytes, fill)
         if noted:
             _note(writer, noted)
+
+
+def _fill(header: bytes, tensor: Tensor, member: Sink) -> None:
+    member.write(header)
+    tensor.copy(member)
 
 
 def _note(writer: ZipWriter, noted: dict[str, str]) -> None:
@@ -205,7 +210,7 @@ def _write_text(writer: ZipWriter, name: str, tensor: Tensor, report: Report) ->
         report.add(Kind.DROPPED, Component.WEIGHTS, tensor.name, why)
         return
     header = write_header(fixed.dtype.str, tensor.shape)
-    writer.add(name + _SUFFIX, [header, fixed.tobytes()], len(header) + fixed.nbytes)
+    writer.add(name + _SUFFIX, header + fixed.tobytes())
 
 
 FORMAT = Format(

@@ -25,6 +25,7 @@ from modelport.formats.shared.torch.archive import (
 from modelport.formats.shared.torch.contents import HOLDS, Contents, proofs
 from modelport.formats.shared.torch.rewrite import encoded, keep_object
 from modelport.formats.shared.torch.source_file import module_name, weights_beside
+from modelport.model.component import Component, Holds
 from modelport.model.model import Model
 from modelport.model.report import Report
 
@@ -83,8 +84,11 @@ FORMAT = Format(
     status="alive",
     specification="https://pytorch.org/docs/stable/notes/serialization.html",
     extensions=(".pt", ".pth", ".bin", ".ckpt"),
-    holds=HOLDS,
-    samples=proofs("pytorch/checkpoint.pt", "pytorch/module.pt"),
+    holds=HOLDS | {Component.SIGNATURE: Holds.MAY},
+    samples={
+        **proofs("pytorch/checkpoint.pt", "pytorch/module.pt"),
+        Component.SIGNATURE: "pytorch/architecture.pt",
+    },
     match=match,
     read=read,
     write=write,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from modelport.model.boxes import (
 from modelport.model.derived import Reshape, Source
 from modelport.model.packing import pack, unpack
 from modelport.model.tensor import PIECE_BYTES, Box, FileSlice, TensorData
-from modelport.wire.source import COPY_BYTES, copy_range
+from modelport.wire.source import COPY_BYTES, Sink, copy_range, same_range
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,7 +49,7 @@ def pieces(data: TensorData, limit: int = PIECE_BYTES) -> Iterator[bytes | memor
         yield _little_endian(array).reshape(-1).view(np.uint8).data
 
 
-def copy(data: TensorData, file: BinaryIO) -> None:
+def copy(data: TensorData, file: Sink) -> None:
     """Append the values to a file as little-endian C-order bytes; UnsupportedFeature as above."""
     data = _stored(data)
     if isinstance(data, FileSlice):
@@ -57,6 +57,14 @@ def copy(data: TensorData, file: BinaryIO) -> None:
         return
     for piece in pieces(data):
         file.write(piece)
+
+
+def same(a: TensorData, b: TensorData) -> bool | None:
+    """Whether two tensors are the same bytes of their sources; None where values tell alone."""
+    a, b = _stored(a), _stored(b)
+    if not (isinstance(a, FileSlice) and isinstance(b, FileSlice)) or a.length != b.length:
+        return None
+    return same_range(a.source, a.offset, b.source, b.offset, a.length)
 
 
 def _stored(data: TensorData) -> TensorData:

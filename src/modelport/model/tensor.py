@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from modelport.errors import LimitExceeded, MalformedFile
 from modelport.model.dtype import DType, from_numpy
-from modelport.wire.source import ByteSource
+from modelport.wire.source import ByteSource, Sink
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,7 +87,7 @@ class Tensor:
 
         return pieces(self.data, limit)
 
-    def copy(self, file: BinaryIO) -> None:
+    def copy(self, file: Sink) -> None:
         """Append the values to a file, as the bytes of ``pieces``."""
         from modelport.model.pieces import copy
 

@@ -34,7 +34,8 @@ class Side:
 
     ``joined`` says that the weights of the model are not those of the file. ``runtime`` is the one
     to run it in, with ``options``, where that does not follow from the format; ``examples`` are
-    inputs that it takes, where random ones may not do.
+    inputs that it takes, where random ones may not do. ``fresh`` is what modelport has written
+    itself: where its framework refuses it, nothing stands in for it.
     """
 
     model: Model
@@ -43,6 +44,7 @@ class Side:
     runtime: Runtime | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     examples: Inputs | None = None
+    fresh: bool = False
 
 
 def run_both(
@@ -141,7 +143,7 @@ def _run_beside(side: Side, other: Side, inputs: Inputs, budget: Budget) -> Run:
         return run_first(side, inputs, budget=budget)
     except (ConversionError, MissingRuntime, RuntimeFailure) as error:
         form = form_for(side.model, other.model)
-        limited = isinstance(error, RuntimeFailure) and error.limit
+        limited = isinstance(error, RuntimeFailure) and (error.limit or side.fresh)
         if form is None or (side.model.format == form and not side.joined) or limited:
             raise
         try:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from modelport.errors import ConversionError
+from modelport.wire.source import Sink
 
 ATTRIBUTE_BYTES = 64_512
 """What one attribute may take in the oldest file layout (Keras splits lists there as well)."""
@@ -28,8 +29,8 @@ class StreamedTensor(Protocol):
     def dtype(self) -> Any:
         """The type of an element, with ``name`` and ``numpy``."""
 
-    def pieces(self) -> Iterator[bytes | memoryview]:
-        """The values as little-endian C-order bytes."""
+    def copy(self, file: Sink) -> None:
+        """Append the values to a file as little-endian C-order bytes."""
 
     def numpy(self) -> Any:
         """All values, for text."""
@@ -145,8 +146,7 @@ class HDF5Writer:
         with self.path.open("r+b") as stream:
             for offset, tensor in self._waiting:
                 stream.seek(offset)
-                for piece in tensor.pieces():
-                    stream.write(piece)
+                tensor.copy(stream)
         self._waiting.clear()
 
     def __enter__(self) -> HDF5Writer:

@@ -5,11 +5,13 @@ Everything above asks for ranges; nothing reopens a path, so a source can later 
 
 from __future__ import annotations
 
+import io
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from modelport.errors import MalformedFile, UnreadableFile
 
@@ -18,6 +20,12 @@ COPY_BYTES = 1 << 18
 
 SENT_BYTES = 8 << 20
 """How much the kernel is asked to copy at a time, so that signals are not kept waiting."""
+
+PAGE_BYTES = 4096
+"""What the kernel keeps of a file together."""
+
+_READS_INTO_MEMORY = hasattr(os, "preadv")  # not on Windows, nor on macOS before 11
+_FILES = (io.BufferedWriter, io.BufferedRandom)
 
 
 class ByteSource(Protocol):
@@ -37,6 +45,19 @@ class ByteSource(Protocol):
         Raises:
             MalformedFile: the range leaves the source (checked before anything is allocated).
         """
+
+
+class Sink(Protocol):
+    """What bytes are appended to: a file that is open for writing, or a part of one."""
+
+    def write(self, data: bytes | bytearray | memoryview, /) -> int:
+        """Append bytes."""
+
+    def tell(self) -> int:
+        """Where the next byte comes to stand in the file."""
+
+    def flush(self) -> None:
+        """Hand on what was written."""
 
 
 def check_range(source: ByteSource, offset: int, length: int) -> None:
@@ -105,6 +126,19 @@ class FileSource:
             offset += len(piece)
             length -= len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def read_into(self, offset: int, target: memoryview) -> None:
+        """Fill ``target`` with the bytes from ``offset`` on; MalformedFile past the end."""
+        check_range(self, offset, len(target))
+        done = 0
+        if _READS_INTO_MEMORY:
+            try:
+                done = os.preadv(self._fd, [target], offset)
+            except OSError as error:
+                raise UnreadableFile(self.name, _reason(error)) from error
+            self.bytes_read += done
+        if done < len(target):
+            target[done:] = self.read_at(offset + done, len(target) - done)
 
     def send(self, offset: int, length: int, target: int) -> int:
         """Let the kernel copy bytes to the open file ``target``; how many it was able to."""
@@ -175,25 +209,61 @@ class SliceSource:
         return self.parent.read_at(self.offset + offset, length)
 
 
-def copy_range(source: ByteSource, offset: int, length: int, file: BinaryIO) -> None:
-    """Append ``length`` bytes of a source to a file that is open for writing.
+def copy_range(source: ByteSource, offset: int, length: int, file: Sink) -> None:
+    """Append ``length`` bytes of a source to a file.
 
-    From file to file the kernel copies, and the bytes never come here.
+    From file to file the kernel copies, and the bytes never come here, if they stand at the same
+    place of a page in both. Where they do not, it would fill page after page in two steps, for a
+    third more; then pieces are written that the kernel can keep together.
 
     Raises:
         MalformedFile: the range leaves the source.
     """
     check_range(source, offset, length)
+    source, offset = _whole(source, offset)
+    at = file.tell()
+    aligned = (at - offset) % PAGE_BYTES == 0
+    if aligned and isinstance(source, FileSource) and isinstance(file, _FILES):
+        file.flush()
+        done = source.send(offset, length, file.fileno())
+        at = file.seek(at + done)
+        offset, length = offset + done, length - done
+    lead = min(-at % COPY_BYTES, length)
+    if lead:
+        file.write(source.read_at(offset, lead))
+        file.flush()
+    for piece in _pieces(source, offset + lead, length - lead):
+        file.write(piece)
+
+
+def same_range(a: ByteSource, offset: int, b: ByteSource, other_offset: int, length: int) -> bool:
+    """Whether the same ``length`` bytes stand in two sources; MalformedFile past an end."""
+    check_range(a, offset, length)
+    check_range(b, other_offset, length)
+    left = _pieces(*_whole(a, offset), length)
+    right = _pieces(*_whole(b, other_offset), length)
+    return all(one == other for one, other in zip(left, right, strict=True))
+
+
+def _whole(source: ByteSource, offset: int) -> tuple[ByteSource, int]:
+    """The source that a window is part of, and the place in it."""
     while isinstance(source, SliceSource):
         offset += source.offset
         source = source.parent
-    if isinstance(source, FileSource):
-        file.flush()
-        done = source.send(offset, length, file.fileno())
-        file.seek(0, os.SEEK_END)
-        offset, length = offset + done, length - done
-    for start in range(0, length, COPY_BYTES):
-        file.write(source.read_at(offset + start, min(COPY_BYTES, length - start)))
+    return source, offset
+
+
+def _pieces(source: ByteSource, offset: int, length: int) -> Iterator[bytes | bytearray]:
+    """The bytes in pieces that stay in the cache; each may be overwritten by the next."""
+    buffer = bytearray(min(COPY_BYTES, length))
+    view = memoryview(buffer)
+    for start in range(offset, offset + length, COPY_BYTES):
+        size = min(COPY_BYTES, offset + length - start)
+        if isinstance(source, FileSource) and size == len(buffer):
+            source.read_into(start, view)
+            yield buffer
+        else:
+            yield source.read_at(start, size)
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from modelport.errors import LimitExceeded, MalformedFile
+from modelport.wire.native import crc32
 from modelport.wire.source import ByteSource, SliceSource, check_range
 from modelport.wire.zip_records import (
     DEFLATED,
@@ -131,7 +132,7 @@ class ZipArchive:
     def _verified(self, member: Member) -> Iterator[bytes]:
         crc = 0
         for piece in self.raw_pieces(member):
-            crc = zlib.crc32(piece, crc)
+            crc = crc32(piece, crc)
             yield piece
         _check_crc(self._label(member.name), crc, member.crc)
 
@@ -197,7 +198,7 @@ class InflatedSource:
     def _advance(self) -> None:
         self._start += len(self._piece)
         self._piece = next(self._pieces)
-        self._crc = zlib.crc32(self._piece, self._crc)
+        self._crc = crc32(self._piece, self._crc)
         if self._start + len(self._piece) == self.size:
             for _ in self._pieces:  # ends the stream, which checks that nothing follows
                 pass
@@ -234,7 +235,7 @@ class CheckedSource:
                 self._update(piece)
 
     def _update(self, piece: bytes) -> None:
-        self._crc = zlib.crc32(piece, self._crc)
+        self._crc = crc32(piece, self._crc)
         self._seen += len(piece)
         if self._seen == self.size:
             _check_crc(self.name, self._crc, self._wanted)

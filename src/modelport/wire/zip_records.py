@@ -17,15 +17,15 @@ FLAG_ENCRYPTED = 0x2041  # bits 0 and 6: encryption; bit 13: masked headers
 FLAG_DESCRIPTOR = 0x0008
 FLAG_UTF8 = 0x0800
 
-_END = struct.Struct("<4s4H2LH")  # 4.3.16
-_LOCATOR = struct.Struct("<4sLQL")  # 4.3.15
-_END64 = struct.Struct("<4sQ2H2L4Q")  # 4.3.14
-_ENTRY = struct.Struct("<4s6H3L5H2L")  # 4.3.12
-_LOCAL = struct.Struct("<4s5H3L2H")  # 4.3.7
+END = struct.Struct("<4s4H2LH")  # 4.3.16
+LOCATOR = struct.Struct("<4sLQL")  # 4.3.15
+END64 = struct.Struct("<4sQ2H2L4Q")  # 4.3.14
+ENTRY = struct.Struct("<4s6H3L5H2L")  # 4.3.12
+LOCAL = struct.Struct("<4s5H3L2H")  # 4.3.7
 
 _MAX_COMMENT = 0xFFFF
-_NONE16, _NONE32 = 0xFFFF, 0xFFFFFFFF
-_ZIP64, _UNICODE_PATH = 0x0001, 0x7075
+NONE16, NONE32 = 0xFFFF, 0xFFFFFFFF
+ZIP64, _UNICODE_PATH = 0x0001, 0x7075
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,9 @@ def find_directory(source: ByteSource) -> Directory:
     if zip64 is not None:
         found, end = zip64
         for small, large, unset in (
-            (count, found.count, _NONE16),
-            (size, found.size, _NONE32),
-            (offset, found.offset, _NONE32),
+            (count, found.count, NONE16),
+            (size, found.size, NONE32),
+            (offset, found.offset, NONE32),
         ):
             if small not in (large, unset):
                 raise broken(source, at, "the same directory in both end records", f"{small}")
@@ -86,34 +86,34 @@ def find_directory(source: ByteSource) -> Directory:
 def read_comment(source: ByteSource) -> bytes:
     """The archive's comment, empty in most."""
     at, _ = _find_end(source)
-    return source.read_at(at + _END.size, source.size - at - _END.size)
+    return source.read_at(at + END.size, source.size - at - END.size)
 
 
 def _find_end(source: ByteSource) -> tuple[int, tuple[int, ...]]:
-    tail_size = min(source.size, _END.size + _MAX_COMMENT)
+    tail_size = min(source.size, END.size + _MAX_COMMENT)
     tail = source.read_at(source.size - tail_size, tail_size)
     found = tail.rfind(b"PK\x05\x06")
     at = source.size - tail_size + found
-    if found < 0 or found + _END.size > len(tail):
+    if found < 0 or found + END.size > len(tail):
         raise broken(source, None, "a zip end record in the last 64 KB", "none")
-    values = _END.unpack_from(tail, found)
-    if at + _END.size + values[-1] != source.size:
+    values = END.unpack_from(tail, found)
+    if at + END.size + values[-1] != source.size:
         raise broken(source, at, "a comment up to the end of the file", f"{values[-1]:,} bytes")
     return at, values
 
 
 def _find_end64(source: ByteSource, end: int) -> tuple[Directory, int] | None:
-    if end < _LOCATOR.size + _END64.size:
+    if end < LOCATOR.size + END64.size:
         return None
-    locator_at = end - _LOCATOR.size
-    magic, disk, at, disks = _LOCATOR.unpack(source.read_at(locator_at, _LOCATOR.size))
+    locator_at = end - LOCATOR.size
+    magic, disk, at, disks = LOCATOR.unpack(source.read_at(locator_at, LOCATOR.size))
     if magic != b"PK\x06\x07":
         return None
     if disk or disks > 1:
         raise UnsupportedFeature(source.name, "a zip archive of several parts")
-    if at + _END64.size > locator_at:
+    if at + END64.size > locator_at:
         raise broken(source, locator_at, "the zip64 end record before its locator", f"at {at:,}")
-    values = _END64.unpack(source.read_at(at, _END64.size))
+    values = END64.unpack(source.read_at(at, END64.size))
     magic, length, _, _, disk, start_disk, here, count, size, offset = values
     if magic != b"PK\x06\x06" or at + 12 + length != locator_at:
         raise broken(source, at, "a zip64 end record up to its locator", repr(magic))
@@ -135,7 +135,7 @@ def read_directory(source: ByteSource, limit: int) -> tuple[list[Member], int]:
         raise LimitExceeded(
             source.name, resource="zip members", limit=limit, actual=directory.count
         )
-    if directory.count * _ENTRY.size > directory.size:
+    if directory.count * ENTRY.size > directory.size:
         raise broken(source, directory.offset, f"{directory.count:,} entries", "fewer bytes")
     data = source.read_at(directory.offset, directory.size)
     members: list[Member] = []
@@ -149,12 +149,12 @@ def read_directory(source: ByteSource, limit: int) -> tuple[list[Member], int]:
 
 
 def _read_entry(source: ByteSource, base: int, data: bytes, at: int) -> tuple[Member, int]:
-    if at + _ENTRY.size > len(data):
+    if at + ENTRY.size > len(data):
         raise broken(source, base + at, "a directory entry", "the end of the directory")
-    values = _ENTRY.unpack_from(data, at)
+    values = ENTRY.unpack_from(data, at)
     magic, _, _, flags, method, _, _, crc, packed, size = values[:10]
     name_size, extra_size, comment_size, disk, _, _, header = values[10:]
-    name_at = at + _ENTRY.size
+    name_at = at + ENTRY.size
     end = name_at + name_size + extra_size + comment_size
     if magic != b"PK\x01\x02" or end > len(data):
         raise broken(source, base + at, "a directory entry", repr(magic))
@@ -192,9 +192,9 @@ def _widen(
     source: ByteSource, at: int, extras: dict[int, bytes], fields: list[tuple[int, int]]
 ) -> list[int]:
     """Fields whose 32 (or 16) bits are all ones have their value in the zip64 extra (4.5.3)."""
-    extra, position, widened = extras.get(_ZIP64), 0, []
+    extra, position, widened = extras.get(ZIP64), 0, []
     for value, width in fields:
-        unset = _NONE32 if width == 8 else _NONE16
+        unset = NONE32 if width == 8 else NONE16
         if extra is None or value != unset:
             widened.append(value)
             continue
@@ -244,22 +244,22 @@ def locate(source: ByteSource, member: Member, stop: int) -> Member:
     ``stop`` is the offset of the central directory, which no member may reach into.
     """
     at = member.header
-    if at + _LOCAL.size + len(member.raw_name) > stop:
+    if at + LOCAL.size + len(member.raw_name) > stop:
         raise broken(source, at, "a local header before the central directory", "the directory")
-    head = source.read_at(at, min(stop - at, _LOCAL.size + len(member.raw_name) + 64))
-    magic, _, flags, method, _, _, crc, packed, size, name_size, extra_size = _LOCAL.unpack_from(
+    head = source.read_at(at, min(stop - at, LOCAL.size + len(member.raw_name) + 64))
+    magic, _, flags, method, _, _, crc, packed, size, name_size, extra_size = LOCAL.unpack_from(
         head
     )
-    start = at + _LOCAL.size + name_size + extra_size
+    start = at + LOCAL.size + name_size + extra_size
     if magic != b"PK\x03\x04":
         raise broken(source, at, f"the local header of {member.name!r}", repr(magic))
     if start + member.compressed_size > stop:
         raise broken(source, at, f"{member.compressed_size:,} bytes of {member.name!r}", "fewer")
     if start - at > len(head):
         head = source.read_at(at, start - at)
-    name_end = _LOCAL.size + name_size
-    if head[_LOCAL.size : name_end] != member.raw_name:
-        found = repr(head[_LOCAL.size : name_end])
+    name_end = LOCAL.size + name_size
+    if head[LOCAL.size : name_end] != member.raw_name:
+        found = repr(head[LOCAL.size : name_end])
         raise broken(source, at, f"the name {member.name!r} in the local header", found)
     extras = split_extra(source, at, head[name_end : start - at])
     size, packed = _widen(source, at, extras, [(size, 8), (packed, 8)])
@@ -277,7 +277,7 @@ def _skip_descriptor(source: ByteSource, member: Member, at: int, stop: int) -> 
     """The first byte behind a data descriptor (4.3.9), which must repeat the directory."""
     found = source.read_at(at, min(24, stop - at))
     values = (member.crc, member.compressed_size, member.size)
-    narrow = values[1] <= _NONE32 and values[2] <= _NONE32
+    narrow = values[1] <= NONE32 and values[2] <= NONE32
     wanted = [struct.pack("<L2Q", *values)] + ([struct.pack("<3L", *values)] if narrow else [])
     for body in [b"PK\x07\x08" + body for body in wanted] + wanted:
         if found.startswith(body):

@@ -13,19 +13,35 @@ from numpy.typing import NDArray
 from modelport.dialects.keras.raises.value import Held, channels_last, plain
 from modelport.dialects.onnx.types.known import Known
 from modelport.errors import ConversionError
+from modelport.model.dtype import DType
 from modelport.model.expression import Expression
 from modelport.model.graph import Node
 
 if TYPE_CHECKING:
     from modelport.dialects.keras.raises.writer import Writer
 
-FAMILIES = ("activation", "elementwise", "linear", "reduction", "shape", "window")
+FAMILIES = (
+    "activation",
+    "elementwise",
+    "indexing",
+    "linear",
+    "normalization",
+    "reduction",
+    "shape",
+    "window",
+)
 """The files that hold translations: importing them fills the table."""
 
 DOMAIN = "ai.onnx"
 
 Result: TypeAlias = "Held | Sequence[Held]"
 Translation: TypeAlias = "Callable[[Call], Result]"
+
+KERAS_DTYPES = frozenset(
+    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 "
+    "float16 bfloat16 float32 float64".split()
+)
+"""The data types of Keras."""
 
 _TABLE: dict[str, Translation] = {}
 
@@ -117,6 +133,53 @@ class Call:
         """A setting that lists integers."""
         return [int(item) for item in self.node.attributes.get(name, default)]
 
+    def operands(self, *places: int) -> list[Any]:
+        """Operands that are taken together: their axes in one order, constants spelt out.
+
+        Those of fewer axes than another have them as in ONNX, and so have the others then.
+        """
+        held = [self.held(i) for i in places if not self.is_constant(i)]
+        ranks = [self.known(i).rank or 0 for i in places]
+        order = next((x.order for x in held if x.rank == max(ranks)), plain(max(ranks)))
+        if any(x.rank != max(ranks) for x in held):
+            order = plain(max(ranks))
+        return [self.arranged(i, order) for i in places]
+
+    def arranged(self, place: int, order: tuple[int, ...]) -> Any:
+        """An operand beside others that lie in ``order``; a constant as a number or an array."""
+        if not self.is_constant(place):
+            x = self.held(place)
+            return self.writer.ordered(x, order if x.rank == len(order) else plain(x.rank))
+        array = self.array(place)
+        if array is None:
+            return self.writer.constant(self.weight(place), order, self)
+        if array.size == 1:
+            return array.reshape(()).item()
+        if order == plain(len(order)):
+            return array
+        full = array.reshape((1,) * (len(order) - array.ndim) + array.shape)
+        return np.transpose(full, order)
+
+    def broadcast(self, place: int, beside: Held) -> Any:
+        """An operand that has fewer axes than ``beside`` or as many, lying as it does."""
+        if self.is_constant(place):
+            return self.arranged(place, beside.order)
+        x = self.held(place)
+        if x.rank == beside.rank:
+            return self.writer.ordered(x, beside.order)
+        raise self.refused("an operand with fewer axes, which Keras cannot turn")
+
+    def cast(self, x: Held, dtype: DType | None) -> Held:
+        """A value in another data type."""
+        if dtype is None or dtype.name not in KERAS_DTYPES:
+            raise self.refused(f"Keras has no data type {dtype}")
+        return self.op("Cast", x, dtype=dtype.name)
+
+    def computes(self, place: int) -> dict[str, Any]:
+        """The ``dtype`` of a layer that computes as an operand does."""
+        dtype = self.known(place).dtype
+        return {"dtype": dtype.name} if dtype is not None and dtype.kind == "float" else {}
+
     def layer(
         self,
         op_type: str,
@@ -131,8 +194,22 @@ class Call:
     def op(
         self, class_name: str, *args: Any, order: tuple[int, ...] | None = None, **settings: Any
     ) -> Held:
-        """A call of an operation of ``keras.ops``; ``settings`` are its constructor's."""
-        return self.writer.op(self.node, class_name, args, settings, order)
+        """A call of an operation of ``keras.ops``; ``settings`` are its constructor's.
+
+        Its result lies as its first operand does, or in ``order``.
+        """
+        return self.writer.op(self.node, class_name, args, settings, order)[0]
+
+    def ops(
+        self,
+        class_name: str,
+        outputs: int,
+        *args: Any,
+        order: tuple[int, ...] | None = None,
+        **settings: Any,
+    ) -> list[Held]:
+        """A call of an operation with several results."""
+        return self.writer.op(self.node, class_name, args, settings, order, outputs)
 
     def next(self, *op_types: str) -> Call | None:
         """The call that alone takes this one's only result, where it is one of these operators."""

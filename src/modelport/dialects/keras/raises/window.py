@@ -1,4 +1,4 @@
-"""Windows that move over the axes between batch and channels; normalisation by channel."""
+"""Windows that move over the axes between batch and channels."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def padded(
         width = [[0, 0], *(list(pair) for pair in around), [0, 0]]
         dtype = call.known(0).dtype
         least = float(np.finfo(dtype.numpy).min) if dtype and dtype.name != "bfloat16" else -3e38
-        return call.op("Pad", x, np.asarray(width, "int32"), "constant", least), "valid"
+        return call.op("Pad", x, least, pad_width=width, mode="constant"), "valid"
     padding: list[Any] = [list(pair) for pair in around]
     if spatial == 1:
         return call.layer("ZeroPadding1D", {"padding": padding[0]}, x), "valid"
@@ -101,23 +101,6 @@ def global_pool(call: Call) -> Held:
     kind = "Average" if call.node.op_type == "GlobalAveragePool" else "Max"
     config = {"data_format": "channels_last", "keepdims": True}
     return call.layer(f"Global{kind}Pooling{x.rank - 2}D", config, x)
-
-
-@raises("BatchNormalization")
-def batch_normalization(call: Call) -> Held:
-    """Scale and shift by the statistics of each channel."""
-    parts = [call.weight(i) for i in range(1, 5)]
-    if any(part is None for part in parts):
-        raise call.refused("its statistics are computed, where Keras has weights")
-    x = call.held(0)
-    roles = ("gamma", "beta", "moving_mean", "moving_variance")
-    weights = {role: part for role, part in zip(roles, parts, strict=True) if part is not None}
-    config = {
-        "axis": x.axis(1),
-        "epsilon": call.attribute("epsilon", 1e-5),
-        "momentum": call.attribute("momentum", 0.9),
-    }
-    return call.layer("BatchNormalization", config, x, weights)
 
 
 @raises("MaxPool", "AveragePool")

@@ -20,6 +20,9 @@ from modelport.model.expression import Expression, same, source, sources
 from modelport.model.graph import Graph, Node, Scope, TensorType, Value
 from modelport.model.tensor import Tensor
 
+MOST_WRITTEN = 1 << 16
+"""Elements of a constant whose values stand in a config."""
+
 _NOBODYS = re.compile(r"\d+|onnx::.*|val_\d+|.*_output_\d+")
 """Names that an exporter made up."""
 _LAST = re.compile(r"[./](?=[^./]*$)")
@@ -107,7 +110,7 @@ class Writer:
         if any(found.name == other.name for other in self.made.outputs) or any(
             found.name == other.name for other in self.made.inputs
         ):
-            found = self.op(Node("", "Identity", value.name), "Copy", (found,), {}, None)
+            found = self.op(Node("", "Identity", value.name), "Copy", (found,), {}, None)[0]
         self.made.outputs.append(Value(found.name, value.type))
 
     def _state(self) -> None:
@@ -152,6 +155,17 @@ class Writer:
         tensor = self.graph.tensors.get(name)
         return None if tensor is None else source(tensor)
 
+    def constant(self, expression: Expression | None, order: tuple[int, ...], call: Call) -> Any:
+        """A constant that is too large to be followed, as an array in the config."""
+        if expression is None:
+            raise call.refused("an operand of which nothing is known")
+        size = int(np.prod(expression.shape))
+        if size > MOST_WRITTEN:
+            raise call.refused(f"a constant of {size:,} elements, where Keras takes a value")
+        array = Tensor("", expression).numpy()
+        full = array.reshape((1,) * (len(order) - array.ndim) + array.shape)
+        return np.transpose(full, order)
+
     def ordered(self, held: Held, order: tuple[int, ...]) -> Held:
         """The same value with its axes in another order; turned once for all who want it."""
         if held.order == order:
@@ -164,7 +178,7 @@ class Writer:
                 config = {"dims": list(axes[1:])}
                 turned = self.layer(node, "Permute", config, held, {}, order)
             else:
-                turned = self.op(node, "Transpose", (held,), {"axes": list(axes)}, order)
+                turned = self.op(node, "Transpose", (held,), {"axes": list(axes)}, order)[0]
             self._turned[key] = turned
             self._turned[turned.name, held.order] = held
         return self._turned[key]
@@ -221,19 +235,20 @@ class Writer:
         args: Sequence[Any],
         settings: Mapping[str, Any],
         order: tuple[int, ...] | None,
-    ) -> Held:
+        outputs: int = 1,
+    ) -> list[Held]:
         """A call of an operation of ``keras.ops``; constants stand in the call."""
         name = self._unused(self._wanted(node, class_name, {}))
         inputs: list[str] = []
         first = next((item for item in _values(args)), None)
         call = [_placed(item, inputs) for item in args]
-        out = f"{name}:0:0"
-        made = Node("keras", class_name, name, inputs, [out])
+        outs = [f"{name}:0:{i}" for i in range(outputs)]
+        made = Node("keras", class_name, name, inputs, outs)
         made.attributes = {"module": "keras.ops", "registered_name": class_name}
         self._add(made, class_name, {**settings, "name": name}, call, {})
         if order is None:
             order = first.order if first is not None else ()
-        return Held(out, order)
+        return [Held(out, order) for out in outs]
 
     def _add(
         self,

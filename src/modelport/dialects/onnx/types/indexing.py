@@ -95,7 +95,7 @@ def _sliced(x: Known, found: Known, places: list[int], given: Sequence[Sequence[
     if x.held is None or x.dtype is None or len(numbers) < 3 * len(places):
         return found
     picked = {
-        axis: _range(int(x.dim(axis) or 0), int(start or 0), int(stop or 0), int(step or 0))
+        axis: indices(int(x.dim(axis) or 0), int(start or 0), int(stop or 0), int(step or 0))
         for axis, start, stop, step in zip(places, *given, strict=True)
     }
     items = x.extents
@@ -119,7 +119,7 @@ def cut(extent: Dim, start: Dim, stop: Dim, step: Dim) -> Dim:
     demand(step != 0, "a slice in steps of 0")
     if isinstance(start, int) and isinstance(stop, int) and isinstance(step, int):
         if isinstance(extent, int):
-            return len(_range(extent, start, stop, step))
+            return len(indices(extent, start, stop, step))
         if start == 0 and step == 1 and stop >= (1 << 31) - 1:
             return extent
         if step == -1 and start == -1 and stop < -((1 << 31) - 1):
@@ -130,7 +130,7 @@ def cut(extent: Dim, start: Dim, stop: Dim, step: Dim) -> Dim:
     return None
 
 
-def _range(extent: int, start: int, stop: int, step: int) -> range:
+def indices(extent: int, start: int, stop: int, step: int) -> range:
     """The indices of a slice: a start is clamped to the elements, a stop to one beyond."""
     low, high = (0, extent) if step > 0 else (-1, extent - 1)
     first = min(max(start + extent if start < 0 else start, 0), high)

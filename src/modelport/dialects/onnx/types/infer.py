@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from modelport.dialects.onnx.types.dims import TIMES
 from modelport.dialects.onnx.types.known import UNKNOWN, Known, of_tensor
 from modelport.dialects.onnx.types.stated import completed, stated
 from modelport.dialects.onnx.types.table import results
@@ -59,18 +60,22 @@ class Types(Mapping[str, Known]):
         return self._bodies[id(body)][1]
 
 
-def infer(graph: Graph) -> Types:
+def infer(graph: Graph, *, naming: bool = False) -> Types:
     """What is known of every value of a graph.
+
+    With ``naming`` every extent of the graph itself that is unknown gets a name of its own, so
+    that it can be told to be the same where it is used again; bodies know no such names of theirs.
 
     Raises:
         ConversionError: a node that no runtime would load, or bodies nested beyond reason.
     """
-    return _Walk(graph).top()
+    return _Walk(graph, naming).top()
 
 
 class _Walk:
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, naming: bool) -> None:
         self.graph = graph
+        self.naming = naming
         nodes = sum(len(inner.nodes) for inner in graph.subgraphs())
         self.left = _VISITS * nodes + 1000
         self.names = {
@@ -83,7 +88,7 @@ class _Walk:
     def top(self) -> Types:
         types = Types()
         for value in self.graph.inputs:
-            types._own[value.name] = stated(value.type)
+            types._own[value.name] = self.named(stated(value.type), value.name)
         self.fill(self.graph, types, 0)
         return types
 
@@ -121,7 +126,16 @@ class _Walk:
             for name, known in zip(node.outputs, found, strict=True):
                 if name:
                     claim = claims.get(name)
-                    own[name] = known if claim is None else _claimed(known, claim, names)
+                    known = known if claim is None else _claimed(known, claim, names)
+                    own[name] = known if depth else self.named(known, name)
+
+    def named(self, known: Known, value: str) -> Known:
+        """The same with a name for each extent that is unknown, where that is wanted."""
+        shape = known.shape
+        if not self.naming or shape is None or None not in shape or known.boxes or TIMES in value:
+            return known
+        named = tuple(f"{value}[{i}]" if d is None else d for i, d in enumerate(shape))
+        return Known(known.dtype, named, known.held)
 
     def node(self, node: Node, types: Types, depth: int) -> list[Known]:
         self.left -= 1

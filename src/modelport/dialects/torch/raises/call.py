@@ -24,19 +24,27 @@ if TYPE_CHECKING:
 FAMILIES = (
     "activation",
     "attention",
+    "cast",
     "control",
     "convolution",
     "detection",
     "elementwise",
+    "generator",
     "indexing",
     "linear",
+    "loss",
     "normalization",
     "pool",
+    "quantized",
+    "rank",
     "recurrent",
+    "reduction",
     "sampling",
     "sequence",
     "shape",
+    "signal",
     "slicing",
+    "training",
 )
 """The files that hold translations: importing them fills the table."""
 
@@ -53,6 +61,11 @@ TORCH_DTYPES = {
     "uint16", "uint32", "uint64", "bool", "complex64", "complex128",
 }  # fmt: skip
 """The data types that torch has, under the same names."""
+CARRIERS = {
+    "int2": "int8", "int4": "int8", "uint2": "uint8", "uint4": "uint8",
+    "float4_e2m1fn": "float8_e4m3fn",
+}  # fmt: skip
+"""Types of less than a byte, and those of torch that hold their elements, one in each."""
 
 
 def raises(*op_types: str, domain: str = DOMAIN) -> Callable[[Translation], Translation]:
@@ -242,14 +255,15 @@ class Call:
 
 
 def torch_dtype(dtype: DType) -> str:
-    """A data type as torch calls it.
+    """A data type as torch calls it, or the one that holds its elements.
 
     Raises:
         ConversionError: torch has none like it.
     """
-    if dtype.name not in TORCH_DTYPES:
+    name = CARRIERS.get(dtype.name, dtype.name)
+    if name not in TORCH_DTYPES:
         raise ConversionError("", f"torch has no data type {dtype.name}")
-    return f"torch.{dtype.name}"
+    return f"torch.{name}"
 
 
 def pair(values: Sequence[int]) -> str:

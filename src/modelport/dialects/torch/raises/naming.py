@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
+from modelport.dialects.onnx.scopes import scope_of
+from modelport.dialects.torch.source.calls import called
 from modelport.dialects.torch.source.members import Path, attribute, common
+from modelport.model.expression import Expression, sources
 from modelport.model.graph import Graph, Node, Scope
-from modelport.model.tensor import Tensor
 
+_PARAMETER = re.compile(r"\w*(weight|bias)\w*")
+"""What torch's own modules call their parameters."""
 _NOBODYS = re.compile(r"^(\d+|onnx::.*|.*_output_\d+|val_\d+|.*const_fold.*|.*Constant.*)$")
 """Names that an exporter made up."""
 
@@ -19,7 +24,12 @@ class Names:
     def __init__(self, graph: Graph) -> None:
         self._taken: set[Path] = set()
         self._below: dict[Path, set[str]] = {}
+        self._uses: Counter[str] = Counter()
         for inner in graph.subgraphs():
+            for name in inner.tensors:
+                self._uses[name] = 0
+            for node in inner.nodes:
+                self._uses.update(name for name in node.inputs if name in self._uses)
             for name in inner.tensors:
                 path = self.split(name)
                 for length in range(len(path) + 1):
@@ -39,12 +49,29 @@ class Names:
             attribute(part) for step in scope for part in re.split(r"[./]", step.name) if part
         )
 
-    def module(self, held: Sequence[Tensor], node: Node, constructor: str) -> Path | None:
-        """The path of a module that holds these tensors; None where others stand below it."""
-        from modelport.dialects.onnx.scopes import scope_of
+    @staticmethod
+    def scope(scope: Sequence[Scope]) -> Path:
+        """The path of the modules around a node, with the number of each call."""
+        found: list[str] = []
+        for step in scope:
+            parts = [attribute(part) for part in re.split(r"[./]", step.name) if part]
+            found += [*parts[:-1], *(called(part, step.call) for part in parts[-1:])]
+        return tuple(found)
 
+    def module(
+        self, tensors: Mapping[str, Expression], node: Node, constructor: str
+    ) -> Path | None:
+        """The path of a module over these tensors.
+
+        None where others stand below it, or where a tensor would lose the name that torch gave it.
+        """
+        if any(_loses_its_name(role, part) for role, part in tensors.items()):
+            return None
+        held = [tensor for part in tensors.values() for tensor in sources(part)]
         scope = self.path(scope_of(node))
-        paths = [path for tensor in held if (path := self.split(tensor.name))]
+        # What several modules share is called after one of them only.
+        trusted = [t.name for t in held if self._uses[t.name] == 1 or not scope]
+        paths = [path for name in trusted if (path := self.split(name))]
         own = {tensor.name for tensor in held}
         base = common([path[:-1] for path in paths]) if paths else ()
         while len(base) > max(1, len(scope)) and self._below.get(base[:-1], set()) <= own:
@@ -79,6 +106,12 @@ class Names:
         return path not in self._taken and all(
             path[:length] not in self._taken for length in range(1, len(path))
         )
+
+
+def _loses_its_name(role: str, expression: Expression) -> bool:
+    """Whether a parameter of torch (``in_proj_weight``) would have to be called otherwise."""
+    names = [tensor.name.rpartition(".")[2] for tensor in sources(expression)]
+    return len(names) == 1 and bool(_PARAMETER.fullmatch(names[0])) and names[0] != role
 
 
 def _stem(names: Sequence[str]) -> Path:

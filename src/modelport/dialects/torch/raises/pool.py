@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelport.dialects.torch.raises.call import Call, arguments, pair, pair_of, raises
+from modelport.dialects.torch.raises.call import Call, arguments, pair, raises
 from modelport.dialects.torch.raises.window import Window, window
 
 WINDOW_SUM = '''
@@ -175,12 +175,3 @@ def max_unpool(call: Call) -> str:
     else:
         wanted = f"[*{call[0]}.shape[:2], {', '.join(extents)}]"
     return f"{call.helper(UNPOOL)}({call[0]}, {call[1]}, {shape}, {wanted})"
-
-
-@raises("ReduceMean")
-def reduce_mean(call: Call) -> str:
-    """The mean along axes."""
-    axes = call.whole(1)
-    keep = bool(call.attribute("keepdims", 1))
-    dims = "" if axes is None else pair_of(axes)
-    return f"{call[0]}.mean({arguments(*([dims] if dims else []), keepdim=(keep, False))})"

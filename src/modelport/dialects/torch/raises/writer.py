@@ -14,6 +14,7 @@ from modelport.dialects.onnx.types.infer import Types
 from modelport.dialects.onnx.types.known import UNKNOWN, Known
 from modelport.dialects.torch.raises.call import Call, Result, Same, table, torch_dtype
 from modelport.dialects.torch.raises.naming import Names
+from modelport.dialects.torch.source.calls import module
 from modelport.dialects.torch.source.inline import all_expressions
 from modelport.dialects.torch.source.members import (
     BUFFER,
@@ -36,7 +37,7 @@ from modelport.dialects.torch.source.statements import (
 )
 from modelport.errors import ConversionError
 from modelport.model.derived import same, sources
-from modelport.model.dtype import FLOAT64, DType
+from modelport.model.dtype import FLOAT64, INT64, DType
 from modelport.model.expression import Expression, source
 from modelport.model.graph import Graph, Node, inner_graphs
 
@@ -63,6 +64,8 @@ class Writer:
     def __init__(self, graph: Graph, types: Types) -> None:
         self.members: list[Member] = []
         self.names = Names(graph)
+        self._modules: dict[str, list[Member]] = {}
+        self._scopes: dict[Member, Path] = {}
         self._owners: dict[int, list[tuple[Member, str]]] = {}
         self.helpers: dict[str, str] = {}
         self._count = 0
@@ -178,8 +181,11 @@ class Writer:
 
     def _scope(self, used: Iterable[int]) -> Path:
         """Where a statement belongs: at its node, but not below what it uses."""
-        own = self.names.path(scope_of(self.node)) if self.node is not None else ()
-        return common([own, *(self.members[number].path[:-1] for number in used)])
+        if self.node is None:
+            return ()
+        own = self.names.scope(scope_of(self.node))
+        parents = [self.members[number].path[:-1] for number in used]
+        return own[: len(common([module(own), *parents]))]
 
     # What operands are
 
@@ -225,8 +231,10 @@ class Writer:
 
     def _of_sizes(self, name: str, found: Sizes) -> str:
         items = found.items[0] if found.scalar else f"[{found.text()}]"
+        dtype = self.known(name).dtype
+        kind = "" if dtype is None or dtype is INT64 else f", dtype={torch_dtype(dtype)}"
         device = f", device={found.like}.device" if found.like else ""
-        return str(self.bind(name, f"torch.tensor({items}{device})", inline=True))
+        return str(self.bind(name, f"torch.tensor({items}{kind}{device})", inline=True))
 
     def _find(self, name: str) -> Ref | Sizes | None:
         frame: Frame | None = self.frame
@@ -286,17 +294,22 @@ class Writer:
         self, constructor: str, tensors: Mapping[str, Expression], node: Node
     ) -> Member | None:
         """The module of this constructor over these tensors; None where it cannot be one."""
-        for member in self.members:
-            if member.constructor == constructor and _equal(member.tensors, tensors):
-                return member
         held = [tensor for part in tensors.values() for tensor in sources(part)]
-        # Exporters store equal vectors once; matrices that two modules share are tied.
+        tied = any(len(tensor.shape) > 1 for tensor in held)
+        scope = self.names.path(scope_of(node))
+        for member in self._modules.get(constructor, ()):
+            # Fresh normalisations have equal numbers, which exporters store once.
+            if (tied or scope == self._scopes[member]) and _equal(member.tensors, tensors):
+                return member
         if any(id(tensor) in self._owners and len(tensor.shape) > 1 for tensor in held):
             return None
-        path = self.names.module(held, node, constructor)
+        path = self.names.module(tensors, node, constructor)
         if path is None:
             return None
-        return self._own(path, MODULE, constructor, dict(tensors))
+        made = self._own(path, MODULE, constructor, dict(tensors))
+        self._modules.setdefault(constructor, []).append(made)
+        self._scopes[made] = scope
+        return made
 
     def _own(
         self, path: Path, kind: str, constructor: str, tensors: dict[str, Expression]

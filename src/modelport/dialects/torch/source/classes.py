@@ -25,8 +25,9 @@ from modelport.dialects.torch.source.containers import (
 )
 from modelport.dialects.torch.source.function import lines_of, unused
 from modelport.dialects.torch.source.inline import replaced
+from modelport.dialects.torch.source.loops import looped
 from modelport.dialects.torch.source.members import BUFFER, CONSTANT, PARAMETER, Member, Path
-from modelport.dialects.torch.source.statements import CHILD, Body, parse
+from modelport.dialects.torch.source.statements import CHILD, Body, parse, unparse
 from modelport.dialects.torch.source.wrap import INDENT
 
 
@@ -108,7 +109,8 @@ class Classes:
         if container.body is not None:
             words = list(inputs or _words(container))
             given = [ref.number for ref in container.inputs]
-            forward = lines_of(self._reached(container), dict(zip(given, words, strict=True)))
+            lines = lines_of(self._reached(container), dict(zip(given, words, strict=True)))
+            forward = looped(lines, lambda items: _length(container, items))
         masks = [masked(expression, self._arguments) for expression in init]
         kinds = [
             part.kind if isinstance(part, Member) else "" for part in container.fields.values()
@@ -219,6 +221,14 @@ def _by_height(container: Container, levels: dict[int, list[Container]]) -> int:
     return height
 
 
+def _length(container: Container, items: str) -> int:
+    """How many parts the list has that an expression reaches from a container."""
+    part: Field = container
+    for word in re.findall(r"\w+", items)[1:]:
+        part = part.fields[word] if isinstance(part, Container) else part
+    return len(part.fields) if isinstance(part, Container) else 0
+
+
 def _words(container: Container) -> list[str]:
     """What the arguments of a ``forward`` are called."""
     taken: set[str] = set()
@@ -233,7 +243,7 @@ def _words(container: Container) -> list[str]:
 def _attributes(container: Container, init: Sequence[ast.expr]) -> list[str]:
     lines = []
     for (name, part), expression in zip(container.fields.items(), init, strict=True):
-        text = ast.unparse(brief(expression))
+        text = unparse(brief(expression))
         kind = part.kind if isinstance(part, Member) else ""
         if kind == PARAMETER:
             lines.append(f"self.{name} = nn.Parameter({text})")

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from modelport.dialects.torch.source.calls import module, settled
 from modelport.dialects.torch.source.members import Member, Path
 from modelport.dialects.torch.source.order import Unit, ordered
 from modelport.dialects.torch.source.statements import (
@@ -60,7 +61,8 @@ class Arrangement:
 
     def model(self, body: Body, inputs: Sequence[Ref]) -> Container:
         """The whole model as one container."""
-        scoped = Body([self._trimmed(statement) for statement in body.statements], body.results)
+        trimmed = [self._trimmed(statement) for statement in body.statements]
+        scoped = Body(settled(trimmed, body.results), body.results)
         whole = Unit((), scoped.statements, tuple(inputs), _refs(body))
         chain = self._chain(whole) if self._has_places(()) else None
         return chain or self._container((), scoped, tuple(inputs))
@@ -68,7 +70,7 @@ class Arrangement:
     def _trimmed(self, statement: Statement) -> Statement:
         """The statement in the innermost module of its scope that has parts of its own."""
         scope = statement.scope
-        while scope and scope not in self.inner:
+        while scope and module(scope) not in self.inner:
             scope = scope[:-1]
         return replace(statement, scope=scope)
 
@@ -82,7 +84,7 @@ class Arrangement:
                 made.body.statements.append(unit.statements[0])
                 continue
             child, call = self._child(unit)
-            children[unit.path] = child
+            children.setdefault(module(unit.path), child)
             made.body.statements.append(call)
         self._fill(made, children, opened)
         return made
@@ -97,6 +99,7 @@ class Arrangement:
             units = _grouped(body.statements, opened)
             found, knot = ordered(units, body.results)
             knot |= {unit.path for unit in found if unit.path and not self._callable(unit)}
+            knot = {module(stuck) for stuck in knot}
             if not knot:
                 return found, opened - {path}
             opened |= knot
@@ -104,7 +107,7 @@ class Arrangement:
     def _callable(self, unit: Unit) -> bool:
         """Whether a unit can be called: places of a list only as a chain."""
         assert unit.path is not None
-        return not self._has_places(unit.path) or self._chain(unit) is not None
+        return not self._has_places(module(unit.path)) or self._chain(unit) is not None
 
     def _names(self, path: Path) -> list[str]:
         """The attributes below a path, in the order of the members."""
@@ -121,12 +124,14 @@ class Arrangement:
         return any(name.isdigit() for name in self._names(path))
 
     def _child(self, unit: Unit) -> tuple[Container, Let]:
-        path = unit.path
-        assert path is not None
+        assert unit.path is not None
+        path = module(unit.path)
         number = len(self.calls)
         self.calls[number] = path
         operands = ", ".join(str(ref) for ref in unit.inputs)
-        call = Let(unit.outputs, parse(f"{CHILD}{number}({operands})"), True, path[:-1])
+        # One part of a list after the other makes a loop, if each has its line.
+        inline = not path[-1].isdigit()
+        call = Let(unit.outputs, parse(f"{CHILD}{number}({operands})"), inline, path[:-1])
         chain = self._chain(unit) if self._has_places(path) else None
         if chain is not None:
             return chain, call
@@ -135,8 +140,8 @@ class Arrangement:
 
     def _chain(self, unit: Unit) -> Container | None:
         """A Sequential, where each part takes what the part before it gave."""
-        path = unit.path
-        assert path is not None
+        assert unit.path is not None
+        path = module(unit.path)
         if len(unit.inputs) != 1 or len(unit.outputs) != 1:
             return None
         units, knot = ordered(
@@ -168,7 +173,7 @@ class Arrangement:
     def _part(self, unit: Unit, path: Path) -> tuple[str | None, Field] | None:
         """A part of a chain and its place (None: the next one)."""
         if unit.path is not None:
-            name = unit.path[len(path)]
+            name = module(unit.path)[len(path)]
             return (name, self._child(unit)[0]) if self._callable(unit) else None
         statement = unit.statements[0]
         if not isinstance(statement, Let):
@@ -209,9 +214,9 @@ def _grouped(statements: Iterable[Statement], opened: set[Path]) -> list[Unit]:
     units: dict[object, Unit] = {}
     for statement in statements:
         key = statement.scope
-        while key and key[:-1] not in opened:
+        while key and module(key[:-1]) not in opened:
             key = key[:-1]
-        if statement.scope in opened:
+        if module(statement.scope) in opened:
             units[id(statement)] = Unit(None, [statement])
         else:
             units.setdefault(key, Unit(key, [])).statements.append(statement)

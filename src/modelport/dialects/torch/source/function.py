@@ -15,14 +15,17 @@ from modelport.dialects.torch.source.statements import (
     Ref,
     Repeat,
     numbers,
+    unparse,
 )
 from modelport.dialects.torch.source.wrap import INDENT
 
 FLOW = ("x", "y", "z", "u", "v", "w")
 """What values are called that nobody has a better name for."""
 
-RESERVED = frozenset({*keyword.kwlist, *dir(builtins), "self", "torch", "nn", "F", "math"})
-"""What no variable may be called."""
+RESERVED = frozenset(
+    {*keyword.kwlist, *dir(builtins), "self", "torch", "nn", "F", "math"} - {"input"}
+)
+"""What no variable may be called; ``input`` is what everybody calls it."""
 
 
 def lines_of(body: Body, arguments: Mapping[int, str]) -> list[str]:
@@ -151,4 +154,4 @@ def _last_uses(body: Body) -> dict[int, int]:
 def _text(expression: ast.expr, names: Mapping[int, str]) -> str:
     """An expression with the variables of its values, in one line."""
     known = {n: ast.Name(names[n]) for n in numbers(expression)}
-    return ast.unparse(substituted(expression, dict(known)))
+    return unparse(substituted(expression, dict(known)))

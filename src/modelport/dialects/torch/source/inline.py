@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Callable, Iterator
-from copy import deepcopy
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from modelport.dialects.torch.source.statements import (
@@ -17,6 +16,8 @@ from modelport.dialects.torch.source.statements import (
     Statement,
     number_of,
     numbers,
+    parse,
+    renamed,
 )
 
 MOST_LETTERS = 48
@@ -109,19 +110,14 @@ def _own(statement: Statement) -> tuple[ast.expr, ...]:
     return (*statement.start, *((statement.count,) if statement.count else ()))
 
 
-class _Substitution(ast.NodeTransformer):
-    def __init__(self, held: dict[int, ast.expr]) -> None:
-        self.held = held
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        number = number_of(node)
-        return node if number is None or number not in self.held else deepcopy(self.held[number])
-
-
-def substituted(expression: ast.expr, held: dict[int, ast.expr]) -> ast.expr:
+def substituted(expression: ast.expr, held: Mapping[int, ast.expr]) -> ast.expr:
     """The expression with others in place of some values."""
-    found: ast.expr = _Substitution(held).visit(deepcopy(expression))
-    return found
+    return renamed(expression, lambda name: held.get(_number(name)))
+
+
+def _number(name: str) -> int:
+    found = number_of(ast.Name(name))
+    return -1 if found is None else found
 
 
 def _uses(body: Body) -> Iterator[int]:
@@ -180,13 +176,12 @@ def _made_inside(statement: Statement) -> Iterator[int]:
 
 def replaced(body: Body, text: Callable[[str], str | None]) -> Body:
     """The statements with other expressions for the names that ``text`` knows."""
-    put = _Names(text)
 
-    def over(expression: ast.expr) -> ast.expr:
-        found: ast.expr = put.visit(deepcopy(expression))
-        return found
+    def made(name: str) -> ast.expr | None:
+        found = text(name)
+        return None if found is None else parse(found)
 
-    return _mapped(body, over)
+    return _mapped(body, lambda expression: renamed(expression, made))
 
 
 def _mapped(body: Body, over: Callable[[ast.expr], ast.expr]) -> Body:
@@ -214,12 +209,3 @@ def _mapped(body: Body, over: Callable[[ast.expr], ast.expr]) -> Body:
                 )
             )
     return Body(made, [over(result) for result in body.results])
-
-
-class _Names(ast.NodeTransformer):
-    def __init__(self, text: Callable[[str], str | None]) -> None:
-        self.text = text
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        found = self.text(node.id)
-        return node if found is None else ast.parse(found, mode="eval").body

@@ -16,8 +16,8 @@ from modelport.dialects.torch.source.wrap import INDENT, wrap
 WEIGHTS = "<weights>"
 """What stands in the text for the path of the weights, until the files have names."""
 
-_LOAD = f'''
-def load(path={WEIGHTS}):
+_LOAD = '''
+def load(path=WEIGHTS):
     """The model with its weights, ready to predict."""
     model = Model()
     model.load_state_dict(torch.load(path, weights_only=True)["state_dict"])
@@ -57,7 +57,8 @@ def program(
         blocks.append("\n".join(lines))
     blocks.append(_LOAD.strip("\n"))
     code = "\n\n\n".join(blocks)
-    return f'"""{_plain(title.text)}"""\n\n{_imports(code)}\n\n\n{code}\n'
+    top = f"{_imports(code)}\n\nWEIGHTS = {WEIGHTS}"
+    return f'"""{_plain(title.text)}"""\n\n{top}\n\n\n{code}\n'
 
 
 def _docstring(title: Title) -> list[str]:
@@ -70,9 +71,10 @@ def _docstring(title: Title) -> list[str]:
 
 def _imports(code: str) -> str:
     lines = ["import math", ""] if re.search(r"\bmath\.", code) else []
-    lines += ["import torch", "from torch import nn"]
+    lines.append("import torch")
     if re.search(r"\bF\.", code):
-        lines.append("from torch.nn import functional as F")
+        lines.append("import torch.nn.functional as F")
+    lines.append("from torch import nn")
     return "\n".join(lines)
 
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from modelport.dialects.torch.source.members import PREFIX, Path
 
 _PREFIX = "_value_"
 VALUE = re.compile(_PREFIX + r"\d+")
 """The name of a value in the text of an expression."""
+_TEXT = re.compile(r"'([^'\"\\]*)'")
 CHILD = "_child_"
 """What calls of a module's own part begin with."""
 
@@ -90,6 +91,36 @@ class Body:
 def parse(text: str) -> ast.expr:
     """Python's own reading of an expression."""
     return ast.parse(text, mode="eval").body
+
+
+def unparse(expression: ast.expr) -> str:
+    """An expression as formatters write it: Python's own text, with double quotes."""
+    text = ast.unparse(expression)
+    if "'" not in text:
+        return text
+    return _TEXT.sub(lambda found: f'"{found[1]}"', text)
+
+
+def renamed(expression: ast.expr, put: Callable[[str], ast.expr | None]) -> ast.expr:
+    """The expression with others in place of some names; what does not change is shared."""
+    made = _renamed(expression, put)
+    return expression if made is None else made
+
+
+def _renamed(node: Any, put: Callable[[str], ast.expr | None]) -> Any:
+    """The node made anew, or None where nothing in it changes."""
+    if isinstance(node, ast.Name):
+        return put(node.id)
+    if isinstance(node, list):
+        parts = [_renamed(item, put) for item in node]
+        if all(part is None for part in parts):
+            return None
+        return [old if new is None else new for old, new in zip(node, parts, strict=True)]
+    if not isinstance(node, ast.AST):
+        return None
+    old = {name: getattr(node, name) for name in node._fields}
+    new = {name: made for name, value in old.items() if (made := _renamed(value, put)) is not None}
+    return type(node)(**{**old, **new}) if new else None
 
 
 def numbers(expression: ast.AST) -> Iterator[int]:

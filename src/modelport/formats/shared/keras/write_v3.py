@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,10 @@ from modelport.formats.shared.keras.write_store import write_model, write_optimi
 from modelport.model.component import Component
 from modelport.model.model import Model
 from modelport.model.report import Kind, Report
-from modelport.model.tensor import PIECE_BYTES
 from modelport.model.training import ONLY_IN_KERAS_3
 from modelport.wire.hdf5_write import HDF5Writer
 from modelport.wire.output import Output
+from modelport.wire.source import FileSource, copy_range
 from modelport.wire.zip_write import ZipWriter
 
 KERAS_VERSION = "3.15.1"
@@ -95,15 +96,9 @@ def _pack(
     }
     with ZipWriter(output.path) as archive:
         for name, value in (("metadata.json", metadata), ("config.json", entry)):
-            text = json.dumps(value).encode()
-            archive.add(name, [text], len(text))
-        archive.add("model.weights.h5", _pieces(weights), weights.stat().st_size)
+            archive.add(name, json.dumps(value).encode())
+        with FileSource(weights) as source:
+            copy = partial(copy_range, source, 0, source.size)
+            archive.stream("model.weights.h5", source.size, copy)
         for path, asset in assets.items():
-            data = asset.encode()
-            archive.add(f"assets/{path}", [data], len(data))
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as stream:
-        while piece := stream.read(PIECE_BYTES):
-            yield piece
+            archive.add(f"assets/{path}", asset.encode())

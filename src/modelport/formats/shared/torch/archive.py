@@ -58,12 +58,12 @@ def write_object(path: Path, folder: str, encoded: Encoded) -> None:
     """Write an object and its storages as ``torch.save`` lays them out, under one folder."""
     stream = write(encoded.value, str(path), encoded.renamed)
     with ZipWriter(path, alignment=_ALIGNMENT) as archive:
-        archive.add(f"{folder}/{PICKLE}", [stream], len(stream))
+        archive.add(f"{folder}/{PICKLE}", stream)
         for name, text in _WORDS.items():
-            archive.add(f"{folder}/{name}", [text], len(text))
+            archive.add(f"{folder}/{name}", text)
         for storage in encoded.storages:
-            archive.add(f"{folder}/data/{storage.key}", storage.pieces(), storage.nbytes)
-        archive.add(f"{folder}/version", [_VERSION], len(_VERSION))
+            archive.stream(f"{folder}/data/{storage.key}", storage.nbytes, storage.copy)
+        archive.add(f"{folder}/version", _VERSION)
 
 
 def judge_others(archive: ZipArchive, folder: str, model: Model, known: tuple[str, ...]) -> None:

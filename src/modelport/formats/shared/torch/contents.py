@@ -24,7 +24,10 @@ from modelport.wire.pickle import Blob, Stub
 
 _VERSIONS = "_metadata"
 
-HOLDS = dict.fromkeys(Component, Holds.MAY) | {Component.TRAINING_DATA: Holds.NEVER}
+HOLDS = dict.fromkeys(Component, Holds.MAY) | {
+    Component.SIGNATURE: Holds.NEVER,
+    Component.TRAINING_DATA: Holds.NEVER,
+}
 """What ``torch.save`` can put into a file of any age."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any
 
 from modelport.formats.shared.pickle.allowed import ELEMENTS
 from modelport.formats.shared.pickle.objects import Objects
@@ -17,6 +17,7 @@ from modelport.formats.shared.torch.storage import Storage
 from modelport.model.dtype import DTYPES, DType
 from modelport.model.tensor import Tensor, TensorData
 from modelport.wire.pickle import PersistentId, Reference, Stub
+from modelport.wire.source import Sink
 
 _WORDS = {name: word for word, name in reversed(ELEMENTS.items()) if not word.startswith("Q")}
 _UNTYPED = {
@@ -43,12 +44,8 @@ class Written:
         """The bytes of the values."""
         return self.dtype.nbytes(math.prod(self.data.shape))
 
-    def pieces(self) -> Iterator[bytes | memoryview]:
-        """The values, little-endian, piece by piece."""
-        return Tensor(self.key, self.data).pieces()
-
-    def copy(self, file: BinaryIO) -> None:
-        """Append the values to a file, as the bytes of ``pieces``."""
+    def copy(self, file: Sink) -> None:
+        """Append the values to a file, little-endian."""
         Tensor(self.key, self.data).copy(file)
 
 

@@ -1,0 +1,38 @@
+"""Constants: what is known becomes a tensor of the graph."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from modelport.dialects.onnx.simplify.rules import rule
+from modelport.dialects.onnx.simplify.scene import Scene
+from modelport.model.dtype import from_numpy
+from modelport.model.graph import Node
+from modelport.model.tensor import InMemory, Tensor, TensorData
+
+
+def known(scene: Scene, node: Node) -> bool:
+    """A node all of whose results are known is a constant of the graph."""
+    if not node.outputs or (scene.outer is not None and _gives(scene, node)):
+        return False
+    held: list[TensorData | None] = []
+    for name in node.outputs:
+        array = scene.array(name) if name else None
+        if name and (array is None or from_numpy(array.dtype) != scene.dtype(name)):
+            return False
+        held.append(None if array is None else InMemory(np.asarray(array, order="C")))
+    return scene.hold(node, held)
+
+
+def _gives(scene: Scene, node: Node) -> bool:
+    # What a body gives must be made in it.
+    return any(name in scene.pinned for name in node.outputs)
+
+
+@rule("Constant")
+def large(scene: Scene, node: Node) -> bool:
+    """A constant too large to look into is a weight under the name of the value."""
+    value = node.attributes.get("value")
+    if not isinstance(value, Tensor) or (scene.outer is not None and _gives(scene, node)):
+        return False
+    return scene.hold(node, [value.data])

@@ -1,0 +1,6 @@
+from _typeshed import ReadableBuffer
+
+IMPLEMENTATIONS: tuple[str, ...]
+
+def crc32(data: ReadableBuffer, value: int = 0, implementation: str = ..., /) -> int: ...
+def crc32c(data: ReadableBuffer, value: int = 0, implementation: str = ..., /) -> int: ...

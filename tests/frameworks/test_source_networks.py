@@ -1,0 +1,27 @@
+"""Networks of well-known kinds, exported and converted back to PyTorch, beside themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tests.frameworks import source_live, torch_live, torch_nets, torch_waves
+from tests.frameworks.test_torch_architectures import ROWS
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_network_comes_back(name: str, tmp_path: Path) -> None:
+    home = torch_nets if hasattr(torch_nets, name) else torch_waves
+    network: torch.nn.Module = getattr(home, name)().eval()
+    inputs, dynamic, others = ROWS[name]
+    torch_live.export(network, inputs, tmp_path / "source.pt2", dynamic)
+    model = source_live.written(tmp_path / "source.pt2", tmp_path)
+    source_live.check(network, model, [inputs, *others])
+    own: dict[str, Any] = network.state_dict()
+    for key, tensor in model.state_dict().items():
+        assert key in own, key
+        assert torch.equal(tensor, own[key]), key
