@@ -37,6 +37,7 @@ FAMILIES = (
     "pool",
     "quantized",
     "rank",
+    "recurrent",
     "reduction",
     "sampling",
     "sequence",
@@ -233,6 +234,11 @@ class Call:
     def next(self, *op_types: str) -> Call | None:
         """The call that alone takes this one's only result, where it is one of these operators."""
         node = self.writer.follower(self.node, op_types)
+        return None if node is None else Call(self.writer, node)
+
+    def producer(self, index: int) -> Call | None:
+        """The call that gives an operand, where this one alone takes it."""
+        node = self.writer.producer(self._name(index))
         return None if node is None else Call(self.writer, node)
 
     def absorb(self, following: Call) -> None:

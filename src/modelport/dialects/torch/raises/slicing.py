@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modelport.dialects.torch.raises.call import Call, raises
+from modelport.dialects.torch.raises.indexing import moved, moved_back
 from modelport.dialects.torch.raises.shape import extents, listed
 from modelport.dialects.torch.source.sizes import Sizes
 
@@ -226,4 +227,4 @@ def trilu(call: Call) -> str:
     known = call.whole(1) if call.has(1) else [0]
     diagonal = f"int({call[1]})" if known is None else str(known[0])
     more = "" if diagonal == "0" else f", diagonal={diagonal}"
-    return f"torch.{function}({call[0]}{more})"
+    return moved_back(call, f"torch.{function}({moved(call, 0)}{more})")

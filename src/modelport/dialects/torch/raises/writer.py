@@ -193,6 +193,12 @@ class Writer:
             return None
         return users[0] if users[0].name != "" or users[0].outputs else None
 
+    def producer(self, name: str) -> Node | None:
+        """The node of this graph that gives a value, where it is used once."""
+        if not name or self.uses(name) != 1:
+            return None
+        return next((node for node in self.frame.graph.nodes if name in node.outputs), None)
+
     def absorbed(self, node: Node, following: Node) -> None:
         """``following`` needs no statement of its own any more."""
         self._absorbed.add(id(following))
