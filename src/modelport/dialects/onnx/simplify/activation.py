@@ -273,6 +273,8 @@ def parametric(scene: Scene, node: Node) -> bool:
             return scene.become(node, "LeakyRelu", [x], alpha=-factor)
         if len(rest) == 1 and factor == -1 and _spreads(scene, rest[0], x):
             return scene.become(node, "PRelu", [x, rest[0]])
+        if len(rest) == 1 and factor == 1 and _spreads(scene, rest[0], x):
+            return scene.become(node, "PRelu", [x, scene.put(node, "Neg", rest)])
     return False
 
 

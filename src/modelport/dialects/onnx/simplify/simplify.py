@@ -10,6 +10,7 @@ from modelport.dialects.onnx.simplify import (
     activation,
     arrangement,
     attention,
+    batches,
     constants,
     equal,
     linear,
@@ -25,7 +26,7 @@ from modelport.dialects.onnx.types.table import DOMAIN
 from modelport.model.graph import Graph, Node, inner_graphs
 
 FAMILIES = (
-    *(arrangement, nothing, shapes, linear, padding),
+    *(arrangement, nothing, shapes, linear, batches, padding),
     *(activation, normalization, attention),
 )
 """The files that register rules: importing them fills the table."""
