@@ -288,3 +288,52 @@ def test_rows_that_see_nothing_stay_what_they_are(tmp_path: Path) -> None:
     both = exported(Told(by_hand), (*QKV, mask), tmp_path)
     feeds = {f"x{i}": item.numpy() for i, item in enumerate((*QKV, mask))}
     assert np.isnan(both.run(feeds)[1][0][:, :, 2]).all()
+
+
+def last(x: Any) -> Any:
+    return x.permute(0, 2, 3, 1)
+
+
+def first(x: Any) -> Any:
+    return x.permute(0, 3, 1, 2)
+
+
+LAYOUTS: dict[str, tuple[nn.Module, tuple[Any, ...], dict[str, int]]] = {
+    "there and back": (
+        Told(lambda x, w: first(F.relu(last(x) + w)), (6,)),
+        (PICTURE,),
+        {"Add": 1, "Relu": 1},
+    ),
+    "two ways that join": (
+        Told(lambda x, y, w: first(torch.tanh(last(x) * w) - last(y).abs()), (1, 5, 1)),
+        (PICTURE, some(2, 6, 4, 5, seed=2)),
+        {"Mul": 1, "Tanh": 1, "Abs": 1, "Sub": 1},
+    ),
+    "behind each other": (
+        Told(lambda x: first(torch.cat([last(x), last(x).exp()], -1))),
+        (PICTURE,),
+        {"Exp": 1, "Concat": 1},
+    ),
+    "seen on the way": (
+        Told(lambda x: (last(x).exp(), first(last(x).exp() + 1))),
+        (PICTURE,),
+        {"Exp": 1, "Add": 1, "Transpose": 1},
+    ),
+    "one way only": (Told(lambda x: last(x).exp()), (PICTURE,), {"Exp": 1, "Transpose": 1}),
+    "something else beside it": (
+        Told(lambda x, y: first(last(x) + y)),
+        (PICTURE, some(2, 4, 5, 6)),
+        {"Add": 1, "Transpose": 2},
+    ),
+    "another way back": (
+        Told(lambda x: last(last(x).exp())),
+        (PICTURE,),
+        {"Exp": 1, "Transpose": 2},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_transposes_go_where_they_meet(name: str, tmp_path: Path) -> None:
+    module, inputs, wanted = LAYOUTS[name]
+    assert exported(module, inputs, tmp_path).ops() == wanted

@@ -64,6 +64,29 @@ def parted_first(scene: Scene, node: Node) -> bool:
     return parted is not None and scene.become(node, "Transpose", [parted], perm=[0, 1, 3, 2])
 
 
+@rule("Transpose")
+def exchanged_first(scene: Scene, node: Node) -> bool:
+    """Two last axes exchanged after a transpose and a parting: one transpose before the parting."""
+    parted = scene.inner(node.inputs[0], "Reshape")
+    turned = None if parted is None else scene.inner(parted.inputs[0], "Transpose")
+    if parted is None or turned is None or order_of(scene, node) != [0, 1, 3, 2]:
+        return False
+    order, result = order_of(scene, turned), _known(scene, node.outputs[0])
+    flat = _known(scene, parted.inputs[0])
+    if order is None or len(order) != 3 or result is None or flat is None:
+        return False
+    whole = [order[axis] for axis in (0, 2, 1)]
+    if flat[1:] != (result[3], result[2]) or whole == [0, 2, 1]:
+        return False
+    numbers = target((flat[0], flat[2], flat[1]), result, ())
+    if numbers is None:
+        return False
+    before = scene.put(node, "Transpose", turned.inputs, perm=whole)
+    where = node.name or node.outputs[0]
+    shape = scene.constant(numbers, INT64, f"{where}/shape")
+    return scene.become(node, "Reshape", [before, shape])
+
+
 @rule("Reshape", "Squeeze", "Unsqueeze")
 def without_ones(scene: Scene, node: Node) -> bool:
     """A transpose with axes of 1 that come before it and go after it: only the transpose."""
@@ -72,24 +95,25 @@ def without_ones(scene: Scene, node: Node) -> bool:
     order = None if turned is None else order_of(scene, turned)
     if turned is None or before is None or order is None:
         return False
-    names = (before.inputs[0], before.outputs[0], turned.outputs[0], node.outputs[0])
-    shapes = [_known(scene, name) for name in names]
-    first, wide, middle, last = shapes
-    if first is None or wide is None or middle is None or last is None or len(first) != len(last):
+    names = (before.outputs[0], turned.outputs[0], node.outputs[0])
+    wide, middle, last = (_known(scene, name) for name in names)
+    if wide is None or middle is None or last is None or _long(middle) != _long(last):
         return False
-    if _long(first) != _long(wide) or _long(middle) != _long(last):
+    left = last.count(1)
+    if wide.count(1) <= left:
         return False
-    places = [axis for axis, extent in enumerate(first) if extent != 1]
-    ones = iter(axis for axis, extent in enumerate(first) if extent == 1)
-    position = {
-        axis: place
-        for place, axis in zip(
-            places, [axis for axis, extent in enumerate(wide) if extent != 1], strict=True
-        )
-    }
-    moved = iter(position[axis] for axis in order if axis in position)
+    kept = [axis for axis, extent in enumerate(wide) if extent != 1]
+    kept = sorted([*kept, *[axis for axis, extent in enumerate(wide) if extent == 1][:left]])
+    lean = tuple(wide[axis] for axis in kept)
+    source = before.inputs[0]
+    if _known(scene, source) != lean:
+        source = _put_reshape(scene, node, source, lean) or ""
+    if not source:
+        return False
+    ones = iter(place for place, axis in enumerate(kept) if wide[axis] == 1)
+    moved = iter(kept.index(axis) for axis in order if wide[axis] != 1)
     whole = [next(ones) if extent == 1 else next(moved) for extent in last]
-    return scene.become(node, "Transpose", before.inputs[:1], perm=whole)
+    return scene.become(node, "Transpose", [source], perm=whole)
 
 
 def _long(shape: tuple[Dim, ...]) -> list[Dim]:

@@ -13,6 +13,7 @@ from modelport.dialects.onnx.simplify import (
     batches,
     constants,
     equal,
+    layout,
     linear,
     normalization,
     nothing,
@@ -54,7 +55,10 @@ def simplified(graph: Graph) -> Graph:
             scene.changed = False
             if not scene.gone:
                 _sweep(scene)
-        if not any(scene.changed for scene in scenes):
+        if any(scene.changed for scene in scenes):
+            continue
+        moved = [layout.propagate(scene) for scene in scenes if not scene.gone]
+        if not any(moved):
             break
     for scene in scenes:
         if not scene.gone:
