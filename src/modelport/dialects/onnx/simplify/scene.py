@@ -131,8 +131,11 @@ class Scene:
 
     def number(self, name: str) -> float | None:
         """A constant of one element."""
+        shape = self.known(name).shape
+        if shape is None or any(extent != 1 for extent in shape):
+            return None
         array = self.array(name)
-        if array is None or array.size != 1 or array.dtype.kind not in "fiu":
+        if array is None or array.dtype.kind not in "fiu":
             return None
         return float(array.reshape(())[()])
 
