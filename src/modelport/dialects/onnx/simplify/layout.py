@@ -133,8 +133,9 @@ def _move(scene: Scene, group: _Group) -> bool:
     for node in members:
         name = node.outputs[0]
         for user in scene.users(name):
-            if _turns(scene, user, back):
-                scene.pass_on(user, moved[name])
+            if _turns(scene, user, back) and scene.pass_on(user, moved[name]):
+                end = user.outputs[0]
+                moved[name] = end if end in scene.pinned else moved[name]
     for node in members:
         if scene.has(node):
             scene.become(node, "Transpose", [moved[node.outputs[0]]], perm=list(group.order))
