@@ -13,12 +13,15 @@ from modelport.dialects.onnx.simplify import (
     batches,
     constants,
     equal,
+    indexing,
     layout,
     linear,
     normalization,
     nothing,
     padding,
+    recurrent,
     shapes,
+    softmax,
 )
 from modelport.dialects.onnx.simplify.rules import RULES
 from modelport.dialects.onnx.simplify.scene import Scene
@@ -27,8 +30,8 @@ from modelport.dialects.onnx.types.table import DOMAIN
 from modelport.model.graph import Graph, Node, inner_graphs
 
 FAMILIES = (
-    *(arrangement, nothing, shapes, linear, batches, padding),
-    *(activation, normalization, attention),
+    *(arrangement, nothing, shapes, indexing, linear, batches, padding, recurrent),
+    *(activation, softmax, normalization, attention),
 )
 """The files that register rules: importing them fills the table."""
 
