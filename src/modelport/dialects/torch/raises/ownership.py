@@ -70,10 +70,11 @@ class Ownership:
                 if found is not None:
                     return found
         held = sources(expression)
-        if len(held) == 1 and Names.split(held[0].name) and not isinstance(expression, Source):
+        whole = self.names.of(held[0]) if len(held) == 1 else ""
+        if Names.split(whole) and not isinstance(expression, Source):
             own = Source(held[0])
             if _turned(expression, own, "x") is not None:
-                base = self.parameter(held[0].name, own, node)
+                base = self.parameter(whole, own, node)
                 return _turned(expression, own, base) or base
         dtype = expression.dtype
         shape = ", ".join(map(str, expression.shape)) if expression.shape else "()"
@@ -83,10 +84,16 @@ class Ownership:
         owned = PARAMETER if trained else BUFFER
         return str(self._own(path, owned, f"torch.empty({shape}{kind})", {"": expression}))
 
+    def is_weight(self, name: str) -> bool:
+        """Whether the file has a tensor of that name that may be trained."""
+        return self._weights is None or name in self._weights
+
     def _is_weight(self, name: str, held: tuple[Tensor, ...]) -> bool:
         if self._weights is None:
             return True
-        return name in self._weights or any(tensor.name in self._weights for tensor in held)
+        return name in self._weights or any(
+            self.names.of(tensor) in self._weights for tensor in held
+        )
 
     def written(self, name: str, known: Known, node: Node | None) -> Member:
         """A small constant, its values in the source.

@@ -294,6 +294,9 @@ class Writer:
         known = self.known(name)
         expression = self.weight(name)
         small = known.array is not None and known.array.size <= MOST_WRITTEN
+        if small and known.array is not None and known.array.size > 1 and expression is not None:
+            floats = known.dtype is not None and known.dtype.kind == "float"
+            small = not (floats and self.owned.is_weight(name))
         if expression is None or small:
             return str(self.owned.written(name, known, self.node))
         return self.parameter(name, expression)
