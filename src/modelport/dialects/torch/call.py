@@ -65,6 +65,9 @@ FAMILIES = (
     "parts",
     "pooling",
     "quantile",
+    "quantised",
+    "quantised_layers",
+    "quantised_pointwise",
     "random",
     "recurrent",
     "reduce",
@@ -144,7 +147,35 @@ class Complex:
         return self.real.rank
 
 
-Value: TypeAlias = Edge | Parameter | Complex
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantised:
+    """A quantised tensor: whole numbers, and the scale and zero point that belong to them.
+
+    These are of rank 0, or vectors along ``axis``; the zero point has the dtype of the numbers.
+    """
+
+    values: Edge
+    scale: Edge
+    zero_point: Edge
+    axis: int | None = None
+
+    @property
+    def dtype(self) -> DType:
+        """The type of one element."""
+        return self.values.dtype
+
+    @property
+    def shape(self) -> tuple[Dim, ...]:
+        """The extent of each axis."""
+        return self.values.shape
+
+    @property
+    def rank(self) -> int:
+        """The number of axes."""
+        return self.values.rank
+
+
+Value: TypeAlias = Edge | Parameter | Complex | Quantised
 Lower: TypeAlias = Callable[..., Any]
 
 _LOWERINGS: dict[str, Lower] = {}
@@ -232,6 +263,8 @@ class Call:
         """A tensor argument as an edge; a Python number becomes a constant of rank 0."""
         if meets_complex(value):
             raise ConversionError(self.where, "ONNX has no complex numbers; it is given some")
+        if isinstance(value, Quantised):
+            raise ConversionError(self.where, "modelport knows no form of it for quantised tensors")
         if isinstance(value, Edge):
             return ops.squeeze(self.b, value, 0) if is_number(value) else value
         if isinstance(value, Parameter):
@@ -338,6 +371,13 @@ def meets_complex(value: Any) -> bool:
     return isinstance(value, complex | Complex)
 
 
+def meets_quantised(value: Any) -> bool:
+    """Whether an argument is, or holds, a quantised tensor."""
+    if isinstance(value, list | tuple):
+        return any(meets_quantised(item) for item in value)
+    return isinstance(value, Quantised)
+
+
 def run(call: Call, function: Lower, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
     """Let a lowering write its operators.
 
@@ -348,6 +388,12 @@ def run(call: Call, function: Lower, args: Sequence[Any], kwargs: Mapping[str, A
         found = lowering_of("complex", call.op_type, call.overload)
         if found is None:
             why = "ONNX has no complex numbers, and modelport no form of it for pairs of numbers"
+            raise ConversionError(call.where, why)
+        function = found
+    if call.domain == "aten" and meets_quantised([*args, *kwargs.values()]):
+        found = lowering_of("quantised", call.op_type, call.overload)
+        if found is None:
+            why = "modelport knows no form of it for quantised tensors"
             raise ConversionError(call.where, why)
         function = found
     names = arguments_of(function)
@@ -372,4 +418,4 @@ def run(call: Call, function: Lower, args: Sequence[Any], kwargs: Mapping[str, A
         raise ConversionError(call.where, error.why) from error
     except BROKEN as error:
         raise ConversionError(call.where, str(error) or type(error).__name__) from error
-    return [made] if isinstance(made, Edge | Parameter | Complex) else list(made)
+    return [made] if isinstance(made, Edge | Parameter | Complex | Quantised) else list(made)

@@ -39,6 +39,7 @@ _POINTWISE = frozenset(
     dropout feature_dropout alpha_dropout feature_alpha_dropout contiguous clone detach alias
     batch_norm layer_norm group_norm instance_norm softmax log_softmax abs exp log sqrt rsqrt neg
     square sin cos erf clamp clamp_min clamp_max add sub mul div pow to type_as float half rms_norm
+    quantize_per_tensor dequantize
     masked_fill where rsub old_div true_divide as_tensor sort
     """.split()
 )
@@ -170,6 +171,10 @@ class _Reader:
         args = node.attributes["call"]["args"]
         given = [self._name(node, item) for item in args]
         name = node.op_type.rstrip("_") if not node.op_type.startswith("__") else node.op_type
+        if node.domain == "quantized":
+            name = name.removesuffix("_relu").removesuffix("_dynamic")
+            if len(args) > 1 and isinstance(args[1], list):  # weights, packed with settings
+                args = [args[0], *args[1], *args[2:]]
         taken = given[1:2] if name in _SUMS else given[:1]
         first = self._from.get(taken[0] or "") if taken else None
         if node.domain == "prim":
@@ -294,6 +299,8 @@ class _Reader:
 
     def _weight(self, node: Node, items: Sequence[Any]) -> Tensor | None:
         for item in items:
+            if isinstance(item, Mapping) and "quantised" in item:
+                item = item["quantised"][0]
             if isinstance(item, Mapping) and "parameter" in item:
                 return self.tensors.get(node.parameters[item["parameter"]])
             if isinstance(item, list):

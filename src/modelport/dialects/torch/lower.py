@@ -11,6 +11,7 @@ from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.aliases import Aliases, changes, live_nodes, needed_later
 from modelport.dialects.torch.assumptions import ASSUMPTIONS, STACKED
 from modelport.dialects.torch.call import Call, Parameter, lowering_of, plain, run
+from modelport.dialects.torch.operators.quantised import quantised_weight
 from modelport.dialects.torch.script.code import compute
 from modelport.dialects.torch.script.control import CONTROL
 from modelport.dialects.torch.script.numbers import Stacked, sure
@@ -216,6 +217,9 @@ class Walk:
                 name = node.parameters[written["parameter"]]
                 changed = self.values.get(Aliases.state(name))
                 return Parameter(self.tensors[name], name) if changed is None else changed
+            if "quantised" in written:
+                parts = [self._filled(item, node) for item in written["quantised"]]
+                return quantised_weight(self.b, *parts)
             return written
         if isinstance(written, list | tuple):
             return [self._filled(item, node) for item in written]

@@ -14,6 +14,7 @@ from modelport.dialects.torch.call import (
     in_place,
     lowering_of,
     meets_complex,
+    meets_quantised,
     run,
 )
 from modelport.dialects.torch.script.lists import GROWS, LOOKS_AT_NONE, SPECIAL
@@ -92,6 +93,8 @@ def _operator(call: Call, node: Node, args: list[Any], kwargs: dict[str, Any]) -
     domain = "aten" if node.domain == "prim" else node.domain
     if domain == "aten" and meets_complex(values):
         domain = "complex"
+    elif domain == "aten" and meets_quantised(values):
+        domain = "quantised"
     function = lowering_of(domain, name, call.overload)
     if function is None:
         raise ConversionError(call.where, "ONNX has no form of it that modelport knows")

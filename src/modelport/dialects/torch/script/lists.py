@@ -11,6 +11,7 @@ from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.call import (
     Call,
     Parameter,
+    Quantised,
     is_number,
     lowering_of,
     number_edge,
@@ -42,6 +43,8 @@ def _constant(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
 def _edge(call: Call, value: Any) -> Edge:
     if isinstance(value, Parameter):
         return call.tensor(value)
+    if isinstance(value, Quantised):
+        return value.values
     if not isinstance(value, Edge) or is_number(value):
         raise ValueError("it is given what is no tensor")
     return value
@@ -64,7 +67,7 @@ def _extent(call: Call, value: Any, shape: Sequence[Any], axis: int) -> Any:
     known = shape[axis]
     if isinstance(known, int):
         return known
-    extent = ops.extent(call.b, call.tensor(value), axis)
+    extent = ops.extent(call.b, _edge(call, value), axis)
     return extent if isinstance(extent, int) else number_edge(extent, known)
 
 

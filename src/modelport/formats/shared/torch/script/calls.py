@@ -41,6 +41,13 @@ _SAME = frozenset(
 )
 _RESHAPING = frozenset("squeeze_ swapaxes_ swapdims_ t_ transpose_ unsqueeze_".split())
 _MAYBE_ITSELF = ("contiguous", "to", "dropout", "type_as", "expand_as", "view_as", "float", "half")
+_PREPACKED = frozenset(
+    """
+    linear_prepack conv1d_prepack conv2d_prepack conv3d_prepack conv_transpose1d_prepack
+    conv_transpose2d_prepack conv_transpose3d_prepack embedding_bag_prepack
+    """.split()
+)
+"""What packs weights; the lowerings take them, and their settings, as they were given."""
 _CAST = frozenset("int float bool str len list max min range ord".split())
 _IMPLICIT = {"int": "IntImplicit", "float": "FloatImplicit", "number": "ScalarImplicit"}
 _TYPES: dict[str, type[Any] | tuple[type[Any], ...]] = {
@@ -93,6 +100,8 @@ class Calls:
             return self.torch(last, args, keywords)
         if first == "ops.prim":
             return self._prim(last, args, keywords)
+        if first == "ops.quantized" and last in _PREPACKED:
+            return tuple(args)
         if name.startswith("ops."):
             self.e.charge(args, keywords)
             return self.e.emitter.call(first.removeprefix("ops."), last, args, keywords)
