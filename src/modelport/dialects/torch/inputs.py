@@ -52,6 +52,8 @@ _MOVED = frozenset(
     "reshape view flatten squeeze unsqueeze select slice transpose permute contiguous expand clone "
     "detach t narrow as_tensor to sort".split()
 )
+_MEANT = ("dequantize", "int_repr", "q_scale", "q_zero_point", "size", "dim")
+"""What gives no quantised tensor when it is given one."""
 _WHOLE = {
     **{"embedding": 1, "embedding_bag": 1, "one_hot": 0, "gather": 2, "index_select": 2},
     "_pack_padded_sequence": 1,
@@ -153,6 +155,7 @@ class _Reader:
         self._ranks: dict[str, _From] = {}  # the value of x.dim()
         self._same_dtype: dict[str, str] = {name: name for name in names}
         self._plain: dict[str, Any] = {}  # values that the file tells
+        self._quantised = set[str]()
         self._sizes: dict[str, _From] = {}  # the value of x.size()
         self._tests: dict[str, tuple[_From, str, list[int]]] = {}
         self._met: list[tuple[str, str]] = []
@@ -184,7 +187,19 @@ class _Reader:
             self._demands(node, name, first, args, depth)
         self._indices(name, given, depth)
         self._comparison(node, name, given, args)
+        self._quantisation(node, name, given)
         self._results(node, name, given, args, first)
+
+    def _quantisation(self, node: Node, name: str, given: list[str | None]) -> None:
+        """Which values are quantised, and what code is told that asks."""
+        if name == "is_quantized":
+            self._plain[node.outputs[0]] = given[0] in self._quantised
+            return
+        whole = name.startswith("quantize_per") or (
+            node.domain == "quantized" and not node.op_type.endswith("_dynamic")
+        )
+        if whole or (given and given[0] in self._quantised and name not in _MEANT):
+            self._quantised.update(node.outputs)
 
     def _name(self, node: Node, item: Any) -> str | None:
         if isinstance(item, Mapping) and "tensor" in item:

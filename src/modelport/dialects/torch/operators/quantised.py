@@ -235,7 +235,8 @@ def chosen(call: Call, args: Any, named: Any) -> Quantised:
 
 @aten(*(f"quantised::{name}" for name in _MEANS))
 def averaged(call: Call, args: Any, named: Any) -> Quantised:
-    """A mean of whole numbers, rounded half to even."""
-    x = needed(call, args[0])
+    """A mean of whole numbers, rounded half to even once the zero point is added."""
+    x, b = needed(call, args[0]), call.b
     made = through(call, call.op_type, [whole(call, x), *args[1:]], named)
-    return rounded(call, made, x.scale, x.zero_point, x.dtype)
+    made = ops.add(b, made, ops.cast(b, x.zero_point, FLOAT32))
+    return Quantised(rounded(call, made, 1.0, 0, x.dtype).values, x.scale, x.zero_point)

@@ -45,12 +45,6 @@ def mul(call: Call, x: Any, y: Any, scale: Any, zero_point: Any) -> Quantised:
     return rounded(call, made, scale, zero_point, one.dtype)
 
 
-@aten("quantized::add_scalar", "quantized::add_scalar_relu")
-def add_scalar(call: Call, x: Any, other: Any) -> Quantised:
-    """A number more: another zero point, or where it leaves the range, another scale."""
-    raise ConversionError(call.where, "its scale follows from the number; modelport has no form")
-
-
 @aten("quantized::cat", "quantized::cat_relu")
 def cat(call: Call, tensors: Any, dim: int, scale: Any = None, zero_point: Any = None) -> Quantised:
     """Tensors after one another, in the scale of the first where none is given."""
@@ -151,12 +145,6 @@ def relu6(call: Call, x: Any, inplace: bool = False) -> Quantised:
     """Between 0 and 6."""
     like = needed(call, x)
     return activated(call, over_floats(call, "relu6", x), x, like.scale, like.zero_point)
-
-
-@aten("quantized::softmax")
-def softmax(call: Call, x: Any, dim: int, scale: Any, zero_point: Any) -> Quantised:
-    """A softmax in a scale of its own."""
-    return activated(call, over_floats(call, "softmax", x, dim), x, scale, zero_point)
 
 
 # Normalisations

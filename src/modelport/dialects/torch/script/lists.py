@@ -120,6 +120,10 @@ def _one_of(call: Call, items: Sequence[Any], place: Any) -> Edge:
     return number_edge(found) if all(is_number(item) for item in items) else found
 
 
+def _is_quantized(call: Call, args: list[Any], kwargs: dict[str, Any]) -> bool:
+    return isinstance(args[0], Quantised)
+
+
 def _is_floating_point(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
     value = args[0]
     dtype = value.dtype if isinstance(value, Parameter) else call.tensor(value).dtype
@@ -348,6 +352,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "str": _text,
     "dtype": _dtype_of,
     "is_floating_point": _is_floating_point,
+    "is_quantized": _is_quantized,
     "list": _list,
     "tensor": _tensor,
     "as_tensor": _tensor,

@@ -13,6 +13,7 @@ from modelport.formats.shared.torch.script.values import (
     Listing,
     Named,
     Nothing,
+    Quantised,
     Raised,
     Stuck,
     Thing,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 _FALSE = frozenset(
     """
-    is_cuda is_cpu is_mkldnn is_quantized is_sparse requires_grad is_grad_enabled is_scripting
+    is_cuda is_cpu is_mkldnn is_sparse requires_grad is_grad_enabled is_scripting
     is_tracing is_autocast_enabled is_autocast_cpu_enabled is_nested is_mps is_xla is_complex
     is_meta is_vulkan is_ipu is_xpu is_sparse_csr is_mtia is_maia is_hpu
     """.split()
@@ -155,6 +156,8 @@ class Calls:
         self.e.charge(args, keywords)
         if name in _FALSE:
             return False
+        if name == "is_quantized" and isinstance(args[0], Quantised):
+            return True
         if name in _NOTHING:
             return None
         if name == "device":
