@@ -43,6 +43,7 @@ FAMILIES = (
     "convolution",
     "create",
     "cumulative",
+    "decomposed",
     "diagonal",
     "distance",
     "einsum",

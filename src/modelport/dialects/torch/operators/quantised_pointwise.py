@@ -134,12 +134,6 @@ def celu(call: Call, x: Any, scale: Any, zero_point: Any, alpha: Any = 1) -> Qua
     return activated(call, over_floats(call, "celu", x, alpha), x, scale, zero_point)
 
 
-@aten("quantized::prelu")
-def prelu(call: Call, x: Any, weight: Any, scale: Any, zero_point: Any) -> Quantised:
-    """A leaky relu with a quantised slope for each channel."""
-    return activated(call, over_floats(call, "prelu", x, weight), x, scale, zero_point)
-
-
 @aten("quantized::relu6")
 def relu6(call: Call, x: Any, inplace: bool = False) -> Quantised:
     """Between 0 and 6."""
