@@ -25,6 +25,10 @@ from torch.ao.quantization import quantize_fx
 from torch.nn import functional
 
 import modelport
+from modelport.errors import ConversionError
+from modelport.model.component import Component
+from modelport.verify.tolerance import SMALLEST, tolerance_for
+from modelport.verify.verify import Side, run_both
 
 PICTURES = torch.randn((2, 3, 12, 12), generator=torch.Generator().manual_seed(5)) * 2
 PICTURE, TABLE, SERIES = (2, 3, 12, 12), (40, 7), (2, 3, 20)
@@ -214,6 +218,59 @@ def test_dynamic(form: str, scale: float, per_channel: bool, tmp_path: Path) -> 
         truth = net(x).numpy()
     ours, _ = converted(path, x)
     np.testing.assert_allclose(ours, truth, rtol=0, atol=1e-6 * np.abs(truth).max())
+
+
+# Verification and report
+
+
+@pytest.mark.parametrize(("name", "form"), [("block", "trace"), ("conv2d", "script")])
+def test_the_report_loses_nothing_and_both_sides_agree(
+    name: str, form: str, tmp_path: Path
+) -> None:
+    make, shape = STATIC[name]
+    x = PICTURES.flatten()[: torch.Size(shape).numel()].reshape(shape).contiguous()
+    path, target = tmp_path / "net.pt", tmp_path / "net.onnx"
+    with warnings.catch_warnings(), engine("fbgemm"), torch.no_grad():
+        warnings.simplefilter("ignore")
+        net = quantised(make, x, False)
+        (torch.jit.script(net) if form == "script" else torch.jit.trace(net, x)).save(path)
+    report = modelport.convert(path, target)
+    assert {change.kind for change in report} <= {"invented", "rearranged"}
+    assert report.kept[Component.WEIGHTS] == "all"
+    model = modelport.open(path)
+    tolerance = tolerance_for(model)
+    last = next(item for item in reversed(model.graph.nodes) if item.domain == "quantized")
+    assert tolerance.steps == (last.attributes["call"]["args"][-2],)
+    assert tolerance.value == SMALLEST
+    assert "steps of" in tolerance.why
+
+    def moved(steps: int) -> str:
+        """Whether both agree when the zero point of the output is so many steps off."""
+        proto = onnx.load(target)
+        final = next(node for node in reversed(proto.graph.node) if "Dequantize" in node.op_type)
+        held = {item.name: item for item in proto.graph.initializer}[final.input[2]]
+        array = onnx.numpy_helper.to_array(held)
+        made = onnx.numpy_helper.from_array((array - steps).astype(array.dtype), "moved")
+        proto.graph.initializer.append(made)
+        final.input[2] = "moved"
+        other = tmp_path / f"moved_{steps}.onnx"
+        onnx.save(proto, other)
+        given = {"x": x.numpy()}
+        sides = Side(model, path), Side(modelport.open(other), other)
+        return run_both(*sides, inputs=list(given.items())).status
+
+    assert moved(1) == "agreed"
+    assert moved(2) == "disagreed"
+
+
+def test_what_is_not_known_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "net.pt"
+    with warnings.catch_warnings(), engine("fbgemm"):
+        warnings.simplefilter("ignore")
+        net = quantised(after(nn.PReLU()), PICTURES, True)
+        torch.jit.trace(net, PICTURES).save(path)
+    with pytest.raises(ConversionError, match="quantized::prelu"):
+        modelport.convert(path, tmp_path / "net.onnx", verify=False)
 
 
 # Exported programs

@@ -14,12 +14,12 @@ from modelport.dialects.torch.call import Call, Parameter, lowering_of, plain, r
 from modelport.dialects.torch.operators.quantised import quantised_weight
 from modelport.dialects.torch.script.code import compute
 from modelport.dialects.torch.script.control import CONTROL
-from modelport.dialects.torch.script.numbers import Stacked, sure
+from modelport.dialects.torch.script.numbers import CASTS, Stacked, sure
 from modelport.errors import ConversionError
 from modelport.model.component import Component
 from modelport.model.dtype import FLOAT32
 from modelport.model.graph import Graph, Node, TensorType, Value
-from modelport.model.report import Kind, Report
+from modelport.model.report import AS_NUMBER, Kind, Report
 from modelport.model.tensor import Tensor
 
 ANY = "*"
@@ -59,7 +59,30 @@ def _lowered(graph: Graph, report: Report, name: str) -> Graph:
         kind = Kind.INVENTED if why in ASSUMPTIONS else Kind.APPROXIMATED
         kind = Kind.REARRANGED if why == STACKED else kind
         report.add(kind, Component.ARCHITECTURE, where, why)
+    for name in sorted(set(_read_as_numbers(graph)) - set(made.tensors)):
+        report.add(Kind.REARRANGED, Component.WEIGHTS, name, AS_NUMBER)
     return made
+
+
+def _read_as_numbers(graph: Graph) -> Iterator[str]:
+    """Weights of one element whose values stand in the ONNX graph as numbers.
+
+    Code turned them into numbers, or, where it was traced, holds these instead.
+    """
+    for inner in graph.subgraphs():
+        for node in inner.nodes:
+            if node.op_type in CASTS:
+                yield from node.parameters.values()
+    single = {name: tensor for name, tensor in graph.tensors.items() if tensor.size == 1}
+    for node in graph.nodes:
+        path = ".".join(step.name for step in node.scope)
+        numbers = [
+            item for item in node.attributes["call"]["args"] if isinstance(item, int | float)
+        ]
+        for role in ("scale", "zero_point") if node.overload == ANY else ():
+            name = f"{path}.{role}" if path else role
+            if name in single and single[name].numpy().item() in numbers:
+                yield name
 
 
 def _parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:
