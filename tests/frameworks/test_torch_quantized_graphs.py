@@ -220,6 +220,46 @@ def test_dynamic(form: str, scale: float, per_channel: bool, tmp_path: Path) -> 
     np.testing.assert_allclose(ours, truth, rtol=0, atol=1e-6 * np.abs(truth).max())
 
 
+class Bags(nn.Module):
+    """Sums of rows, in bags that begin at offsets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = nn.EmbeddingBag(11, 8, mode="sum", include_last_offset=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.rows(x, torch.tensor([0, 2, 5]))
+
+
+TABLES = [("rows", 8), ("bags", 8), ("bags", 4)]  # torch itself looks up no rows of 4 bits
+
+
+@pytest.mark.parametrize(
+    ("name", "bits", "form"),
+    [(*case, form) for case in TABLES for form in ("script", "trace")]
+    + [("offsets", 8, "trace"), ("offsets", 4, "trace")],
+)
+def test_tables(bits: int, name: str, form: str, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    layers = {
+        "rows": lambda: nn.Sequential(nn.Embedding(11, 8)),
+        "bags": lambda: nn.Sequential(nn.EmbeddingBag(11, 8, mode="sum")),
+        "offsets": Bags,
+    }
+    net, path = layers[name](), tmp_path / "net.pt"
+    x = torch.tensor([7, 0, 10, 3, 3] if name == "offsets" else [[1, 2, 10], [4, 4, 0]])
+    net.qconfig = quantization.float_qparams_weight_only_qconfig
+    if bits == 4:
+        net.qconfig = quantization.float_qparams_weight_only_qconfig_4bit
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        net = quantization.convert(quantization.prepare(net))
+        (torch.jit.script(net) if form == "script" else torch.jit.trace(net, x)).save(path)
+        truth = net(x).numpy()
+    ours, _ = converted(path, x)
+    np.testing.assert_allclose(ours, truth, rtol=0, atol=2e-6)
+
+
 # Verification and report
 
 

@@ -52,8 +52,11 @@ _MOVED = frozenset(
     "reshape view flatten squeeze unsqueeze select slice transpose permute contiguous expand clone "
     "detach t narrow as_tensor to sort".split()
 )
+_KINDS = re.compile("(_relu|_dynamic|_byte|_4bit)+$")
+"""How names of operators with packed weights end."""
 _MEANT = ("dequantize", "int_repr", "q_scale", "q_zero_point", "size", "dim")
 """What gives no quantised tensor when it is given one."""
+_GIVE_FLOATS = ("_dynamic", "_byte", "_4bit")
 _WHOLE = {
     **{"embedding": 1, "embedding_bag": 1, "one_hot": 0, "gather": 2, "index_select": 2},
     "_pack_padded_sequence": 1,
@@ -175,7 +178,7 @@ class _Reader:
         given = [self._name(node, item) for item in args]
         name = node.op_type.rstrip("_") if not node.op_type.startswith("__") else node.op_type
         if node.domain == "quantized":
-            name = name.removesuffix("_relu").removesuffix("_dynamic")
+            name = _KINDS.sub("", name)
             if len(args) > 1 and isinstance(args[1], list):  # weights, packed with settings
                 args = [args[0], *args[1], *args[2:]]
         taken = given[1:2] if name in _SUMS else given[:1]
@@ -196,7 +199,7 @@ class _Reader:
             self._plain[node.outputs[0]] = given[0] in self._quantised
             return
         whole = name.startswith("quantize_per") or (
-            node.domain == "quantized" and not node.op_type.endswith("_dynamic")
+            node.domain == "quantized" and not node.op_type.endswith(_GIVE_FLOATS)
         )
         if whole or (given and given[0] in self._quantised and name not in _MEANT):
             self._quantised.update(node.outputs)

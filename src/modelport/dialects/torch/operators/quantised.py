@@ -40,7 +40,9 @@ def quantised_weight(
 ) -> Quantised:
     """A quantised weight of the file: its whole numbers stay as they are."""
     edge = b.weight(values.name, values.expression)
-    settings = setting(b, scale, FLOAT32), setting(b, zero_point, edge.dtype)
+    fractions = isinstance(zero_point, Parameter) and zero_point.dtype.kind == "float"
+    point = setting(b, zero_point, FLOAT32 if fractions else edge.dtype)
+    settings = setting(b, scale, FLOAT32), point
     return Quantised(edge, *settings, axis if settings[0].rank else None)
 
 
