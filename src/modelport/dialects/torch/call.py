@@ -69,6 +69,7 @@ FAMILIES = (
     "quantised",
     "quantised_layers",
     "quantised_pointwise",
+    "quantised_recurrent",
     "quantised_rows",
     "random",
     "recurrent",

@@ -15,7 +15,8 @@ from modelport.model.tensor import FileSlice, Tensor
 from modelport.wire.pickle import Stub
 
 _JIT = "torch.jit._pickle."
-_CLASSES = f"{OWN}torch.classes.quantized."
+_CLASSES = (f"{OWN}torch.classes.quantized.", f"{OWN}torch.classes.rnn.")
+"""Classes of C++, whose objects the operators take by their states."""
 _DEEPEST = 40
 
 
