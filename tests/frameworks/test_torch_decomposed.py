@@ -1,4 +1,4 @@
-"""Exported programs with quantisation as ONNX, against torch: operators of ``quantized_decomposed``."""
+"""Exported programs with quantisation (``quantized_decomposed``) as ONNX, against torch."""
 
 from __future__ import annotations
 

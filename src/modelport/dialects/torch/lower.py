@@ -73,16 +73,23 @@ def _read_as_numbers(graph: Graph) -> Iterator[str]:
         for node in inner.nodes:
             if node.op_type in CASTS:
                 yield from node.parameters.values()
-    single = {name: tensor for name, tensor in graph.tensors.items() if tensor.size == 1}
-    for node in graph.nodes:
-        path = ".".join(step.name for step in node.scope)
-        numbers = [
-            item for item in node.attributes["call"]["args"] if isinstance(item, int | float)
-        ]
-        for role in ("scale", "zero_point") if node.overload == ANY else ():
-            name = f"{path}.{role}" if path else role
-            if name in single and single[name].numpy().item() in numbers:
-                yield name
+    scales = {
+        tensor.numpy().item(): name
+        for name, tensor in graph.tensors.items()
+        if tensor.size == 1 and tensor.dtype == FLOAT32 and "scale" in name
+    }
+    for node in graph.nodes if scales else ():
+        numbers = _numbers(node)
+        for name in (scales[value] for value in numbers if value in scales):
+            yield name
+            zero = graph.tensors.get(name.replace("scale", "zero_point"))
+            if zero is not None and zero.size == 1 and zero.numpy().item() in numbers:
+                yield name.replace("scale", "zero_point")
+
+
+def _numbers(node: Node) -> list[int | float]:
+    args = node.attributes["call"]["args"] if node.overload == ANY else ()
+    return [item for item in args if isinstance(item, int | float)]
 
 
 def _parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:

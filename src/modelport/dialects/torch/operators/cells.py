@@ -42,8 +42,8 @@ def gru_cell(
 ) -> Edge:
     """One step of a GRU."""
     state = call.tensor(hx)
-    sides = [linear(call, input, w_ih, b_ih), linear(call, state, w_hh, b_hh)]
-    return gru_step(call.b, *sides, state)
+    given = linear(call, input, w_ih, b_ih)
+    return gru_step(call.b, given, linear(call, state, w_hh, b_hh), state)
 
 
 def gru_step(b: Builder, from_input: Edge, from_state: Edge, state: Edge) -> Edge:
