@@ -108,6 +108,15 @@ STATIC: dict[str, Case] = {
     "block": (Block, PICTURE),
     "leaky_relu": (after(nn.LeakyReLU(0.2)), PICTURE),
     "mean": (does(lambda x: x.mean((2, 3))), PICTURE),
+    "mean_of_channels": (does(lambda x: x.mean((1,), keepdim=True)), PICTURE),
+    "relu_in_place": (after(nn.ReLU(inplace=True)), PICTURE),
+    "pool_with_rest": (after(nn.AvgPool2d(3, 2, 1, ceil_mode=True)), PICTURE),
+    "corners": (
+        does(lambda x: functional.interpolate(x, (17, 9), mode="bilinear", align_corners=True)),
+        PICTURE,
+    ),
+    "padded": (does(lambda x: functional.pad(x, (1, 2, 0, 1))), PICTURE),
+    "picked": (does(lambda x: x.flip(2)[:, [2, 0]].repeat(1, 2, 1, 1)), PICTURE),
     "moves": (does(lambda x: x.permute(0, 2, 3, 1)[:, 1:].reshape(2, 11, 48)), PICTURE),
     "resized": (does(lambda x: functional.interpolate(x, scale_factor=2.0)), PICTURE),
     "bilinear": (
@@ -177,7 +186,10 @@ def same_steps(ours: Any, theirs: Any, exact: bool) -> None:
     assert (np.abs(ours - theirs) < step * 0.01).mean() >= 0.95
 
 
-NO_SCRIPT = ("mean", "moves", "resized", "bilinear", "relu")
+NO_SCRIPT = (
+    *("mean", "mean_of_channels", "corners", "padded", "moves", "picked", "resized", "bilinear"),
+    "relu",
+)
 """A script holds no lambda, and does not state how many axes an input of linear layers has."""
 NO_FX = ("conv_transpose1d", "conv_transpose2d")  # which torch cannot follow
 CASES = [(name, "trace") for name in STATIC]

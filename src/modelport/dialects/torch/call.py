@@ -182,6 +182,8 @@ Value: TypeAlias = Edge | Parameter | Complex | Quantised
 Lower: TypeAlias = Callable[..., Any]
 
 _LOWERINGS: dict[str, Lower] = {}
+HANDED_ON = ("args", "named")
+"""The parameters of a lowering that hands its arguments on to aten's."""
 _Lower = TypeVar("_Lower", bound=Lower)
 
 
@@ -404,7 +406,7 @@ def run(call: Call, function: Lower, args: Sequence[Any], kwargs: Mapping[str, A
     if names and names[-1] == "rest":  # a lowering that takes whatever comes
         given = {"rest": [*args, *kwargs.values()]}
         args, kwargs = (), {}
-    elif names == ("args", "named"):  # or hands it on
+    elif names == HANDED_ON:  # or hands it on
         given = {"args": args, "named": kwargs}
         args, kwargs = (), {}
     own = "x" if "x" in names or not names else names[0]

@@ -205,7 +205,7 @@ def zero_point_of(call: Call, x: Any) -> Edge:
 _MOVES = """
     reshape view flatten unflatten permute transpose t swapaxes movedim unsqueeze squeeze contiguous
     clone detach alias dropout slice select narrow split chunk unbind expand channel_shuffle
-    pixel_shuffle to
+    pixel_shuffle to index index_select flip roll repeat
 """.split()
 _CHOICES = """
     relu relu6 hardtanh clamp clamp_min clamp_max threshold max_pool1d max_pool2d max_pool3d

@@ -8,6 +8,7 @@ from typing import Any
 from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.call import (
     BROKEN,
+    HANDED_ON,
     Call,
     Parameter,
     arguments_of,
@@ -99,6 +100,8 @@ def _operator(call: Call, node: Node, args: list[Any], kwargs: dict[str, Any]) -
     if function is None:
         raise ConversionError(call.where, "ONNX has no form of it that modelport knows")
     names = arguments_of(function)
+    if names == HANDED_ON:
+        names = arguments_of(lowering_of("aten", name, call.overload) or function)
     named = zip([*names, *[""] * len(args)], args, strict=False)
     args = [dtype_of_number(item) if key == "dtype" else item for key, item in named]
     if name == "to":  # a number can only be a dtype
