@@ -11,6 +11,13 @@ from modelport.model.model import Model
 ROUNDED_AS_IT_RUNS = 1 / 255
 """What one step is of the range of a tensor that is quantised as the model runs."""
 
+_BY_RANGE = frozenset(
+    """
+    DynamicQuantizeLinear quantized_lstm quantized_gru choose_qparams choose_qparams_symmetric
+    choose_qparams_per_token choose_qparams_per_token_asymmetric
+    _choose_qparams_per_token_asymmetric_impl
+    """.split()
+)
 _KEEPING = frozenset(
     """
     reshape view flatten permute transpose squeeze unsqueeze contiguous clone detach select slice
@@ -35,7 +42,7 @@ def output_steps(model: Model) -> list[float]:
 def rounds_as_it_runs(model: Model) -> bool:
     """Whether the model has tensors quantised as widely as they reach at that run."""
     return any(
-        node.op_type in ("DynamicQuantizeLinear", "choose_qparams")
+        node.op_type in _BY_RANGE
         or (node.domain == "quantized" and node.op_type.endswith("_dynamic"))
         for inner in model.graph.subgraphs()
         for node in inner.nodes
