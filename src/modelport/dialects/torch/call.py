@@ -13,6 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
+from modelport.dialects.torch.families import FAMILIES
 from modelport.errors import ConversionError
 from modelport.model.dtype import (
     BOOL,
@@ -27,66 +28,6 @@ from modelport.model.dtype import (
 from modelport.model.expression import Expression, source
 from modelport.model.graph import Dim, Graph, TensorType
 from modelport.model.tensor import Tensor
-
-FAMILIES = (
-    "activation",
-    "adaptive",
-    "arithmetic",
-    "attention",
-    "bitwise",
-    "bounds",
-    "cast",
-    "cells",
-    "compare",
-    "complex",
-    "complex_arithmetic",
-    "convolution",
-    "create",
-    "cumulative",
-    "decomposed",
-    "diagonal",
-    "distance",
-    "einsum",
-    "embedding",
-    "encoder",
-    "extremes",
-    "fold",
-    "fourier",
-    "grid",
-    "grouped",
-    "higher_order",
-    "index",
-    "join",
-    "linalg",
-    "linear",
-    "loss",
-    "normalization",
-    "packed",
-    "padding",
-    "parts",
-    "pooling",
-    "quantile",
-    "quantised",
-    "quantised_layers",
-    "quantised_pointwise",
-    "quantised_recurrent",
-    "quantised_rows",
-    "random",
-    "recurrent",
-    "reduce",
-    "resize",
-    "scatter",
-    "shape",
-    "solve",
-    "special",
-    "state",
-    "symbol",
-    "unary",
-    "unpool",
-    "vision",
-    "windows",
-)
-"""The modules of ``operators`` that hold lowerings, imported when the first one is needed."""
 
 _IN_PLACE = re.compile(r"[a-z].*[^_]_|__i(?!s(?:not)?__)[a-z]+__")
 
