@@ -128,7 +128,8 @@ def _read_code(model: Model, program: Program) -> None:
         model.extras["code"] = str(error)
         model.evidence[Component.ARCHITECTURE] = f"the tree of modules; no graph: {error}"
         return
-    graph.tensors = {**model.graph.tensors, **graph.tensors}
+    # Those of the modules know more of themselves, as their quantizer.
+    graph.tensors = model.graph.tensors | graph.tensors | model.graph.tensors
     model.graph, model.kind = graph, "graph"
     model.extras[CONSTANTS] = [name for name in graph.tensors if name.startswith("CONSTANTS.")]
     model.signature = Signature(graph.inputs, graph.outputs)

@@ -16,6 +16,7 @@ from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.call import (
     Call,
     Complex,
+    Quantised,
     in_place,
     lowering_of,
     meets_complex,
@@ -214,7 +215,9 @@ def _copied(node: Node) -> bool:
 
 
 def _by_parts(call: Call, new: Any, old: Any, function: Callable[[Edge, Edge], Edge]) -> Any:
-    """A function of a new value and the old one, or of both parts of complex ones."""
+    """A function of a new value and the old one; or of the parts of complex or quantised ones."""
+    if isinstance(new, Quantised) and isinstance(old, Quantised):
+        return Quantised(function(new.values, old.values), new.scale, new.zero_point, new.axis)
     if not meets_complex([new, old]):
         return function(call.tensor(new), call.tensor(old))
     if not (isinstance(new, Complex) and isinstance(old, Complex)):

@@ -39,6 +39,7 @@ _POINTWISE = frozenset(
     dropout feature_dropout alpha_dropout feature_alpha_dropout contiguous clone detach alias
     batch_norm layer_norm group_norm instance_norm softmax log_softmax abs exp log sqrt rsqrt neg
     square sin cos erf clamp clamp_min clamp_max add sub mul div pow to type_as float half rms_norm
+    quantize_per_tensor dequantize
     masked_fill where rsub old_div true_divide as_tensor sort
     """.split()
 )
@@ -51,6 +52,11 @@ _MOVED = frozenset(
     "reshape view flatten squeeze unsqueeze select slice transpose permute contiguous expand clone "
     "detach t narrow as_tensor to sort".split()
 )
+_KINDS = re.compile("(_relu|_dynamic|_byte|_4bit)+$")
+"""How names of operators with packed weights end."""
+_MEANT = ("dequantize", "int_repr", "q_scale", "q_zero_point", "size", "dim")
+"""What gives no quantised tensor when it is given one."""
+_GIVE_FLOATS = ("_dynamic", "_byte", "_4bit")
 _WHOLE = {
     **{"embedding": 1, "embedding_bag": 1, "one_hot": 0, "gather": 2, "index_select": 2},
     "_pack_padded_sequence": 1,
@@ -152,6 +158,7 @@ class _Reader:
         self._ranks: dict[str, _From] = {}  # the value of x.dim()
         self._same_dtype: dict[str, str] = {name: name for name in names}
         self._plain: dict[str, Any] = {}  # values that the file tells
+        self._quantised = set[str]()
         self._sizes: dict[str, _From] = {}  # the value of x.size()
         self._tests: dict[str, tuple[_From, str, list[int]]] = {}
         self._met: list[tuple[str, str]] = []
@@ -170,6 +177,10 @@ class _Reader:
         args = node.attributes["call"]["args"]
         given = [self._name(node, item) for item in args]
         name = node.op_type.rstrip("_") if not node.op_type.startswith("__") else node.op_type
+        if node.domain == "quantized":
+            name = _KINDS.sub("", name)
+            if len(args) > 1 and isinstance(args[1], list):  # weights, packed with settings
+                args = [args[0], *args[1], *args[2:]]
         taken = given[1:2] if name in _SUMS else given[:1]
         first = self._from.get(taken[0] or "") if taken else None
         if node.domain == "prim":
@@ -179,7 +190,19 @@ class _Reader:
             self._demands(node, name, first, args, depth)
         self._indices(name, given, depth)
         self._comparison(node, name, given, args)
+        self._quantisation(node, name, given)
         self._results(node, name, given, args, first)
+
+    def _quantisation(self, node: Node, name: str, given: list[str | None]) -> None:
+        """Which values are quantised, and what code is told that asks."""
+        if name == "is_quantized":
+            self._plain[node.outputs[0]] = given[0] in self._quantised
+            return
+        whole = name.startswith("quantize_per") or (
+            node.domain == "quantized" and not node.op_type.endswith(_GIVE_FLOATS)
+        )
+        if whole or (given and given[0] in self._quantised and name not in _MEANT):
+            self._quantised.update(node.outputs)
 
     def _name(self, node: Node, item: Any) -> str | None:
         if isinstance(item, Mapping) and "tensor" in item:
@@ -294,6 +317,8 @@ class _Reader:
 
     def _weight(self, node: Node, items: Sequence[Any]) -> Tensor | None:
         for item in items:
+            if isinstance(item, Mapping) and "quantised" in item:
+                item = item["quantised"][0]
             if isinstance(item, Mapping) and "parameter" in item:
                 return self.tensors.get(node.parameters[item["parameter"]])
             if isinstance(item, list):

@@ -246,7 +246,8 @@ def fake_quantize(
     b, edge = call.b, call.tensor(x)
     step = b.constant(scale, FLOAT32) if isinstance(scale, float) else call.tensor(scale)
     zero = ops.cast(b, call.tensor(zero_point), edge.dtype)
-    whole = ops.unary(b, "Round", ops.divide(b, edge, step))
+    inverse = ops.divide(b, b.constant(1.0, step.dtype), step)  # as torch: halves round otherwise
+    whole = ops.unary(b, "Round", ops.multiply(b, edge, inverse))
     held = ops.clip(b, ops.add(b, whole, zero), quant_min, quant_max)
     return ops.multiply(b, ops.subtract(b, held, zero), step)
 

@@ -126,7 +126,8 @@ class ZipStorages:
         _, kind, key, location, count = parts
         dtype = storage_type(kind)
         source = self._archive.open(f"{self._folder}{self._data}/{key}")
-        needed = count if dtype is None else dtype.nbytes(count)
+        # Of types narrower than a byte, it counts bytes.
+        needed = count if dtype is None or dtype.bits < 8 else dtype.nbytes(count)
         if source.size != needed:
             raise MalformedFile(
                 source.name, expected=f"{needed:,} bytes", found=f"{source.size:,} bytes"
