@@ -290,6 +290,23 @@ CONTAINERS: dict[str, Callable[[bytes], bytes]] = {
     "zip of anything": lambda stream: _zip({"readme.txt": b"text", "a/model.bin": stream}),
     "zip of a packed pickle": lambda stream: _zip({"a.joblib": zlib.compress(stream), "b": b"x"}),
     "zip of an array": lambda stream: _zip({"a.npy": _npy(stream), "b.txt": b"x"}),
+    "zip of a torch zip": lambda stream: _zip(
+        {"a/model.pt": _zip({"archive/data.pkl": stream, "archive/version": b"3\n"}), "b": b"x"}
+    ),
+    "zip of a zip": lambda stream: _zip({"a": _zip({"b": _zip({"c": stream})})}),
+    "zip of a tar": lambda stream: _zip({"a": _tar(stream)}),
+    "torch zip, packed": lambda stream: _zip(
+        {"a/data.pkl": pickle.dumps({}, 2), "a/version": b"3\n", "a/x": gzip.compress(stream)}
+    ),
+    "torch zip, digits": lambda stream: _zip(
+        {"a/data.pkl": pickle.dumps({}, 2), "a/version": b"3\n", "a/extra/0": stream}
+    ),
+    "Keras assets": lambda stream: _zip(
+        {"config.json": b"{}", "metadata.json": b"{}", "assets/a/words": stream}
+    ),
+    "Keras assets, packed": lambda stream: _zip(
+        {"config.json": b"{}", "metadata.json": b"{}", "assets/a": bz2.compress(stream)}
+    ),
 }
 
 

@@ -120,8 +120,8 @@ def identify(candidate: Candidate) -> Format:
     """The one format whose content the file has.
 
     Raises:
-        UnknownFormat: none; MalformedFile where the container itself is broken. What pickles in an
-            archive of no known format would do is in ``findings`` of the error.
+        UnknownFormat: none; MalformedFile where the container itself is broken. What members of
+            an archive of no known format would do is in ``findings`` of the error.
     """
     holder = container(candidate)
     for module in CONTAINERS[holder]:
@@ -130,9 +130,9 @@ def identify(candidate: Candidate) -> Format:
             return found
     error = UnknownFormat(candidate.source.name, hint(candidate.source))
     if holder == "zip":
-        from modelport.formats.shared.pickle.members import judge_archive
+        from modelport.formats.shared.pickle.members import judge_members
 
-        error.findings = tuple(judge_archive(candidate.zip))
+        error.findings = tuple(judge_members(candidate.zip, depth=candidate.depth))
     raise error
 
 
