@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import import_module
 
-from modelport.errors import UnknownFormat
+from modelport.errors import ModelportError, UnknownFormat
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.hints import hint
-from modelport.model.model import Model
+from modelport.model.model import Finding, Model
 
 CONTAINERS: dict[str, tuple[str, ...]] = {
     "hdf5": ("keras_h5", "keras_weights_h5", "hdf5"),
@@ -26,6 +26,10 @@ CONTAINERS: dict[str, tuple[str, ...]] = {
     "npy": ("npz",),
     "protobuf": ("onnx", "pickle"),
 }
+
+_PICKLE = "pickle"
+_SECOND = ("json", "text", "tar", "protobuf", "hdf5")
+"""Containers whose first bytes are chosen freely enough to be those of a pickle."""
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 NPY_MAGIC = b"\x93NUMPY"
@@ -137,5 +141,21 @@ def identify(candidate: Candidate) -> Format:
 
 
 def read(candidate: Candidate) -> Model:
-    """Identify a file and read it."""
-    return identify(candidate).read(candidate)
+    """Identify a file and read it; that it is a pickle besides is among the findings."""
+    found = None
+    try:
+        found = candidate.format
+        model = found.read(candidate)
+    except ModelportError as error:
+        error.findings = (*_second(candidate, found), *error.findings)
+        raise
+    model.findings[:0] = _second(candidate, found)
+    return model
+
+
+def _second(candidate: Candidate, found: Format | None) -> tuple[Finding, ...]:
+    if container(candidate) not in _SECOND or (found is not None and found.name == _PICKLE):
+        return ()
+    from modelport.formats.shared.polyglot import also_a_pickle  # what few files need
+
+    return tuple(also_a_pickle(candidate))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from modelport.errors import LimitExceeded, MalformedFile, ModelportError, UnsafeFile
 from modelport.formats.shared.numpy_arrays import has_objects
-from modelport.formats.shared.pickle.streams import is_old, is_packed, judge_member
+from modelport.formats.shared.pickle.sniff import is_old, is_packed
+from modelport.formats.shared.pickle.streams import judge_member
 from modelport.model.model import Finding, Level
 from modelport.wire.compressed import kind, unpack
 from modelport.wire.npy import MAGIC, read_header
