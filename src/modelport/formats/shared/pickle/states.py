@@ -31,6 +31,10 @@ _LIVE = frozenset(
         "builtins.getattr",
         "cloudpickle.cloudpickle.subimport",
         "cloudpickle.cloudpickle_fast.subimport",
+        "dill._dill._import_module",
+        "dill.dill._import_module",
+        "dill._dill._load_type",
+        "dill.dill._load_type",
     }
 )
 """Functions that give what is alive in the loader already, where a state would change it."""
