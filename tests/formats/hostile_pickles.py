@@ -245,6 +245,37 @@ def given_more(marker: str) -> dict[str, Any]:
             (1,),
             how="NEWOBJ",
         ),
+        "text of SymPy": Call(
+            "torch.fx.experimental.symbolic_shapes.CeilToInt", code, how="NEWOBJ"
+        ),
+        "text of SymPy, inside": Call("sympy.core.containers.Tuple", ("x", [code]), how="NEWOBJ"),
+        "function of SymPy": Call("sympy.core.sympify.sympify", code),
+        "key of a module": Filled(
+            Call(
+                "torch.nn.modules.container.ParameterDict",
+                how="NEWOBJ",
+                state={"_key_to_attr": Name("a.b.f"), "_keys": {}},
+            ),
+            pairs=((code, 1),),
+        ),
+        "methods of a distribution": Call(
+            "scipy.stats._distn_infrastructure.rv_continuous",
+            how="NEWOBJ",
+            state={"_attach_methods": Name("a.b.f")},
+        ),
+        "function of a package": Call(
+            "torch.optim.sgd.SGD",
+            how="NEWOBJ",
+            state={
+                "defaults": Call(
+                    "argparse.Namespace", how="NEWOBJ", state={"setdefault": Name("joblib.load")}
+                )
+            },
+        ),
+        "store of pandas": Filled(
+            Call("pandas.io.pytables.HDFStore", how="NEWOBJ", state={"_path": marker}),
+            pairs=(("a", 1),),
+        ),
         "program of a package": Name("unittest.__main__.main"),
         "bytes of a stub": Call("builtins.bytes", Call("itertools.repeat", 1, 1)),
         "masked": Call(

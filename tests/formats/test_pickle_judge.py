@@ -264,6 +264,15 @@ HARMLESS_CALLS: dict[str, Any] = {
     "activation": Call("a.B", how="NEWOBJ", state={"act": Name("torch.nn.functional.relu")}),
     "quiet function": Call("a.B", how="NEWOBJ", state={"key": Name("math.log"), "n": 1}),
     "choice": Call("argparse.Namespace", how="NEWOBJ", state={"append": True, "add": Name("a.f")}),
+    "symbol": Call("sympy.core.symbol.Symbol", "x", how="NEWOBJ"),
+    "sum of symbols": Call(
+        "sympy.core.add.Add", Call("sympy.core.symbol.Symbol", "x", how="NEWOBJ"), 2, how="NEWOBJ"
+    ),
+    "functions of packages": Call(
+        "sklearn.preprocessing._function_transformer.FunctionTransformer",
+        how="NEWOBJ",
+        state={"func": Name("numpy.log1p"), "act": Name("torch._C._nn.gelu")},
+    ),
     "list of one's own": Call("copyreg._reconstructor", Name("a.B"), Name("builtins.list"), [1]),
 }
 

@@ -32,6 +32,7 @@ from modelport.formats.shared.pickle.states import acts
 from modelport.formats.shared.torch.storage import LEGACY_HEAD
 from modelport.model.model import Finding, Level
 from modelport.wire.pickle import (
+    Blob,
     Fault,
     FaultKind,
     PersistentId,
@@ -221,10 +222,35 @@ def _unknown(stub: Stub, name: str, instance: bool = False) -> _Found:
         return _code(stub, name)
     if is_harmless(name) or (instance and name in GUARDED) or not is_territory(name):
         return "PKL-010", Level.NEEDS_CODE, f"needs {name}", stub.offset
-    if instance and name.startswith(_CLASS_PLACES) and name.rsplit(".", 1)[-1] != _MAPS_FILES:
+    if instance and name.startswith(_CLASS_PLACES) and not _reaches_out(stub, name):
         return "PKL-010", Level.NEEDS_CODE, f"needs {name}", stub.offset
     return "PKL-001", Level.DANGEROUS, _as_called(stub, name), stub.offset
 
+
+def _reaches_out(stub: Stub, name: str) -> bool:
+    """Whether making an instance of a class in ``_CLASS_PLACES`` opens a file or runs a text."""
+    if name.startswith(_OPENERS) or name.rsplit(".", 1)[-1] == _MAPS_FILES:
+        return True
+    if not name.startswith(_EVALUATE) or name in _WORDS:
+        return False
+    waiting = [stub.args]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, tuple | list):
+            waiting.extend(value)
+        elif isinstance(value, str | Blob | bytes):
+            return True
+    return False
+
+
+_OPENERS = ("pandas.io.", "pandas.HDFStore", "pandas.Excel", "sklearn.datasets.")
+"""Classes that open files as soon as they get an item, or write them when they are freed."""
+_EVALUATE = ("sympy.", "torch.fx.")
+"""Places of classes of SymPy, which evaluate every text they are made of as Python."""
+_WORDS = frozenset(
+    {"sympy.core.symbol.Symbol", "sympy.core.symbol.Dummy", "sympy.core.numbers.Float"}
+)
+"""Those that take a name, or digits, for what they are."""
 
 _BASES = frozenset(
     f"builtins.{name}"
@@ -272,7 +298,15 @@ _CLASS_PLACES = (
         "tf_keras.",
         "PIL.Image.",
     ),
-    *("jax.", "attr.", "numpy.random.", "numpy.polynomial.", "joblib.numpy_pickle.", "tqdm."),
+    *(
+        "jax.",
+        "attr.",
+        "sympy.",
+        "numpy.random.",
+        "numpy.polynomial.",
+        "joblib.numpy_pickle.",
+        "tqdm.",
+    ),
 )
 """Where classes lie whose ``__new__`` does nothing but make an empty instance."""
 
