@@ -272,6 +272,20 @@ def given_more(marker: str) -> dict[str, Any]:
                 )
             },
         ),
+        "folder of TensorFlow": Call(
+            "tensorflow.python.data.experimental.kernel_tests.service.test_base.TempDir",
+            how="NEWOBJ",
+            state={"_path": str(Path(marker).parent / "nowhere")},
+        ),
+        "store of Keras": Filled(
+            Call("keras.src.saving.saving_lib.ShardedH5IOStore", how="NEWOBJ", state={"a": 1}),
+            pairs=(("a", 1),),
+        ),
+        "hook of a layer": Call(
+            "keras.src.layers.core.dense.Dense",
+            how="NEWOBJ",
+            state=(None, {"_setattr_hook": Name("a.b.f"), "units": 1}),
+        ),
         "store of pandas": Filled(
             Call("pandas.io.pytables.HDFStore", how="NEWOBJ", state={"_path": marker}),
             pairs=(("a", 1),),

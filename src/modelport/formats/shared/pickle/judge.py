@@ -243,7 +243,12 @@ def _reaches_out(stub: Stub, name: str) -> bool:
     return False
 
 
-_OPENERS = ("pandas.io.", "pandas.HDFStore", "pandas.Excel", "sklearn.datasets.")
+_OPENERS = (
+    *("pandas.io.", "pandas.HDFStore", "pandas.Excel", "sklearn.datasets."),
+    *("keras.src.saving.", "keras.src.export.", "keras.saving.", "keras.export."),
+    *("tf_keras.src.saving.", "tf_keras.saving.", "tensorflow.python.keras.saving."),
+    "tensorflow.python.framework.test_util.",
+)
 """Classes that open files as soon as they get an item, or write them when they are freed."""
 _EVALUATE = ("sympy.", "torch.fx.")
 """Places of classes of SymPy, which evaluate every text they are made of as Python."""
@@ -272,6 +277,14 @@ def _is_base(name: str) -> bool:
     return name in _BASES or name in SCALARS or is_harmless(name) or not is_territory(name)
 
 
+_TENSORFLOW = tuple(
+    f"tensorflow.{place}."
+    for place in (
+        *("keras", "python.framework", "python.keras", "python.ops", "python.trackable"),
+        "python.training",
+    )
+)
+"""Its other places have classes that remove folders or end processes when they are freed."""
 _CLASS_PLACES = (
     *(
         "torch.nn.",
@@ -293,7 +306,7 @@ _CLASS_PLACES = (
         "scipy.interpolate.",
         "scipy.spatial.",
         "pandas.",
-        "tensorflow.",
+        *_TENSORFLOW,
         "keras.",
         "tf_keras.",
         "PIL.Image.",

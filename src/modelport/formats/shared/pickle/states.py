@@ -49,6 +49,8 @@ _FILLING = frozenset({"append", "extend", "add"})
 _CALLED = frozenset(
     "_attach_methods _build_f _cleanup _commit_removals _get_abs_string_index _get_item_by_idx "
     "_hashable_content _key_to_attr _patch_step_function add_module "
+    "_check_super_called _destroy_resource _maybe_create_attribute _raise_if_frozen _set_hyper "
+    "_self_destruction_context _set_dtype_policy _setattr_hook _track_value _track_variables "
     "_setitem _shutdown_workers get_params".split()
 )
 """Methods that classes of scikit-learn, torch and Python call while they are restored."""
