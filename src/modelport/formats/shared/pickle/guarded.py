@@ -186,6 +186,30 @@ _CLOUD: dict[str, Check] = {
     "_fill_function": _filled("_make_skel_func"),
 }
 
+_ARRAYS = frozenset(
+    f"numpy._core.{name}"
+    for name in ("multiarray._reconstruct", "multiarray.scalar", "numeric._frombuffer")
+)
+
+
+def _array(args: tuple[Any, ...]) -> bool:
+    """An array or number of numpy."""
+    return len(args) == 1 and _called(args[0]) in _ARRAYS
+
+
+_NONE = type(None)
+_TENSORFLOW: dict[str, Check] = {
+    "tensorflow.python.framework.dtypes.as_dtype": kinds((int, str)),
+    "tensorflow.python.framework.tensor_shape.Dimension": kinds((int, _NONE)),
+    "tensorflow.python.framework.tensor_shape.TensorShape": kinds((list, tuple, _NONE)),
+    **{
+        f"tensorflow.python.framework.{place}.TensorSpec": kinds(Stub, Stub, (str, _NONE), least=1)
+        for place in ("tensor", "tensor_spec")
+    },
+    "tensorflow.python.framework.ops.convert_to_tensor": _array,
+    "tensorflow.python.module.module.Module": kinds(),
+}
+
 _DILL_MAKERS = ("_create_cell", "_create_function", "_create_type", "_create_namedtuple")
 _DILL: dict[str, Check] = {
     "_create_function": _function,
@@ -243,6 +267,7 @@ GUARDED: dict[str, Check] = {
             "neighbors.ball_tree",
         )
     },
+    **_TENSORFLOW,
     "joblib.memory.Memory": _no_folder,
     "types.SimpleNamespace": _not_planted,
     "operator.getitem": _typing,

@@ -18,7 +18,7 @@ from modelport.formats.shared.pickle.called import DEEP, NEW, RECONSTRUCTOR, cal
 from modelport.formats.shared.pickle.guarded import DILL, GUARDED, SOURCE
 from modelport.formats.shared.pickle.hidden import hidden
 from modelport.formats.shared.pickle.inner import LOADS, inner_source
-from modelport.formats.shared.pickle.keras import is_method, model_inside
+from modelport.formats.shared.pickle.keras import RESTORES, is_method, model_inside
 from modelport.formats.shared.pickle.known import (
     acts_when_imported,
     is_harmless,
@@ -127,6 +127,8 @@ def _call(stub: Stub, made: Made) -> Iterator[_Found]:
         yield from _instance(stub, name, made)
     elif name in _REBUILD_TYPE:
         yield from _rebuilt(stub, made)
+    elif name in RESTORES:
+        yield from model_inside(stub)
     elif name in SOURCE:
         what = f"{name} executes the Python source that the file brings with it"
         yield "PKL-008", Level.DANGEROUS, what, stub.offset
