@@ -18,19 +18,24 @@ if TYPE_CHECKING:
     from modelport.formats.candidate import Candidate
 
 _ZIP = b"PK"
-_NEVER = (b"", b"\x08", b"{", b"\x89")
-"""How ONNX, JSON and HDF5 begin in nearly every file: no pickle goes on from there."""
+_HDF5 = b"\x89HDF"
+BEGINNINGS = frozenset(b"(cNIJKMLSTUVXFGBC])}P\x80\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f\x95\x96")
+"""The opcodes of pickle that may come first, for they need nothing on the stack."""
 
 
 def also_a_pickle(candidate: Candidate) -> Iterator[Finding]:
     """That the file is a pickle too, and what that would do."""
-    if candidate.head[:1] in _NEVER:
+    head = candidate.head
+    if not head or head[0] not in BEGINNINGS or head.startswith(_HDF5):
         return
-    from modelport.formats.shared.pickle.judge import judge  # what hardly any file needs
-    from modelport.formats.shared.pickle.sniff import means_something
-    from modelport.wire.pickle import interpret
+    from modelport.wire.pickle import interpret  # what hardly any file needs
 
     program = interpret(candidate.source)
+    if not program.stubs and not program.references:
+        return
+    from modelport.formats.shared.pickle.judge import judge
+    from modelport.formats.shared.pickle.sniff import means_something
+
     if means_something(program):
         yield Finding("FIL-005", Level.MALFORMED, "the file is a pickle too", "at byte 0")
         yield from judge(program)

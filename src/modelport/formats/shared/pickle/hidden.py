@@ -11,7 +11,8 @@ from typing import Any
 from modelport.errors import ModelportError
 from modelport.formats.shared.pickle.names import canonical
 from modelport.formats.shared.pickle.objects import encoded
-from modelport.formats.shared.pickle.sniff import BEGINNINGS, is_packed, means_something
+from modelport.formats.shared.pickle.sniff import is_packed, means_something
+from modelport.formats.shared.polyglot import BEGINNINGS
 from modelport.formats.shared.torch.storage import LEGACY_HEAD
 from modelport.model.model import Level
 from modelport.wire.compressed import kind, unpack

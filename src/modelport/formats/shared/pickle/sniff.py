@@ -9,9 +9,6 @@ from modelport.wire.compressed import peek, unpack
 from modelport.wire.pickle import Program, Reference, begins, interpret
 from modelport.wire.source import ByteSource, BytesSource
 
-BEGINNINGS = frozenset(b"(cNIJKMLSTUVXFGBC])}P\x80\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f\x95\x96")
-"""The opcodes that may come first, for they need nothing on the stack."""
-
 
 def is_old(source: ByteSource) -> bool:
     """Whether a source is a pickle of protocol 0 or 1, which have no sign of their own."""
