@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import import_module
 
-from modelport.errors import UnknownFormat
+from modelport.errors import ModelportError, UnknownFormat
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.hints import hint
-from modelport.model.model import Model
+from modelport.model.model import Finding, Model
 
 CONTAINERS: dict[str, tuple[str, ...]] = {
     "hdf5": ("keras_h5", "keras_weights_h5", "hdf5"),
@@ -26,6 +26,10 @@ CONTAINERS: dict[str, tuple[str, ...]] = {
     "npy": ("npz",),
     "protobuf": ("onnx", "pickle"),
 }
+
+_PICKLE = "pickle"
+_SECOND = ("json", "text", "tar", "protobuf", "hdf5")
+"""Containers whose first bytes are chosen freely enough to be those of a pickle."""
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 NPY_MAGIC = b"\x93NUMPY"
@@ -120,8 +124,8 @@ def identify(candidate: Candidate) -> Format:
     """The one format whose content the file has.
 
     Raises:
-        UnknownFormat: none; MalformedFile where the container itself is broken. What pickles in an
-            archive of no known format would do is in ``findings`` of the error.
+        UnknownFormat: none; MalformedFile where the container itself is broken. What members of
+            an archive of no known format would do is in ``findings`` of the error.
     """
     holder = container(candidate)
     for module in CONTAINERS[holder]:
@@ -130,12 +134,28 @@ def identify(candidate: Candidate) -> Format:
             return found
     error = UnknownFormat(candidate.source.name, hint(candidate.source))
     if holder == "zip":
-        from modelport.formats.shared.pickle.members import judge_archive
+        from modelport.formats.shared.pickle.members import judge_members
 
-        error.findings = tuple(judge_archive(candidate.zip))
+        error.findings = tuple(judge_members(candidate.zip, depth=candidate.depth))
     raise error
 
 
 def read(candidate: Candidate) -> Model:
-    """Identify a file and read it."""
-    return identify(candidate).read(candidate)
+    """Identify a file and read it; that it is a pickle besides is among the findings."""
+    found = None
+    try:
+        found = candidate.format
+        model = found.read(candidate)
+    except ModelportError as error:
+        error.findings = (*_second(candidate, found), *error.findings)
+        raise
+    model.findings[:0] = _second(candidate, found)
+    return model
+
+
+def _second(candidate: Candidate, found: Format | None) -> tuple[Finding, ...]:
+    if container(candidate) not in _SECOND or (found is not None and found.name == _PICKLE):
+        return ()
+    from modelport.formats.shared.polyglot import also_a_pickle  # what few files need
+
+    return tuple(also_a_pickle(candidate))

@@ -22,11 +22,12 @@ from modelport.wire.zip_records import (
     read_directory,
 )
 
-__all__ = ["Limits", "Member", "ZipArchive"]
+__all__ = ["DEFLATED", "KEPT_BYTES", "Limits", "Member", "ZipArchive"]
 
 CHUNK = 1 << 20
 _MAX_GAP = 4096  # the largest page anyone aligns members to
-_KEPT_BYTES = 64 << 20
+KEPT_BYTES = 64 << 20
+"""Deflated members up to this are inflated whole, larger ones again for every way back."""
 _HEAD = 4096
 
 
@@ -178,7 +179,7 @@ class InflatedSource:
     def read_at(self, offset: int, length: int) -> bytes:
         """Exactly ``length`` bytes from ``offset``; MalformedFile past the end or on a bad CRC."""
         check_range(self, offset, length)
-        if self.size <= _KEPT_BYTES:
+        if self.size <= KEPT_BYTES:
             return self._archive.kept(self._member)[offset : offset + length]
         if offset < self._start:
             self._rewind()

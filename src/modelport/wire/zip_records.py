@@ -83,6 +83,18 @@ def find_directory(source: ByteSource) -> Directory:
     return found
 
 
+def archive_after(source: ByteSource) -> int | None:
+    """Where the archive begins whose end record is at the end of the source; None for none.
+
+    It counts from its own beginning, so that other bytes may lie before it.
+    """
+    try:
+        at, (_, _, _, _, _, size, offset, _) = _find_end(source)
+    except MalformedFile:
+        return None
+    return max(at - size - offset, 0) if size and _NONE32 not in (size, offset) else None
+
+
 def read_comment(source: ByteSource) -> bytes:
     """The archive's comment, empty in most."""
     at, _ = _find_end(source)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from modelport.errors import MalformedFile
+from modelport.formats.shared.pickle.members import judge_members
 from modelport.formats.shared.pickle.objects import Objects
-from modelport.formats.shared.pickle.streams import judge_member, read_streams
+from modelport.formats.shared.pickle.streams import read_streams
 from modelport.formats.shared.torch.encode import Encoded
 from modelport.formats.shared.torch.storage import Storage
 from modelport.formats.shared.torch.tensors import objects_of, storage_type
 from modelport.model.model import Model
-from modelport.wire.pickle import PersistentId, Reference, begins
+from modelport.wire.pickle import PersistentId, Reference
 from modelport.wire.pickle.write import write
 from modelport.wire.zip import ZipArchive
 from modelport.wire.zip_write import ZipWriter
 
 PICKLE = "data.pkl"
+_STORAGE = re.compile(r"(data|constants|tensors|traced_inputs|attributes)/\d+")
 _WORD_BYTES = 64
 _ALIGNMENT = 64
 _VERSION = b"3\n"
@@ -50,6 +54,11 @@ def read_object(
     """
     source = archive.open(f"{folder}{member}")
     program = read_streams(source, model.findings, member, own=own)[0]
+    try:
+        archive.verify(f"{folder}{member}")
+    except MalformedFile as error:
+        error.findings = tuple(model.findings)
+        raise
     storages = ZipStorages(archive, folder, data)
     return program.value, objects_of(source.name, storages.find)
 
@@ -66,24 +75,20 @@ def write_object(path: Path, folder: str, encoded: Encoded) -> None:
         archive.add(f"{folder}/version", _VERSION)
 
 
-def judge_others(archive: ZipArchive, folder: str, model: Model, known: tuple[str, ...]) -> None:
-    """Judge every member that is a pickle and not one of ``known``, by its bytes or its name.
+def judge_others(
+    archive: ZipArchive, folder: str, model: Model, known: tuple[str, ...], depth: int = 0
+) -> None:
+    """Judge every member that is a pickle or a model file and not one of ``known``.
 
-    Storages are left out: their bytes may be anything.
+    Storages are left out: their bytes may be anything. ``depth`` is how many archives it lies in.
     """
-    for name in archive.members:
-        inside = name.removeprefix(folder)
-        if inside in known or _is_storage(inside):
-            continue
-        source = archive.open(name)
-        head = source.read_at(0, min(4, source.size))
-        if begins(head) or inside.endswith((".pkl", ".pickle")):
-            judge_member(source, model.findings, inside)
-
-
-def _is_storage(inside: str) -> bool:
-    place, _, key = inside.rpartition("/")
-    return key.isdigit() and bool(place)
+    names = [
+        name
+        for name in archive.members
+        if name.removeprefix(folder) not in known and not _STORAGE.fullmatch(name, len(folder))
+    ]
+    for finding in judge_members(archive, names, depth):
+        model.findings.append(replace(finding, where=finding.where.removeprefix(folder)))
 
 
 class ZipStorages:
