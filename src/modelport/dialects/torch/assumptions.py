@@ -16,3 +16,6 @@ STACKED = (
     "new first axis"
 )
 ASSUMPTIONS = (GOES_ON, ONE, NOT_ONE)
+
+NO_TYPE = "the file states no type"
+"""How the reason for the type of an input begins that was guessed from the code."""
