@@ -92,7 +92,7 @@ def archive_after(source: ByteSource) -> int | None:
         at, (_, _, _, _, _, size, offset, _) = _find_end(source)
     except MalformedFile:
         return None
-    return max(at - size - offset, 0) if size and _NONE32 not in (size, offset) else None
+    return max(at - size - offset, 0) if size and NONE32 not in (size, offset) else None
 
 
 def read_comment(source: ByteSource) -> bytes:

@@ -264,7 +264,10 @@ class Walk:
         root = self.aliases.root(name)
         held = root.removeprefix(Aliases.STATE)
         if held != root and node.op_type not in _AGAIN_THE_SAME:
-            why = f"it changes the weight {held!r} for the next run, which ONNX cannot keep"
+            why = (
+                f"it changes the weight {held!r} for the next run, which ONNX cannot keep; of a "
+                "module saved in training mode, call eval() and save it again"
+            )
             raise ConversionError(f"node {node.name!r}", why)
         if held != root:
             self.values.setdefault(root, call.tensor(Parameter(self.tensors[held], held)))

@@ -18,6 +18,7 @@ from modelport.dialects.torch.call import (
     meets_quantised,
     run,
 )
+from modelport.dialects.torch.script.functional import FUNCTIONAL
 from modelport.dialects.torch.script.lists import GROWS, LOOKS_AT_NONE, SPECIAL
 from modelport.dialects.torch.script.numbers import (
     OPERATORS,
@@ -58,7 +59,7 @@ def compute(call: Call, node: Node, args: list[Any], kwargs: dict[str, Any]) -> 
     if held is not None and name != "Constant":
         raise Read(held)
     try:
-        special = SPECIAL.get(name)
+        special = SPECIAL.get(name) or FUNCTIONAL.get(name)
         if special is not None:
             found = special(call, args, kwargs)
             if found is not NotImplemented:

@@ -21,6 +21,8 @@ from modelport.wire.zip import ZipArchive
 from modelport.wire.zip_write import ZipWriter
 
 PICKLE = "data.pkl"
+_EARLY_DATA = "tensors"
+"""Where torch 1.4 put the storages of ``torch.save``."""
 _STORAGE = re.compile(r"(data|constants|tensors|traced_inputs|attributes)/\d+")
 _WORD_BYTES = 64
 _ALIGNMENT = 64
@@ -104,13 +106,15 @@ class ZipStorages:
     def find(self, persistent: PersistentId) -> Any:
         """The storage of ``('storage', type, key, location, numel)``.
 
+        The archives of torch 1.3 and 1.4 add None, as the stream before them said of no view.
+
         Raises:
             MalformedFile: another kind of id, no such member, or a member of another size.
         """
         parts = persistent.id
         if not (
             isinstance(parts, tuple)
-            and len(parts) == 5
+            and (len(parts) == 5 or (len(parts) == 6 and parts[5] is None))
             and parts[0] == "storage"
             and isinstance(parts[1], Reference)
             and isinstance(parts[2], str)
@@ -128,9 +132,11 @@ class ZipStorages:
         return self._found[key]
 
     def _open(self, parts: tuple[Any, ...]) -> Storage:
-        _, kind, key, location, count = parts
+        _, kind, key, location, count = parts[:5]
         dtype = storage_type(kind)
-        source = self._archive.open(f"{self._folder}{self._data}/{key}")
+        member = f"{self._folder}{self._data}/{key}"
+        early = f"{self._folder}{_EARLY_DATA}/{key}"
+        source = self._archive.open(early if early in self._archive.members else member)
         # Of types narrower than a byte, it counts bytes.
         needed = count if dtype is None or dtype.bits < 8 else dtype.nbytes(count)
         if source.size != needed:

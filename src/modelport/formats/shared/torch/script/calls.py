@@ -173,6 +173,8 @@ class Calls:
             told = self._told(name, first, args[1:])
             if told is not None:
                 return told[0]
+        if name == "equal" and not keywords and isinstance(first, Var) and same(*args):
+            return True
         if name in ("__is__", "__isnot__"):
             return self._is(args, name == "__is__")
         values = [*args, *keywords.values()]
