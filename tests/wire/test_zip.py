@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import random
 import struct
+import time
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -370,3 +371,17 @@ def test_members_over_the_zip64_limit_stay_aligned(
     assert found == {"small": b"1" * 10, "large": b"2" * 2000, "last": b"3" * 10}
     with FileSource(path) as source:
         assert all(member.offset % 64 == 0 for member in ZipArchive(source).members.values())
+
+
+def test_opening_takes_time_in_proportion_to_the_members() -> None:
+    def seconds(count: int) -> float:
+        made = io.BytesIO()
+        with zipfile.ZipFile(made, "w") as archive:
+            for number in range(count):
+                archive.writestr(zipfile.ZipInfo(f"folder/with/a/long/name/{number}"), b"")
+        source = BytesSource(made.getvalue())
+        start = time.process_time()
+        assert len(ZipArchive(source).members) == count
+        return time.process_time() - start
+
+    assert seconds(60_000) < 10 * seconds(12_000)
