@@ -17,7 +17,7 @@ from modelport.model.model import Model
 
 CONTAINERS: dict[str, tuple[str, ...]] = {
     "hdf5": ("keras_h5", "keras_weights_h5", "hdf5"),
-    "zip": ("pytorch", "torchscript", "pt2", "npz", "keras_v3"),
+    "zip": ("pytorch", "torchscript", "pt2", "keras_v3", "npz"),
     "json": ("safetensors",),
     "text": ("sharded",),
     "pickle": ("pytorch_legacy", "pickle"),
@@ -133,7 +133,7 @@ def identify(candidate: Candidate) -> Format:
     if holder == "zip":
         from modelport.formats.shared.pickle.members import judge_archive
 
-        error.findings = tuple(judge_archive(candidate.zip))
+        error.findings = tuple(judge_archive(candidate.zip, candidate.zip.members))
     raise error
 
 

@@ -1,6 +1,8 @@
-"""Pickles in a zip archive that is no model file, judged by their own content."""
+"""Pickles among the members of a zip archive that no format needs, judged by their content."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from modelport.errors import ModelportError
 from modelport.formats.shared.numpy_arrays import has_objects
@@ -10,23 +12,17 @@ from modelport.wire.compressed import kind, unpack
 from modelport.wire.npy import MAGIC, read_header
 from modelport.wire.pickle import begins
 from modelport.wire.source import ByteSource, SliceSource
-from modelport.wire.zip import ZipArchive
+from modelport.wire.zip import CheckedSource, InflatedSource, ZipArchive
 
-MOST = 10_000
-"""How many members are looked at; one archive may hold a whole data set."""
 _HEAD = 64
 
 
-def judge_archive(archive: ZipArchive) -> list[Finding]:
-    """What the pickles among the members would do, each with the member's name for its place."""
+def judge_archive(archive: ZipArchive, names: Iterable[str]) -> list[Finding]:
+    """What the pickles among these members would do, each with the member's name for its place."""
     findings: list[Finding] = []
-    for count, name in enumerate(archive.members):
-        if count == MOST:
-            what = f"only {MOST:,} of {len(archive.members):,} members were looked at"
-            findings.append(Finding("ZIP-001", Level.MALFORMED, what, ""))
-            break
+    for name in names:
         try:
-            stream = _pickle(archive.open(name, exact_case=True))
+            stream = _pickle(archive.open_checked(name, exact_case=True))
             if stream is not None:
                 judge_member(stream, findings, name)
         except ModelportError as error:
@@ -35,16 +31,16 @@ def judge_archive(archive: ZipArchive) -> list[Finding]:
     return findings
 
 
-def _pickle(source: ByteSource) -> ByteSource | None:
+def _pickle(source: CheckedSource | InflatedSource) -> ByteSource | None:
     """The stream in a member, also in a compressed wrapper or behind a header of numpy."""
-    head = source.read_at(0, min(_HEAD, source.size))
+    head = source.head(_HEAD)
     wrapper = kind(head)
     if wrapper is not None:
         return unpack(source, wrapper) if is_packed(source, wrapper) else None
     if begins(head):
         return source
     if head.startswith(MAGIC):
-        header = read_header(lambda size: source.read_at(0, min(size, source.size)), source.name)
+        header = read_header(source.head, source.name)
         if not has_objects(header.descr):
             return None
         return SliceSource(source, header.start, source.size - header.start, source.name)
