@@ -445,3 +445,12 @@ def test_one_name_for_two_arrays_is_refused(tmp_path: Path) -> None:
         archive.writestr("a", data)
     with pytest.raises(MalformedFile, match="one array a name"):
         modelport.open(path)
+
+
+def test_zeros_that_numpy_packs_a_thousand_times_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "zeros.npz"
+    np.savez_compressed(path, mask=np.zeros((9, 1 << 20), np.float16), weight=np.ones(3))
+    tensors = modelport.open(path).tensors
+    assert path.stat().st_size < 1 << 16
+    assert tensors["mask"].shape == (9, 1 << 20)
+    assert not tensors["mask"].numpy().any()

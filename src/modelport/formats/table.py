@@ -84,7 +84,7 @@ def _is_json(candidate: Candidate) -> bool:
 
 def _hdf5_after_userblock(candidate: Candidate) -> bool:
     offset = 512
-    while offset + 8 <= min(candidate.source.size, 1 << 20):
+    while offset + 8 <= candidate.source.size:
         if candidate.source.read_at(offset, 8) == HDF5_MAGIC:
             return True
         offset *= 2
