@@ -60,6 +60,9 @@ def read(candidate: Candidate) -> Model:
         name: member.size for name, member in archive.members.items() if name not in used
     }
     if model.extras["members"]:
+        from modelport.formats.shared.pickle.members import judge_archive  # few files need it
+
+        model.findings.extend(judge_archive(archive, model.extras["members"]))
         model.metadata["other_members"] = sorted(model.extras["members"])
     return model
 
