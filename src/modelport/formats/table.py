@@ -17,7 +17,7 @@ from modelport.model.model import Finding, Model
 
 CONTAINERS: dict[str, tuple[str, ...]] = {
     "hdf5": ("keras_h5", "keras_weights_h5", "hdf5"),
-    "zip": ("pytorch", "torchscript", "pt2", "npz", "keras_v3"),
+    "zip": ("pytorch", "torchscript", "pt2", "keras_v3", "npz"),
     "json": ("safetensors",),
     "text": ("sharded",),
     "pickle": ("pytorch_legacy", "pickle"),
@@ -39,10 +39,13 @@ _WRAPPED = (b"\x1f", b"B", b"\xfd", b"]", b"\x04", b"x")
 def container(candidate: Candidate) -> str:
     """The container of a file, judged by its first bytes; ``protobuf`` is what has no magic."""
     head = candidate.head
-    if head[:8] == HDF5_MAGIC:
-        return "hdf5"
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return "zip"
+    tar = _is_tar(head)
+    if tar and load("pytorch_tar").match(candidate):
+        return "tar"  # torch looks for it first, whatever the name of its first member looks like
+    if head[:8] == HDF5_MAGIC:
+        return "hdf5"
     if head[:6] == NPY_MAGIC:
         return "npy"
     if _is_text(head):
@@ -51,7 +54,7 @@ def container(candidate: Candidate) -> str:
         return "json"
     if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return "pickle"
-    if head[257:262] == b"ustar" or _is_old_tar(head):
+    if tar:
         return "tar"
     if head[:1] in _WRAPPED:
         from modelport.wire.compressed import kind
@@ -62,10 +65,8 @@ def container(candidate: Candidate) -> str:
     return "hdf5" if _hdf5_after_userblock(candidate) else "protobuf"
 
 
-def _is_old_tar(head: bytes) -> bool:
-    """Whether a checksum stands where tar had nothing else before POSIX to be known by."""
-    if len(head) < 512 or not head[148:154].strip(b" ").isdigit():
-        return False
+def _is_tar(head: bytes) -> bool:
+    """Whether a checksum says so; before POSIX tar had nothing else to be known by."""
     from modelport.wire.tar import is_tar
 
     return is_tar(head)
@@ -87,7 +88,7 @@ def _is_json(candidate: Candidate) -> bool:
 
 def _hdf5_after_userblock(candidate: Candidate) -> bool:
     offset = 512
-    while offset + 8 <= min(candidate.source.size, 1 << 20):
+    while offset + 8 <= candidate.source.size:
         if candidate.source.read_at(offset, 8) == HDF5_MAGIC:
             return True
         offset *= 2

@@ -36,12 +36,13 @@ class Limits:
     """What an archive may ask for.
 
     A deflated member over ``small`` bytes may grow ``ratio`` times; all together may grow to
-    ``growth`` times the archive, or to ``total`` bytes where that is more.
+    ``growth`` times the archive, or to ``total`` bytes where that is more. Zeros, of which arrays
+    may well be made, grow a thousand times.
     """
 
     members: int = 200_000
     ratio: int = 200
-    small: int = 16 << 20
+    small: int = KEPT_BYTES
     growth: int = 4
     total: int = 1 << 30
 

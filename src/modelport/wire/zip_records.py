@@ -171,7 +171,7 @@ def _read_entry(source: ByteSource, base: int, data: bytes, at: int) -> tuple[Me
     if magic != b"PK\x01\x02" or end > len(data):
         raise broken(source, base + at, "a directory entry", repr(magic))
     raw_name = data[name_at : name_at + name_size]
-    extras = split_extra(source, base + at, data[name_at + name_size :][:extra_size])
+    extras = split_extra(source, base + at, data[name_at + name_size : end - comment_size])
     size, packed, header, disk = _widen(
         source, base + at, extras, [(size, 8), (packed, 8), (header, 8), (disk, 4)]
     )

@@ -20,8 +20,6 @@ from modelport.wire.zip import DEFLATED, KEPT_BYTES, ZipArchive
 if TYPE_CHECKING:
     from modelport.formats.candidate import Candidate
 
-MOST = 10_000
-"""How many members are looked at; one archive may hold a whole data set."""
 DEEPEST = 3
 """How many archives inside each other are looked into."""
 _HEAD = 64
@@ -40,16 +38,12 @@ def judge_members(
     ``depth`` is how many archives it lies in itself.
     """
     findings: list[Finding] = []
-    members = list(archive.members if names is None else names)
-    for name in members[:MOST]:
+    for name in archive.members if names is None else names:
         try:
             findings.extend(_judge(archive, name, depth))
         except ModelportError as error:
             findings.extend(error.findings)
             findings.append(Finding("ZIP-001", Level.MALFORMED, str(error), name))
-    if len(members) > MOST:
-        what = f"only {MOST:,} of {len(members):,} members were looked at"
-        findings.append(Finding("ZIP-001", Level.MALFORMED, what, ""))
     return findings
 
 

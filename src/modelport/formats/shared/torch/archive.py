@@ -56,13 +56,18 @@ def read_object(
     """
     source = archive.open(f"{folder}{member}")
     program = read_streams(source, model.findings, member, own=own)[0]
+    _check_crc(archive, f"{folder}{member}", model)
+    storages = ZipStorages(archive, folder, data)
+    return program.value, objects_of(source.name, storages.find)
+
+
+def _check_crc(archive: ZipArchive, name: str, model: Model) -> None:
+    """Refuse a pickle that was changed after it was saved; torch itself does not look."""
     try:
-        archive.verify(f"{folder}{member}")
+        archive.verify(name)
     except MalformedFile as error:
         error.findings = tuple(model.findings)
         raise
-    storages = ZipStorages(archive, folder, data)
-    return program.value, objects_of(source.name, storages.find)
 
 
 def write_object(path: Path, folder: str, encoded: Encoded) -> None:
@@ -100,7 +105,7 @@ class ZipStorages:
         self._archive = archive
         self._folder = folder
         self._data = data
-        self._swapped = word(archive, f"{folder}byteorder") == "big"
+        self._swapped = _is_swapped(archive, f"{folder}byteorder")
         self._found: dict[str, Storage] = {}
 
     def find(self, persistent: PersistentId) -> Any:
@@ -144,6 +149,15 @@ class ZipStorages:
                 source.name, expected=f"{needed:,} bytes", found=f"{source.size:,} bytes"
             )
         return Storage(key, dtype, str(location), source, 0, needed, self._swapped)
+
+
+def _is_swapped(archive: ZipArchive, member: str) -> bool:
+    stated = word(archive, member)
+    if stated not in (None, "little", "big"):
+        raise MalformedFile(
+            f"{archive.source.name}!{member}", expected="little or big", found=repr(stated)
+        )
+    return stated == "big"
 
 
 def word(archive: ZipArchive, member: str) -> str | None:
