@@ -29,6 +29,8 @@ def with_source(model: Model, named: Mapping[str, Tensor]) -> Model:
     """
     newest = upgrade(model.graph, model.opsets.get("ai.onnx", 1), model.functions)
     graph = simplified(newest)
+    # Before IR 4 every initializer is listed among the inputs too.
+    graph.inputs = [value for value in graph.inputs if value.name not in graph.tensors]
     name = graph.name if graph.name not in NO_NAMES else Path(model.path).stem
     source = raised(graph, f"{name}, converted by modelport.", model.graph.tensors)
     for key in list(source.state):
