@@ -7,12 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from modelport.dialects.onnx.scopes import scope_of
 from modelport.dialects.onnx.types.infer import Types
 from modelport.dialects.onnx.types.known import UNKNOWN, Known
 from modelport.dialects.torch.raises.call import Call, Result, Same, table, torch_dtype
+from modelport.dialects.torch.raises.literals import literal, nested
 from modelport.dialects.torch.raises.naming import Names
 from modelport.dialects.torch.source.calls import module
 from modelport.dialects.torch.source.inline import all_expressions
@@ -37,7 +36,7 @@ from modelport.dialects.torch.source.statements import (
 )
 from modelport.errors import ConversionError
 from modelport.model.derived import same, sources
-from modelport.model.dtype import FLOAT64, INT64, DType
+from modelport.model.dtype import INT64
 from modelport.model.expression import Expression, source
 from modelport.model.graph import Graph, Node, inner_graphs
 
@@ -72,6 +71,7 @@ class Writer:
         self._absorbed: set[int] = set()
         self._chain: dict[int, Node] = {}
         self._constants: dict[tuple[str, str], Member] = {}
+        self.turned: dict[str, str] = {}
         self.node: Node | None = None
         self.frame = Frame(graph, types)
         self._enter(self.frame)
@@ -197,16 +197,16 @@ class Writer:
         """How often a value is used."""
         return len(self.frame.users.get(name, ()))
 
-    def follower(self, node: Node, op_types: Sequence[str]) -> Node | None:
-        """The only user of a node's only result, if it is one of these operators."""
-        users = self.frame.users.get(self._last(node).outputs[0], [])
+    def follower(self, node: Node, op_types: Sequence[str], output: int = 0) -> Node | None:
+        """The only user of a result of a node, if it is one of these operators."""
+        users = self.frame.users.get(self._last(node).outputs[output], [])
         if len(users) != 1 or users[0].op_type not in op_types or users[0].domain != "ai.onnx":
             return None
         return users[0] if users[0].name != "" or users[0].outputs else None
 
     def producer(self, name: str) -> Node | None:
-        """The node of this graph that gives a value, where it is used once."""
-        if not name or self.uses(name) != 1:
+        """The node of this graph that gives a value."""
+        if not name:
             return None
         return next((node for node in self.frame.graph.nodes if name in node.outputs), None)
 
@@ -347,7 +347,7 @@ class Writer:
         array = known.array
         assert array is not None and known.dtype is not None  # noqa: PT018
         items = array.tolist()
-        text = f"torch.tensor({_nested(items, known.dtype)}, dtype={torch_dtype(known.dtype)})"
+        text = f"torch.tensor({nested(items, known.dtype)}, dtype={torch_dtype(known.dtype)})"
         scope = self.names.path(scope_of(self.node)) if self.node is not None else ()
         key = (".".join(scope), text)
         if key not in self._constants:
@@ -375,30 +375,6 @@ def _captured(node: Node) -> Iterator[str]:
 
 def _equal(a: Mapping[str, Expression], b: Mapping[str, Expression]) -> bool:
     return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
-
-
-def literal(value: float | int | bool | complex, dtype: DType | None = None) -> str:
-    """A number as Python writes it, in brackets where a sign would bind differently.
-
-    A float is written in the fewest digits that mean it in its data type.
-    """
-    if not isinstance(value, float):
-        text = repr(value)
-    elif value != value:
-        return "math.nan"
-    elif value in (float("inf"), float("-inf")):
-        return "math.inf" if value > 0 else "(-math.inf)"
-    else:
-        short = str(np.float32(value)) if dtype is not FLOAT64 else ""
-        text = short if short and float(np.float32(short)) == value else repr(value)
-    return f"({text})" if text.startswith("-") else text
-
-
-def _nested(items: object, dtype: DType | None) -> str:
-    if isinstance(items, list):
-        return f"[{', '.join(_nested(item, dtype) for item in items)}]"
-    text = literal(items, dtype) if isinstance(items, float) else repr(items)
-    return text[1:-1] if text.startswith("(") else text
 
 
 def _is_module_call(text: str) -> bool:
