@@ -30,7 +30,7 @@ def with_source(model: Model, named: Mapping[str, Tensor]) -> Model:
     newest = upgrade(model.graph, model.opsets.get("ai.onnx", 1), model.functions)
     graph = simplified(newest)
     name = graph.name if graph.name not in NO_NAMES else Path(model.path).stem
-    source = raised(graph, f"{name}, converted by modelport.")
+    source = raised(graph, f"{name}, converted by modelport.", model.graph.tensors)
     for key in list(source.state):
         counted = f"{key.removesuffix('running_mean')}num_batches_tracked"
         if key.endswith(".running_mean") and counted in named:

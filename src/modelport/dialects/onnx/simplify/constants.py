@@ -12,8 +12,13 @@ from modelport.model.tensor import InMemory, Tensor, TensorData
 
 
 def known(scene: Scene, node: Node) -> bool:
-    """A node all of whose results are known is a constant of the graph."""
+    """A node all of whose results are known is a constant of the graph.
+
+    But what is computed from weights stays: their names and their values are the model's.
+    """
     if not node.outputs or (scene.outer is not None and _gives(scene, node)):
+        return False
+    if any(_is_weight(scene, name) for name in node.inputs):
         return False
     held: list[TensorData | None] = []
     for name in node.outputs:
@@ -22,6 +27,14 @@ def known(scene: Scene, node: Node) -> bool:
             return False
         held.append(None if array is None else InMemory(np.asarray(array, order="C")))
     return scene.hold(node, held)
+
+
+def _is_weight(scene: Scene, name: str) -> bool:
+    """Whether a value is a tensor of the file that may have been learned."""
+    tensor = scene.tensor(name) if name else None
+    if tensor is None or tensor.dtype.kind != "float" or tensor.size == 1:
+        return False
+    return not scene.is_made(name)
 
 
 def _gives(scene: Scene, node: Node) -> bool:

@@ -28,7 +28,7 @@ def again(scene: Scene, node: Node) -> bool:
     if first is None or first is node or not scene.has(first) or _key(scene, first) != key:
         scene.seen[key] = node
         return False
-    if not scene.comes_before(first, node):
+    if scene.place(first) > scene.place(node):
         scene.seen[key] = node
         first, node = node, first
     pairs = list(zip(first.outputs, node.outputs, strict=False))

@@ -108,7 +108,7 @@ def neutral(scene: Scene, node: Node) -> bool:
     places = (1, 0) if node.op_type in ("Mul", "Add") else (1,)
     for place in places:
         source = node.inputs[1 - place]
-        if scene.number(node.inputs[place]) == wanted and scene.array(source) is None:
+        if scene.number(node.inputs[place]) == wanted and scene.tensor(source) is None:
             fits = same_shape(scene, source, node.outputs[0])
             return fits and scene.pass_on(node, source)
     return False

@@ -12,6 +12,7 @@ from modelport.model.graph import Dim, Node
 
 _KEEPS_ORDER = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose")
 _DEEPEST = 8
+_MOST_ASKED = 32
 
 
 @rule("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose")
@@ -148,7 +149,7 @@ def asked_for(scene: Scene, node: Node) -> bool:
         if isinstance(extent, int):
             numbers.append(extent)
             continue
-        found = _who_has(scene, str(extent))
+        found = _who_has(scene, node, str(extent))
         if found is None:
             return False
         if numbers:
@@ -161,8 +162,12 @@ def asked_for(scene: Scene, node: Node) -> bool:
     return scene.become(node, "Concat", parts, axis=0)
 
 
-def _who_has(scene: Scene, extent: str) -> tuple[str, int] | None:
-    """An input of the model that has an extent, and the axis."""
+def _who_has(scene: Scene, node: Node, extent: str) -> tuple[str, int] | None:
+    """A value that has an extent, and the axis: one whose shape is asked for here, or an input."""
+    for name in _asked(scene, node):
+        shape = scene.known(name).shape or ()
+        if extent in shape:
+            return name, shape.index(extent)
     while scene.outer is not None:
         scene = scene.outer
     for value in scene.graph.inputs:
@@ -170,6 +175,20 @@ def _who_has(scene: Scene, extent: str) -> tuple[str, int] | None:
         if extent in shape and value.name not in scene.graph.tensors:
             return value.name, shape.index(extent)
     return None
+
+
+def _asked(scene: Scene, node: Node) -> list[str]:
+    """The values whose shapes go into a node."""
+    found, waiting, left = [], [node], _MOST_ASKED
+    while waiting and left:
+        left -= 1
+        item = waiting.pop(0)
+        if item.op_type == "Shape":
+            found.append(item.inputs[0])
+        else:
+            makers = [scene.producer(name) for name in item.inputs if name]
+            waiting += [maker for maker in makers if maker is not None]
+    return found
 
 
 @rule("Transpose")

@@ -10,13 +10,18 @@ from modelport.dialects.onnx.simplify import (
     activation,
     arrangement,
     attention,
+    batches,
     constants,
     equal,
+    indexing,
+    layout,
     linear,
     normalization,
     nothing,
     padding,
+    recurrent,
     shapes,
+    softmax,
 )
 from modelport.dialects.onnx.simplify.rules import RULES
 from modelport.dialects.onnx.simplify.scene import Scene
@@ -25,8 +30,8 @@ from modelport.dialects.onnx.types.table import DOMAIN
 from modelport.model.graph import Graph, Node, inner_graphs
 
 FAMILIES = (
-    *(arrangement, nothing, shapes, linear, padding),
-    *(activation, normalization, attention),
+    *(arrangement, nothing, shapes, indexing, linear, batches, padding, recurrent),
+    *(activation, softmax, normalization, attention),
 )
 """The files that register rules: importing them fills the table."""
 
@@ -53,7 +58,10 @@ def simplified(graph: Graph) -> Graph:
             scene.changed = False
             if not scene.gone:
                 _sweep(scene)
-        if not any(scene.changed for scene in scenes):
+        if any(scene.changed for scene in scenes):
+            continue
+        moved = [layout.propagate(scene) for scene in scenes if not scene.gone]
+        if not any(moved):
             break
     for scene in scenes:
         if not scene.gone:

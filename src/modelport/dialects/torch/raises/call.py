@@ -227,6 +227,10 @@ class Call:
         targets = [self.writer.target(name) for name in self.node.outputs]
         self.writer.let(targets, text)
 
+    def parameter(self, index: int, expression: Expression) -> str:
+        """An operand that the file holds, rearranged to ``expression``, as a tensor."""
+        return self.writer.parameter(self._name(index), expression)
+
     def next(self, *op_types: str, output: int = 0) -> Call | None:
         """The call that alone takes a result of this one, where it is one of these operators."""
         node = self.writer.follower(self.node, op_types, output)

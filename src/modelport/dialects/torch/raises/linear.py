@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelport.dialects.torch.raises.call import Call, arguments, raises, torch_dtype
+from modelport.model.derived import Source
 from modelport.model.expression import Expression, transpose
 
 
@@ -14,14 +15,26 @@ def matmul(call: Call) -> str:
         return f"{call[0]} @ {call[1]}"
     following = call.next("Add")
     bias = _bias(following, call, weight.shape[1]) if following else None
-    module = linear(call, transpose(weight, (1, 0)), bias)
-    if module is None and bias is not None:
-        module, bias = linear(call, transpose(weight, (1, 0)), None), None
-    if module is None:
+    turned = transpose(weight, (1, 0))
+    module = linear(call, turned, bias)
+    if module is None and isinstance(weight, Source):
         return f"{call[0]} @ {call[1]}"
-    if bias is not None and following is not None:
+    if following is not None and bias is not None:
         call.absorb(following)
-    return f"{module}({call[0]})"
+    if module is not None:
+        return f"{module}({call[0]})"
+    return _function(call, turned, following, bias)
+
+
+def _function(
+    call: Call, weight: Expression, following: Call | None, bias: Expression | None
+) -> str:
+    """A Linear whose weights belong to something else."""
+    operands = [call[0], call.parameter(1, weight)]
+    if following is not None and bias is not None:
+        place = 0 if following.weight(0) is bias or following.weight(1) is None else 1
+        operands.append(following.parameter(place, bias))
+    return f"F.linear({', '.join(operands)})"
 
 
 def _bias(following: Call, call: Call, units: int) -> Expression | None:
@@ -58,6 +71,9 @@ def gemm(call: Call) -> str:
             module = linear(call, turned, bias)
             if module is not None:
                 return f"{module}({call[0]})"
+            operands = [call[0], call.parameter(1, turned)]
+            operands += [call.parameter(2, bias)] if bias is not None else []
+            return f"F.linear({', '.join(operands)})"
     a = f"{call[0]}.T" if call.attribute("transA", 0) else call[0]
     b = f"{call[1]}.T" if call.attribute("transB", 0) else call[1]
     product = f"{a} @ {b}" if alpha == 1 else f"{alpha} * ({a} @ {b})"

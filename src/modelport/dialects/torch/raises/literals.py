@@ -8,7 +8,7 @@ from modelport.model.dtype import FLOAT64, DType
 
 
 def literal(value: float | int | bool | complex, dtype: DType | None = None) -> str:
-    """A number as Python writes it, in brackets where a sign would bind differently.
+    """A number, in brackets where a sign would bind differently.
 
     A float is written in the fewest digits that mean it in its data type.
     """
@@ -25,8 +25,8 @@ def literal(value: float | int | bool | complex, dtype: DType | None = None) -> 
 
 
 def nested(items: object, dtype: DType | None) -> str:
-    """Numbers in lists as Python writes them."""
+    """Numbers in lists, as deep as they lie."""
     if isinstance(items, list):
         return f"[{', '.join(nested(item, dtype) for item in items)}]"
     text = literal(items, dtype) if isinstance(items, float) else repr(items)
-    return text[1:-1] if text.startswith("(") else text
+    return text[1:-1] if text.startswith("(-") else text
