@@ -8,8 +8,19 @@ from modelport.model.dtype import FLOAT32
 
 ATTENTION = '''
 def _attention(
-    q, k, v, mask=None, past=0, lengths=None, scale=None, causal=False, softcap=0.0,
-    left=-1, right=-1, dtype=None, stage=0,
+    q,
+    k,
+    v,
+    mask=None,
+    past=0,
+    lengths=None,
+    scale=None,
+    causal=False,
+    softcap=0.0,
+    left=-1,
+    right=-1,
+    dtype=None,
+    stage=0,
 ):
     """Attention, and its scores at one of four stages."""
     scale = math.sqrt(q.shape[-1] ** -0.5 if scale is None else scale)
@@ -60,7 +71,11 @@ def _linear_attention(q, k, v, heads, state=None, decay=None, beta=None, scale=N
     q = q.float().unflatten(-1, (heads[0], -1))
     k, v = (x.float().unflatten(-1, (heads[1], -1)) for x in (k, v))
     kind = dtype if state is None else state.dtype
-    state = k.new_zeros(len(k), heads[1], k.shape[-1], v.shape[-1]) if state is None else state
+    state = (
+        k.new_zeros(len(k), heads[1], k.shape[-1], v.shape[-1])
+        if state is None
+        else state
+    )
     state, outputs = state.float(), []
     for step in range(q.shape[1]):
         key, value = k[:, step], v[:, step]

@@ -37,10 +37,10 @@ def choose(call: Call) -> list[str] | None:
     return None
 
 
-def _written(writer: Writer, frame: Frame) -> list[ast.expr]:
-    """The statements of a body, and what it yields."""
+def _written(writer: Writer, frame: Frame, first: int = 0) -> list[ast.expr]:
+    """The statements of a body, and what it yields from a place on."""
     writer.write(frame.graph)
-    return [parse(writer.tensor(value.name)) for value in frame.graph.outputs]
+    return [parse(writer.tensor(value.name)) for value in frame.graph.outputs[first:]]
 
 
 class _Rounds:
@@ -117,9 +117,9 @@ def loop(call: Call) -> None:
         else:
             frame.refs[names[1]] = going
         frame.refs.update(zip(names[2:], states, strict=True))
-        results = _written(writer, frame)
-    after = 1 + len(states)
-    yields = results[0 if ends else 1 : after]
+        results = _written(writer, frame, 0 if ends else 1)
+    after = len(results) - len(lists)
+    yields = results[:after]
     yields += _added(lists, results[after:], [0] * len(lists))
     yields += [parse(f"{counter} + 1")] if counts else []
     targets = rounds.write(frame, yields, count, going)[1 if ends else 0 :]

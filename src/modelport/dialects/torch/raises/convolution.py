@@ -6,7 +6,9 @@ from modelport.dialects.torch.raises.call import Call, arguments, pair, raises, 
 from modelport.dialects.torch.raises.window import Window, window
 
 CONV_TRANSPOSE = '''
-def _conv_transpose(x, weight, bias, cuts=None, shape=None, extra=0, upper=False, **settings):
+def _conv_transpose(
+    x, weight, bias, cuts=None, shape=None, extra=0, upper=False, **settings
+):
     """A transposed convolution cut on each side (below 0: widened), or cut to a shape."""
     conv = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[x.dim() - 3]
     x = conv(x, weight, **settings)
@@ -20,13 +22,18 @@ def _conv_transpose(x, weight, bias, cuts=None, shape=None, extra=0, upper=False
     return x if bias is None else x + bias.reshape(-1, *[1] * (x.dim() - 2))
 '''
 DEFORM_CONV = '''
-def _deform_conv(x, weight, offset, bias, mask, stride, padding, dilation, groups, parts):
+def _deform_conv(
+    x, weight, offset, bias, mask, stride, padding, dilation, groups, parts
+):
     """A convolution whose windows take their elements from where the offsets point."""
     batch, channels, height, width = x.shape
     rows, columns = weight.shape[2:]
     high, wide = offset.shape[2:]
     y = torch.arange(high, device=x.device) * stride[0] - padding[0]
-    y = y.reshape(-1, 1, 1, 1) + torch.arange(rows, device=x.device)[:, None] * dilation[0]
+    y = (
+        y.reshape(-1, 1, 1, 1)
+        + torch.arange(rows, device=x.device)[:, None] * dilation[0]
+    )
     z = torch.arange(wide, device=x.device) * stride[1] - padding[1]
     z = z.reshape(-1, 1, 1) + torch.arange(columns, device=x.device) * dilation[1]
     offset = offset.reshape(batch * parts, rows, columns, 2, high, wide)

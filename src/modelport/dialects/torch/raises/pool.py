@@ -23,7 +23,9 @@ def _whole_indices(index, padded, x, pads, columns=False):
     sizes = list(zip(places, x.shape[2:]))
     for place, extent in reversed(sizes) if columns else sizes:
         found = found * extent + place
-    plane = torch.arange(planes, device=x.device).reshape(*x.shape[:2], *[1] * len(pads))
+    plane = torch.arange(planes, device=x.device).reshape(
+        *x.shape[:2], *[1] * len(pads)
+    )
     return found + plane * math.prod(x.shape[2:])
 '''
 UNPOOL = '''

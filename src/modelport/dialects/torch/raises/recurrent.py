@@ -42,10 +42,24 @@ class Layer:
 
     def start(self, index: int) -> str | None:
         """The state before the first step; None for zeros."""
-        array = self.call.array(index)
-        if not self.call.has(index) or (array is not None and not array.any()):
+        if not self.call.has(index) or _zeros(self.call, index):
             return None
         return f"{self.call[index]}.transpose(0, 1)" if self.last else self.call[index]
+
+
+def _zeros(call: Call, index: int) -> bool:
+    """Whether an operand is nothing but zeros, of whatever shape."""
+    array = call.array(index)
+    if array is not None:
+        return not array.any()
+    producer = call.producer(index)
+    if producer is None:
+        return False
+    if producer.node.op_type == "ConstantOfShape":
+        value = producer.node.attributes.get("value")
+        return value is None or not np.any(value.numpy())
+    moves = ("Expand", "Slice", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Tile", "Split")
+    return producer.node.op_type in moves and _zeros(producer, 0)
 
 
 @raises("LSTM", "GRU", "RNN")
@@ -134,7 +148,9 @@ def _gates(layer: Layer, tensor: Expression, place: int) -> Expression:
 
 
 def _turned_before(call: Call) -> str | None:
-    """The sequences batch first, where a Transpose has turned them only for this layer."""
+    """The sequences batch first, where they were so before they came here."""
+    if call.turned is not None:
+        return call.turned
     producer = call.producer(0)
     if producer is None or producer.node.op_type != "Transpose":
         return None
@@ -164,10 +180,12 @@ def _sequence(layer: Layer, out: Ref, first: bool) -> None:
     text = f"{out}.flip({1 if first else 0})" if layer.backwards else str(out)
     merged = None if layer.last else _merged(layer)
     if merged is not None:
-        end, turned = merged
-        if turned != first:
-            text = f"{text}.transpose(0, 1)"
-        writer.bind(end.outputs[0], text)
+        if first:
+            held = writer.ref()
+            writer.let((held,), text, inline=True)
+            writer.turned[merged.outputs[0]] = str(held)
+            text = f"{held}.transpose(0, 1)"
+        writer.bind(merged.outputs[0], text)
         return
     if first and not layer.last:
         text = f"{text}.transpose(0, 1)"
@@ -179,33 +197,27 @@ def _sequence(layer: Layer, out: Ref, first: bool) -> None:
     writer.bind(call.node.outputs[0], text)
 
 
-def _merged(layer: Layer) -> tuple[Node, bool] | None:
-    """The node up to which directions are only joined again, and whether batch comes first then.
-
-    Torch gives (time, batch, directions * hidden) at once.
-    """
+def _merged(layer: Layer) -> Node | None:
+    """The node up to which directions are only joined again: torch gives them joined."""
     call = layer.call
-    joined: Call | None = None
-    if layer.directions == 1 and (joined := call.next("Squeeze")) is not None:
-        if joined.whole(1) != [1]:
+    if layer.directions == 1:
+        joined = call.next("Squeeze")
+        if joined is None or joined.whole(1) != [1]:
             return None
         call.absorb(joined)
-    elif layer.directions == 2 and (turned := call.next("Transpose")) is not None:
-        joined = turned.next("Reshape")
-        wanted = None if joined is None else joined.whole(1)
-        if turned.ints("perm") != [0, 2, 1, 3] or joined is None or wanted is None:
-            return None
-        if wanted[:2] != [0, 0] or wanted[2:] not in ([-1], [2 * layer.hidden]):
-            return None
-        call.absorb(turned)
-        call.absorb(joined)
-    if joined is None:
+        return joined.node
+    turned = call.next("Transpose")
+    joined = None if turned is None else turned.next("Reshape")
+    wanted = None if joined is None else joined.whole(1)
+    if turned is None or joined is None or wanted is None:
         return None
-    back = joined.next("Transpose")
-    if back is not None and back.ints("perm") == [1, 0, 2]:
-        call.absorb(back)
-        return back.node, True
-    return joined.node, False
+    if turned.ints("perm") != [0, 2, 1, 3] or wanted[:2] != [0, 0]:
+        return None
+    if wanted[2:] not in ([-1], [2 * layer.hidden]):
+        return None
+    call.absorb(turned)
+    call.absorb(joined)
+    return joined.node
 
 
 def _as_loop(layer: Layer) -> None:

@@ -92,6 +92,8 @@ def transposed(call: Call) -> str:
     moved = [i for i, axis in enumerate(order) if i != axis]
     if not moved:
         return call[0]
+    if order == [1, 0, 2] and call.turned is not None:
+        return call.turned
     if len(moved) == 2:
         return f"{call[0]}.transpose({moved[0]}, {moved[1]})"
     return f"{call[0]}.permute({', '.join(map(str, order))})"

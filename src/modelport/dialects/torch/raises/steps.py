@@ -28,8 +28,17 @@ SCALES: dict[str, tuple[float | None, float | None]] = {
 
 _LSTM = '''
 def _lstm(
-    x, weight, recurrent, h=None, c=None, bias=None, lengths=None, peepholes=None,
-    backwards=False, functions=(torch.sigmoid, torch.tanh, torch.tanh), clip=math.inf,
+    x,
+    weight,
+    recurrent,
+    h=None,
+    c=None,
+    bias=None,
+    lengths=None,
+    peepholes=None,
+    backwards=False,
+    functions=(torch.sigmoid, torch.tanh, torch.tanh),
+    clip=math.inf,
     coupled=False,
 ):
     """An LSTM over (time, batch, features) in one direction, and its last states."""
@@ -42,7 +51,9 @@ def _lstm(
     on_input, on_output, on_forget = peepholes.chunk(3)
     outputs = [x.new_zeros(0, x.shape[1], size)]
     for step in reversed(range(len(x))) if backwards else range(len(x)):
-        gates = x[step] @ weight.T + h @ recurrent.T + bias[: 4 * size] + bias[4 * size :]
+        gates = (
+            x[step] @ weight.T + h @ recurrent.T + bias[: 4 * size] + bias[4 * size :]
+        )
         i, o, f, g = gates.chunk(4, dim=1)
         i = gate(i + on_input * c)
         f = 1 - i if coupled else gate(f + on_forget * c)
@@ -59,8 +70,16 @@ def _lstm(
 '''
 _GRU = '''
 def _gru(
-    x, weight, recurrent, h=None, bias=None, lengths=None, backwards=False,
-    functions=(torch.sigmoid, torch.tanh), clip=math.inf, reset_after=False,
+    x,
+    weight,
+    recurrent,
+    h=None,
+    bias=None,
+    lengths=None,
+    backwards=False,
+    functions=(torch.sigmoid, torch.tanh),
+    clip=math.inf,
+    reset_after=False,
 ):
     """A GRU over (time, batch, features) in one direction, and its last state."""
     gate, squash = (lambda v, f=f: f(v.clamp(-clip, clip)) for f in functions)
@@ -89,8 +108,15 @@ def _gru(
 '''
 _RNN = '''
 def _rnn(
-    x, weight, recurrent, h=None, bias=None, lengths=None, backwards=False,
-    functions=(torch.tanh,), clip=math.inf,
+    x,
+    weight,
+    recurrent,
+    h=None,
+    bias=None,
+    lengths=None,
+    backwards=False,
+    functions=(torch.tanh,),
+    clip=math.inf,
 ):
     """A recurrent layer over (time, batch, features) in one direction, and its last state."""
     size = recurrent.shape[1]

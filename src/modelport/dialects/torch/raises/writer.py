@@ -61,6 +61,7 @@ class Writer:
         self._count = 0
         self._absorbed: set[int] = set()
         self._chain: dict[int, Node] = {}
+        self.turned: dict[str, str] = {}
         self.node: Node | None = None
         self.frame = Frame(graph, types)
         self._enter(self.frame)
@@ -186,16 +187,16 @@ class Writer:
         """How often a value is used."""
         return len(self.frame.users.get(name, ()))
 
-    def follower(self, node: Node, op_types: Sequence[str]) -> Node | None:
-        """The only user of a node's only result, if it is one of these operators."""
-        users = self.frame.users.get(self._last(node).outputs[0], [])
+    def follower(self, node: Node, op_types: Sequence[str], output: int = 0) -> Node | None:
+        """The only user of a result of a node, if it is one of these operators."""
+        users = self.frame.users.get(self._last(node).outputs[output], [])
         if len(users) != 1 or users[0].op_type not in op_types or users[0].domain != "ai.onnx":
             return None
         return users[0] if users[0].name != "" or users[0].outputs else None
 
     def producer(self, name: str) -> Node | None:
-        """The node of this graph that gives a value, where it is used once."""
-        if not name or self.uses(name) != 1:
+        """The node of this graph that gives a value."""
+        if not name:
             return None
         return next((node for node in self.frame.graph.nodes if name in node.outputs), None)
 
