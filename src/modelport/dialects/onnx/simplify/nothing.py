@@ -67,9 +67,11 @@ def _keeps(scene: Scene, node: Node) -> bool:
 
 @rule("Concat", "Sum", "Mean", "Max", "Min")
 def alone(scene: Scene, node: Node) -> bool:
-    """One value put together with nothing; values without elements add nothing to a Concat."""
+    """One value with nothing, or two as a sum; empty values add nothing to a Concat."""
     if len(node.inputs) == 1:
         return scene.pass_on(node, node.inputs[0])
+    if node.op_type == "Sum" and len(node.inputs) == 2:
+        return scene.become(node, "Add", node.inputs)
     if node.op_type != "Concat":
         return False
     axis = int(node.attributes["axis"])
