@@ -197,7 +197,9 @@ def _coordinates(call: Call, axis: int, extent: int, size: int, ratio: float) ->
 
 def _rounded(way: str, where: NDArray[Any]) -> NDArray[Any]:
     if way == "round_prefer_floor":
-        return np.ceil(where - 0.5)
-    if way == "round_prefer_ceil":
-        return np.floor(where + 0.5)
-    return np.floor(where) if way == "floor" else np.ceil(where)
+        found = np.ceil(where - 0.5)
+    elif way == "round_prefer_ceil":
+        found = np.floor(where + 0.5)
+    else:
+        found = np.floor(where) if way == "floor" else np.ceil(where)
+    return np.asarray(found)
