@@ -82,8 +82,16 @@ def power(call: Call) -> str:
         return f"{call[0]} ** {int(value) if value.is_integer() else call.number(1)}"
     if base is exponent:
         return f"{call.number(0)} ** {call[1]}"
-    text = f"{call[0]} ** {Wide(call, 1)[1]}"
-    return text if is_whole(exponent) and not is_whole(base) else to(f"({text})", base)
+    if is_whole(exponent):
+        text = f"{call[0]} ** {Wide(call, 1)[1]}"
+        return to(f"({text})", base) if is_whole(base) else text
+    common = max(base, exponent, key=lambda dtype: dtype.bits)
+    common = FLOAT32 if base.bits == exponent.bits else common
+    a, b = (
+        call[i] if dtype is common else to(call[i], common)
+        for i, dtype in enumerate((base, exponent))
+    )
+    return f"{a} ** {b}" if base is common else to(f"({a} ** {b})", base)
 
 
 @raises(*_COMPARISONS)

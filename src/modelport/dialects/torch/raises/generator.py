@@ -5,7 +5,7 @@ from __future__ import annotations
 from modelport.dialects.torch.raises.call import Call, raises, torch_dtype
 from modelport.dialects.torch.raises.cast import casted
 from modelport.dialects.torch.raises.dtypes import is_whole, to
-from modelport.dialects.torch.raises.whole import bare
+from modelport.dialects.torch.raises.whole import counts
 from modelport.dialects.torch.raises.writer import literal
 from modelport.model.dtype import FLOAT32, FLOAT64, INT64, DType
 
@@ -74,16 +74,13 @@ def numbers(call: Call) -> str:
     """Numbers at equal distances up to a limit."""
     dtype = call.dtype(0)
     if not is_whole(dtype):
-        ends = ", ".join(f"{call[i]}.item()" for i in range(3))
-        if all(call.array(i) is not None for i in range(3)):
-            ends = ", ".join(call.number(i) for i in range(3))
+        ends = ", ".join(call.scalar(i, "float") for i in range(3))
         inner = dtype if dtype is FLOAT64 else FLOAT32
         text = f"{call.helper(_RANGE)}({ends}, {torch_dtype(inner)})"
         return text if inner is dtype else to(text, dtype)
-    found = [call.sizes(i) for i in range(3)]
-    start, limit, step = (bare(sizes.items[0]) for sizes in found)
-    like = next((sizes.like for sizes in found if sizes.like and call.knows_sizes(0)), "")
-    device = f", device={like}.device" if like.startswith("_value_") else ""
+    start, limit, step = (call.scalar(i, "int") for i in range(3))
+    like = next((call.sizes(i).like for i in range(3) if counts(call, i)), "")
+    device = f", device={like}.device" if like else ""
     if not (start == "0" and step == "1" and "-" not in limit):
         text = f"{call.helper(_RANGE)}({start}, {limit}, {step}, {torch_dtype(dtype)})"
         return f"{text}.to({like}.device)" if device else text
@@ -93,8 +90,7 @@ def numbers(call: Call) -> str:
 @raises("OneHot")
 def one_hot(call: Call) -> str:
     """One of two values at each place of a new axis: whether the index points there."""
-    depth = call.whole(1)
-    extent = str(depth[0]) if depth else bare(call.sizes(1).items[0])
+    extent = call.scalar(1, "int")
     indices = call[0]
     if is_whole(call.dtype(0)) and call.dtype(0) is not INT64:
         indices = f"{indices}.long()"

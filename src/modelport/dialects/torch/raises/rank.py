@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from modelport.dialects.torch.raises.call import Call, raises, torch_dtype
 from modelport.dialects.torch.raises.dtypes import Wide, is_whole
-from modelport.dialects.torch.raises.whole import bare
 
 _CUMSUM = '''
 def _cumsum(x, dim, exclusive=False, reverse=False):
@@ -57,7 +56,7 @@ def cumulative(call: Call) -> str:
     """Running sums or products."""
     name = call.node.op_type.lower()
     wide = Wide(call)
-    axis = bare(call.sizes(1).items[0])
+    axis = call.scalar(1, "int")
     flags = [f"{flag}=True" for flag in ("exclusive", "reverse") if call.attribute(flag, 0)]
     if flags:
         function = call.helper(_CUMSUM if name == "cumsum" else _CUMPROD)
@@ -90,7 +89,7 @@ def _bind(call: Call, wide: Wide, text: str, count: int) -> None:
 @raises("TopK")
 def top_k(call: Call) -> list[str] | None:
     """The first of the elements in order; equal ones in the order they have."""
-    k, axis = call.sizes(1).items[0], call.attribute("axis", -1)
+    k, axis = call.scalar(1, "int"), call.attribute("axis", -1)
     wide = Wide(call, order=True)
     smallest = "" if call.attribute("largest", 1) else ", largest=False"
     if not call.wanted(1):

@@ -340,8 +340,10 @@ class Writer:
     def _written(self, name: str, known: Known) -> Member:
         array = known.array
         assert array is not None and known.dtype is not None  # noqa: PT018
-        items = array.tolist()
-        text = f"torch.tensor({_nested(items, known.dtype)}, dtype={torch_dtype(known.dtype)})"
+        values = f"torch.tensor({_nested(array.tolist(), known.dtype)}"
+        if not array.size:
+            values = f"torch.empty({tuple(array.shape)}"
+        text = f"{values}, dtype={torch_dtype(known.dtype)})"
         scope = self.names.path(scope_of(self.node)) if self.node is not None else ()
         key = (".".join(scope), text)
         if key not in self._constants:
