@@ -48,6 +48,11 @@ def cast(call: Call) -> str | Sizes:
         raise call.refused("its data type is not known")
     if dtype in (INT64, INT32) and counts(call, 0):
         return call.sizes(0)
+    if counts(call, 0) and (dtype.kind == "float" and dtype.bits > 8):
+        found = call.sizes(0)
+        items = found.items[0] if found.scalar else f"[{', '.join(found.items)}]"
+        device = f", device={found.like}.device" if found.like else ""
+        return f"torch.tensor({items}, dtype={torch_dtype(dtype)}{device})"
     if call.dtype(0) is dtype:
         return call[0]
     if "string" in (dtype.kind, call.dtype(0).kind):

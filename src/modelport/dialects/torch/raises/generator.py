@@ -5,9 +5,9 @@ from __future__ import annotations
 from modelport.dialects.torch.raises.call import Call, raises, torch_dtype
 from modelport.dialects.torch.raises.cast import casted
 from modelport.dialects.torch.raises.dtypes import is_whole, to
-from modelport.dialects.torch.raises.whole import counts
+from modelport.dialects.torch.raises.whole import bare, counts
 from modelport.dialects.torch.raises.writer import literal
-from modelport.model.dtype import FLOAT32, FLOAT64, INT64, DType
+from modelport.model.dtype import BOOL, FLOAT32, FLOAT64, INT64, DType
 
 _RANGE = '''
 def _range(start, limit, step, dtype):
@@ -17,7 +17,7 @@ def _range(start, limit, step, dtype):
 '''
 _ONE_HOT = '''
 def _one_hot(indices, depth, values, dim=-1):
-    """The second value where a place on a new axis is the index, the first one elsewhere."""
+    """The second value where a place on a new axis is the index, else the first."""
     indices = torch.where(indices < 0, indices + depth, indices).unsqueeze(dim)
     shape = [1] * indices.ndim
     shape[dim] = depth
@@ -96,7 +96,15 @@ def one_hot(call: Call) -> str:
         indices = f"{indices}.long()"
     axis = call.attribute("axis", -1)
     dim = "" if axis == -1 else f", dim={axis}"
-    return f"{call.helper(_ONE_HOT)}({indices}, {extent}, {call[2]}{dim})"
+    return f"{call.helper(_ONE_HOT)}({indices}, {extent}, {_pair_of_values(call)}{dim})"
+
+
+def _pair_of_values(call: Call) -> str:
+    """The two values; as plain numbers where these have the right type by themselves."""
+    pair, dtype = call.array(2), call.dtype(2)
+    if pair is None or dtype not in (FLOAT32, INT64, BOOL):
+        return call[2]
+    return f"({', '.join(bare(literal(item, dtype)) for item in pair.tolist())})"
 
 
 @raises("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike")
@@ -139,9 +147,9 @@ def bernoulli(call: Call) -> str:
 def dropout(call: Call) -> str | list[str] | None:
     """Nothing, when the model predicts; a part of the elements while it is trained."""
     training, ratio = call.array(2), call.array(1)
-    share = "0.5" if not call.has(1) else f"float({call[1]})"
+    share = call.scalar(1, "float") if call.has(1) else "0.5"
     if ratio is not None:
-        share = literal(round(float(ratio.reshape(())), 7))
+        share = literal(float(ratio.reshape(())))
     fixed = not call.has(2) or (training is not None and not training.reshape(()))
     if call.wanted(1):
         if fixed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from modelport.dialects.onnx.types.known import DTYPE_OF
 from modelport.dialects.torch.raises.call import Call, pair, raises
 from modelport.dialects.torch.raises.cast import casted
-from modelport.dialects.torch.raises.dtypes import is_whole, to
+from modelport.dialects.torch.raises.dtypes import is_plain, is_whole, to
 from modelport.dialects.torch.raises.window import window
 from modelport.model.dtype import FLOAT32, FLOAT64, INT32, DType
 
@@ -34,7 +34,7 @@ def _spread(call: Call, index: int, axis: int, rank: int | None) -> str:
 def _single(call: Call, index: int) -> str:
     """The only element of a vector; a plain number where it is known."""
     text = call.number(index)
-    return text if text != call[index] else f"{text}[0]"
+    return text if is_plain(text) else f"{text}[0]"
 
 
 def _blocked(call: Call, index: int, axis: int, size: int) -> str:
@@ -82,7 +82,7 @@ def quantize(call: Call) -> str:
     computed = _precision(call)
     if call.dtype(0) is not computed:
         x = to(x, computed)
-    if computed is not call.dtype(1) and scale.startswith(call[1]) and call.dtype(1).bits > 8:
+    if computed is not call.dtype(1) and not is_plain(scale) and call.dtype(1).bits > 8:
         scale = to(scale, computed)
     zero = _parameter(call, 2) if _has_zero(call, 2) else ""
     if computed.bits < 32 and (zero or dtype.bits > 8):

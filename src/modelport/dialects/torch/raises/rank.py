@@ -29,13 +29,13 @@ def _cumprod(x, dim, exclusive=False, reverse=False):
 '''
 _TOP_K = '''
 def _top_k(x, k, dim, largest=True):
-    """The k largest or smallest elements in order, and where they are: first ones first."""
+    """The k largest or smallest elements, and where they are: first ones first."""
     values, places = torch.sort(x, dim=dim, descending=largest, stable=True)
     return values.narrow(dim, 0, k), places.narrow(dim, 0, k)
 '''
 _UNIQUE = '''
 def _unique(x, dim=None, ordered=True):
-    """Distinct elements (or slices), their first places, which each one is, their counts."""
+    """Distinct elements (or slices), where each is first, which is which, how many."""
     values, inverse, counts = torch.unique(
         x, return_inverse=True, return_counts=True, dim=dim
     )

@@ -8,7 +8,7 @@ from modelport.model.dtype import FLOAT32, FLOAT64
 
 _COMPLEX = '''
 def _complex(x):
-    """Complex numbers from their two parts on the last axis; real ones from one part."""
+    """Complex numbers from two parts on the last axis, real ones from one."""
     return torch.complex(x[..., 0], x[..., 1]) if x.shape[-1] == 2 else x[..., 0]
 '''
 _MEL = '''
