@@ -79,9 +79,9 @@ def leaky_relu(call: Call) -> None:
 
 
 @raises("ThresholdedRelu")
-def thresholded_relu(call: Call) -> None:
-    """X above a threshold, 0 up to it."""
-    _plain(call, "Threshold", "F.threshold", number(call, "alpha", 1.0), "0.0")
+def thresholded_relu(call: Call) -> str:
+    """X above a threshold, 0 elsewhere."""
+    return f"torch.where({call[0]} > {number(call, 'alpha', 1.0)}, {call[0]}, 0)"
 
 
 @raises("PRelu")
@@ -142,15 +142,11 @@ def swish(call: Call) -> str | None:
 
 
 @raises("Shrink")
-def shrink(call: Call) -> str | None:
+def shrink(call: Call) -> str:
     """What is near zero becomes zero, the rest is moved towards it."""
-    bias, edge = number(call, "bias", 0.0), number(call, "lambd", 0.5)
-    if call.dtype(0).kind == "float" and bias in ("0.0", edge):
-        name = "Softshrink" if bias == edge else "Hardshrink"
-        _plain(call, name, f"F.{name.lower()}", edge)
-        return None
-    x = call[0]
-    text = f"torch.where({x} < -{edge}, {x} + {bias}, torch.where({x} > {edge}, {x} - {bias}, 0))"
+    x, bias, edge = call[0], number(call, "bias", 0.0), number(call, "lambd", 0.5)
+    above, below = (x, x) if bias == "0.0" else (f"{x} - {bias}", f"{x} + {bias}")
+    text = f"torch.where({x} < -{edge}, {below}, torch.where({x} > {edge}, {above}, 0))"
     return to(text, call.dtype(0)) if is_whole(call.dtype(0)) else text
 
 

@@ -6,7 +6,7 @@ from modelport.dialects.torch.raises.call import CARRIERS, Call, raises, torch_d
 from modelport.dialects.torch.raises.dtypes import to
 from modelport.dialects.torch.raises.whole import counts
 from modelport.dialects.torch.source.sizes import Sizes
-from modelport.model.dtype import DTYPES, FLOAT4_E2M1FN, FLOAT8_E4M3FN, INT32, INT64, DType
+from modelport.model.dtype import DTYPES, FLOAT4_E2M1FN, FLOAT8_E4M3FN, FLOAT32, INT32, INT64, DType
 
 _MOST = {
     "float8_e4m3fn": 448, "float8_e4m3fnuz": 240, "float8_e5m2": 57344, "float8_e5m2fnuz": 57344,
@@ -48,11 +48,18 @@ def cast(call: Call) -> str | Sizes:
         raise call.refused("its data type is not known")
     if dtype in (INT64, INT32) and counts(call, 0):
         return call.sizes(0)
+    if counts(call, 0) and (dtype.kind == "float" and dtype.bits > 8):
+        found = call.sizes(0)
+        items = found.items[0] if found.scalar else f"[{', '.join(found.items)}]"
+        device = f", device={found.like}.device" if found.like else ""
+        return f"torch.tensor({items}, dtype={torch_dtype(dtype)}{device})"
     if call.dtype(0) is dtype:
         return call[0]
     if "string" in (dtype.kind, call.dtype(0).kind):
         raise call.refused("torch has no tensors of text")
-    return casted(call, call[0], dtype)
+    eight = dtype.kind == "float" and dtype.bits == 8
+    computes = call.dtype(0).kind == "float" and call.dtype(0).bits > 8
+    return casted(call, to(call[0], FLOAT32) if eight and not computes else call[0], dtype)
 
 
 def casted(call: Call, text: str, dtype: DType) -> str:

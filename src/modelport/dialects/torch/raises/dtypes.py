@@ -34,6 +34,11 @@ def is_whole(dtype: DType | None) -> bool:
     return dtype is not None and dtype.kind in ("int", "uint")
 
 
+def is_plain(text: str) -> bool:
+    """Whether an operand is written as a number; tensors and what is made of them have names."""
+    return not text.startswith("_")
+
+
 class Wide:
     """The operands of a call in a type that torch computes with.
 
@@ -61,13 +66,12 @@ class Wide:
         if self.dtype is UINT64 and (self.ordered or array is None or (array >> 63).any()):
             return self[index]
         text = self.call.number(index)
-        return self[index] if self.method and text == self.call[index] else text
+        return text if is_plain(text) else self[index]
 
     def pair(self) -> tuple[str, str]:
         """Two operands, one of them a tensor."""
-        if self.call.array(0) is not None:
-            return self.number(0), self[1]
-        return self.number(0), self.number(1)
+        constants = all(self.call.array(index) is not None for index in (0, 1))
+        return self[0] if constants else self.number(0), self.number(1)
 
     def back(self, text: str) -> str:
         """A result in the operands' own type."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from modelport.dialects.torch.raises.call import Call, raises
-from modelport.dialects.torch.raises.dtypes import Wide, is_whole, to
-from modelport.dialects.torch.raises.whole import of_sizes
+from modelport.dialects.torch.raises.dtypes import Wide, is_plain, is_whole, to
+from modelport.dialects.torch.raises.whole import bare, of_sizes
 from modelport.dialects.torch.source.sizes import Sizes
 from modelport.model.dtype import BOOL, FLOAT32, INT64, UINT64
 
@@ -25,7 +25,8 @@ def _divided(a, b):
     quotient = torch.where(b < 0, 0, half << 1)
     rest = a - quotient * b
     more = (rest ^ lowest) >= (b ^ lowest)
-    return (quotient + more).to(torch.uint64), torch.where(more, rest - b, rest).to(torch.uint64)
+    rest = torch.where(more, rest - b, rest)
+    return (quotient + more).to(torch.uint64), rest.to(torch.uint64)
 '''
 
 
@@ -75,15 +76,24 @@ def power(call: Call) -> str:
     """A power in the type of its base."""
     base, exponent = call.dtype(0), call.dtype(1)
     if is_whole(base) and not is_whole(exponent):
-        return to(f"({call[0]}.double() ** {call[1]})", base)
+        return to(f"torch.pow({call[0]}.double(), {call[1]})", base)
     known = call.array(1)
-    if known is not None and known.size == 1 and call.number(1) != call[1]:
+    if known is not None and known.size == 1 and is_plain(call.number(1)):
         value = float(known.reshape(()))
-        return f"{call[0]} ** {int(value) if value.is_integer() else call.number(1)}"
+        return f"{call[0]}.pow({int(value) if value.is_integer() else bare(call.number(1))})"
     if base is exponent:
-        return f"{call.number(0)} ** {call[1]}"
-    text = f"{call[0]} ** {Wide(call, 1)[1]}"
-    return text if is_whole(exponent) and not is_whole(base) else to(f"({text})", base)
+        return f"torch.pow({bare(call.number(0))}, {call[1]})"
+    if is_whole(exponent):
+        text = f"torch.pow({call[0]}, {Wide(call, 1)[1]})"
+        return to(text, base) if is_whole(base) else text
+    common = max(base, exponent, key=lambda dtype: dtype.bits)
+    common = FLOAT32 if base.bits == exponent.bits else common
+    a, b = (
+        call[i] if dtype is common else to(call[i], common)
+        for i, dtype in enumerate((base, exponent))
+    )
+    text = f"torch.pow({a}, {b})"
+    return text if base is common else to(text, base)
 
 
 @raises(*_COMPARISONS)
@@ -105,8 +115,9 @@ def equal(call: Call) -> str:
 @raises(*_LOGIC, *_BITS)
 def logic(call: Call) -> str:
     """Truth values or bits, combined."""
-    a = call[0] if call.array(0) is not None else call.number(0)
-    return f"{a} {(_LOGIC | _BITS)[call.node.op_type]} {call.number(1)}"
+    a = call[0] if call.array(1) is not None else call.number(0)
+    b = call.number(1)
+    return f"{a} {(_LOGIC | _BITS)[call.node.op_type]} {b}"
 
 
 @raises("Not", "BitwiseNot")
@@ -187,7 +198,7 @@ def identity(call: Call) -> str:
 def where(call: Call) -> str:
     """From one operand or another, by truth values."""
     a, b = call.number(1), call.number(2)
-    if a != call[1] and b != call[2] and call.dtype(1) not in (BOOL, FLOAT32, INT64):
+    if is_plain(a) and is_plain(b) and call.dtype(1) not in (BOOL, FLOAT32, INT64):
         b = call[2]
     return f"torch.where({call[0]}, {a}, {b})"
 
@@ -229,7 +240,7 @@ def extreme(call: Call) -> str | Sizes:
     if len(call) == 1:
         return call[0]
     for one, other in ((0, 1), (1, 0)):
-        if len(call) == 2 and call.array(one) is None and wide.number(other) != wide[other]:
+        if len(call) == 2 and call.array(one) is None and is_plain(wide.number(other)):
             return wide.back(f"torch.clamp({wide[one]}, {bound}={wide.number(other)})")
     text = wide[0]
     for index in range(1, len(call)):

@@ -6,8 +6,8 @@ from modelport.dialects.torch.raises.call import Call, raises, torch_dtype
 from modelport.dialects.torch.raises.cast import casted
 from modelport.dialects.torch.raises.dtypes import is_whole, to
 from modelport.dialects.torch.raises.literals import literal
-from modelport.dialects.torch.raises.whole import bare
-from modelport.model.dtype import FLOAT32, FLOAT64, INT64, DType
+from modelport.dialects.torch.raises.whole import bare, counts
+from modelport.model.dtype import BOOL, FLOAT32, FLOAT64, INT64, DType
 
 _RANGE = '''
 def _range(start, limit, step, dtype):
@@ -17,7 +17,7 @@ def _range(start, limit, step, dtype):
 '''
 _ONE_HOT = '''
 def _one_hot(indices, depth, values, dim=-1):
-    """The second value where a place on a new axis is the index, the first one elsewhere."""
+    """The second value where a place on a new axis is the index, else the first."""
     indices = torch.where(indices < 0, indices + depth, indices).unsqueeze(dim)
     shape = [1] * indices.ndim
     shape[dim] = depth
@@ -74,16 +74,13 @@ def numbers(call: Call) -> str:
     """Numbers at equal distances up to a limit."""
     dtype = call.dtype(0)
     if not is_whole(dtype):
-        ends = ", ".join(f"{call[i]}.item()" for i in range(3))
-        if all(call.array(i) is not None for i in range(3)):
-            ends = ", ".join(call.number(i) for i in range(3))
+        ends = ", ".join(call.scalar(i, "float") for i in range(3))
         inner = dtype if dtype is FLOAT64 else FLOAT32
         text = f"{call.helper(_RANGE)}({ends}, {torch_dtype(inner)})"
         return text if inner is dtype else to(text, dtype)
-    found = [call.sizes(i) for i in range(3)]
-    start, limit, step = (bare(sizes.items[0]) for sizes in found)
-    like = next((sizes.like for sizes in found if sizes.like and call.knows_sizes(0)), "")
-    device = f", device={like}.device" if like.startswith("_value_") else ""
+    start, limit, step = (call.scalar(i, "int") for i in range(3))
+    like = next((call.sizes(i).like for i in range(3) if counts(call, i)), "")
+    device = f", device={like}.device" if like else ""
     if not (start == "0" and step == "1" and "-" not in limit):
         text = f"{call.helper(_RANGE)}({start}, {limit}, {step}, {torch_dtype(dtype)})"
         return f"{text}.to({like}.device)" if device else text
@@ -93,14 +90,21 @@ def numbers(call: Call) -> str:
 @raises("OneHot")
 def one_hot(call: Call) -> str:
     """One of two values at each place of a new axis: whether the index points there."""
-    depth = call.whole(1)
-    extent = str(depth[0]) if depth else bare(call.sizes(1).items[0])
+    extent = call.scalar(1, "int")
     indices = call[0]
     if is_whole(call.dtype(0)) and call.dtype(0) is not INT64:
         indices = f"{indices}.long()"
     axis = call.attribute("axis", -1)
     dim = "" if axis == -1 else f", dim={axis}"
-    return f"{call.helper(_ONE_HOT)}({indices}, {extent}, {call[2]}{dim})"
+    return f"{call.helper(_ONE_HOT)}({indices}, {extent}, {_pair_of_values(call)}{dim})"
+
+
+def _pair_of_values(call: Call) -> str:
+    """The two values; as plain numbers where these have the right type by themselves."""
+    pair, dtype = call.array(2), call.dtype(2)
+    if pair is None or dtype not in (FLOAT32, INT64, BOOL):
+        return call[2]
+    return f"({', '.join(bare(literal(item, dtype)) for item in pair.tolist())})"
 
 
 @raises("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike")
@@ -143,9 +147,9 @@ def bernoulli(call: Call) -> str:
 def dropout(call: Call) -> str | list[str] | None:
     """Nothing, when the model predicts; a part of the elements while it is trained."""
     training, ratio = call.array(2), call.array(1)
-    share = "0.5" if not call.has(1) else f"float({call[1]})"
+    share = call.scalar(1, "float") if call.has(1) else "0.5"
     if ratio is not None:
-        share = literal(round(float(ratio.reshape(())), 7))
+        share = literal(float(ratio.reshape(())))
     fixed = not call.has(2) or (training is not None and not training.reshape(()))
     if call.wanted(1):
         if fixed:

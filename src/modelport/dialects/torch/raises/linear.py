@@ -69,19 +69,28 @@ def linear(call: Call, weight: Expression, bias: Expression | None) -> object | 
 @raises("Gemm")
 def gemm(call: Call) -> str:
     """``alpha a b + beta c`` of matrices that may be transposed; a Linear where it is one."""
-    alpha, beta = call.attribute("alpha", 1.0), call.attribute("beta", 1.0)
+    alpha, beta = number(call, "alpha", 1.0), number(call, "beta", 1.0)
+    if alpha == "1.0" and (beta == "1.0" or not call.has(2)) and not call.attribute("transA", 0):
+        found = _as_linear(call)
+        if found is not None:
+            return found
+    return _product(call, alpha, beta)
+
+
+def _as_linear(call: Call) -> str | None:
+    """A product with a matrix of the file, and with a vector of it added."""
     weight, bias = call.weight(1), call.weight(2)
-    plain = alpha == 1 and (beta == 1 or not call.has(2)) and not call.attribute("transA", 0)
-    if plain and weight is not None and (bias is not None or not call.has(2)):
-        turned = weight if call.attribute("transB", 0) else transpose(weight, (1, 0))
-        if bias is None or bias.shape == (turned.shape[0],):
-            module = linear(call, turned, bias)
-            if module is not None:
-                return f"{module}({call[0]})"
-            operands = [call[0], call.parameter(1, turned)]
-            operands += [call.parameter(2, bias)] if bias is not None else []
-            return f"F.linear({', '.join(operands)})"
-    return _product(call, number(call, "alpha", 1.0), number(call, "beta", 1.0))
+    if weight is None or weight.dtype.kind != "float" or (bias is None and call.has(2)):
+        return None
+    turned = weight if call.attribute("transB", 0) else transpose(weight, (1, 0))
+    if bias is not None and bias.shape != (turned.shape[0],):
+        return None
+    module = linear(call, turned, bias)
+    if module is not None:
+        return f"{module}({call[0]})"
+    operands = [call[0], call.parameter(1, turned)]
+    operands += [call.parameter(2, bias)] if bias is not None else []
+    return f"F.linear({', '.join(operands)})"
 
 
 def _product(call: Call, alpha: str, beta: str) -> str:

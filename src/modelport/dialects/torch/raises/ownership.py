@@ -103,8 +103,10 @@ class Ownership:
         """
         if known.array is None or known.dtype is None:
             raise ConversionError(name, "nothing gives this value")
-        items = nested(known.array.tolist(), known.dtype)
-        text = f"torch.tensor({items}, dtype={torch_dtype(known.dtype)})"
+        values = f"torch.tensor({nested(known.array.tolist(), known.dtype)}"
+        if not known.array.size:
+            values = f"torch.empty({tuple(known.array.shape)}"
+        text = f"{values}, dtype={torch_dtype(known.dtype)})"
         scope = self.names.path(scope_of(node)) if node is not None else ()
         if (scope, text) not in self._constants:
             path = self.names.constant(name, scope)

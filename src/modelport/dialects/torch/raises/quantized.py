@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from modelport.dialects.onnx.types.known import DTYPE_OF
 from modelport.dialects.torch.raises.call import Call, pair, raises
 from modelport.dialects.torch.raises.cast import casted
-from modelport.dialects.torch.raises.dtypes import is_whole, to
+from modelport.dialects.torch.raises.dtypes import is_plain, is_whole, to
 from modelport.dialects.torch.raises.window import window
 from modelport.model.dtype import FLOAT32, FLOAT64, INT32, DType
 
@@ -33,7 +34,7 @@ def _spread(call: Call, index: int, axis: int, rank: int | None) -> str:
 def _single(call: Call, index: int) -> str:
     """The only element of a vector; a plain number where it is known."""
     text = call.number(index)
-    return text if text != call[index] else f"{text}[0]"
+    return text if is_plain(text) else f"{text}[0]"
 
 
 def _blocked(call: Call, index: int, axis: int, size: int) -> str:
@@ -81,18 +82,16 @@ def quantize(call: Call) -> str:
     computed = _precision(call)
     if call.dtype(0) is not computed:
         x = to(x, computed)
-    if computed is not call.dtype(1) and scale.startswith(call[1]) and call.dtype(1).bits > 8:
+    if computed is not call.dtype(1) and not is_plain(scale) and call.dtype(1).bits > 8:
         scale = to(scale, computed)
     zero = _parameter(call, 2) if _has_zero(call, 2) else ""
-    if zero and computed.bits < 32:
+    if computed.bits < 32 and (zero or dtype.bits > 8):
         return _rounded(call, f"({x} / {scale}).float()", zero, dtype)
     return _rounded(call, f"{x} / {scale}", zero, dtype)
 
 
 def _precision(call: Call) -> DType:
     """The data type that x and its scale are divided in."""
-    from modelport.dialects.onnx.types.known import DTYPE_OF
-
     stated = call.attribute("precision", 0)
     if stated:
         return DTYPE_OF[int(stated)]
@@ -145,8 +144,12 @@ def quantized_matmul(call: Call) -> str:
 def _convolved(call: Call, weight: int, zeros: tuple[int, int], bias: str = "") -> str:
     """A convolution of whole numbers, exact in doubles."""
     shape = call.known(weight).shape
-    kernel = call.ints("kernel_shape") or [n for n in (shape or ())[2:] if isinstance(n, int)]
+    kernel = call.ints("kernel_shape") or [
+        extent if isinstance(extent, int) else 0 for extent in (shape or ())[2:]
+    ]
     found = window(call, kernel)
+    if 0 in kernel and call.attribute("auto_pad", "NOTSET").startswith("SAME"):
+        raise call.refused("the extents of its kernel are not known")
     x = found.padded(call, _centered(call, 0, zeros[0], 1, FLOAT64))
     settings = [x, _centered(call, weight, zeros[1], 0, FLOAT64), *([bias] if bias else [])]
     if set(found.stride) != {1}:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from modelport.dialects.torch.raises.call import Call, raises, torch_dtype
 from modelport.dialects.torch.raises.dtypes import Wide, is_whole
-from modelport.dialects.torch.raises.whole import bare
 
 _CUMSUM = '''
 def _cumsum(x, dim, exclusive=False, reverse=False):
@@ -30,13 +29,13 @@ def _cumprod(x, dim, exclusive=False, reverse=False):
 '''
 _TOP_K = '''
 def _top_k(x, k, dim, largest=True):
-    """The k largest or smallest elements in order, and where they are: first ones first."""
+    """The k largest or smallest elements, and where they are: first ones first."""
     values, places = torch.sort(x, dim=dim, descending=largest, stable=True)
     return values.narrow(dim, 0, k), places.narrow(dim, 0, k)
 '''
 _UNIQUE = '''
 def _unique(x, dim=None, ordered=True):
-    """Distinct elements (or slices), their first places, which each one is, their counts."""
+    """Distinct elements (or slices), where each is first, which is which, how many."""
     values, inverse, counts = torch.unique(
         x, return_inverse=True, return_counts=True, dim=dim
     )
@@ -57,7 +56,7 @@ def cumulative(call: Call) -> str:
     """Running sums or products."""
     name = call.node.op_type.lower()
     wide = Wide(call)
-    axis = bare(call.sizes(1).items[0])
+    axis = call.scalar(1, "int")
     flags = [f"{flag}=True" for flag in ("exclusive", "reverse") if call.attribute(flag, 0)]
     if flags:
         function = call.helper(_CUMSUM if name == "cumsum" else _CUMPROD)
@@ -90,7 +89,7 @@ def _bind(call: Call, wide: Wide, text: str, count: int) -> None:
 @raises("TopK")
 def top_k(call: Call) -> list[str] | None:
     """The first of the elements in order; equal ones in the order they have."""
-    k, axis = call.sizes(1).items[0], call.attribute("axis", -1)
+    k, axis = call.scalar(1, "int"), call.attribute("axis", -1)
     wide = Wide(call, order=True)
     smallest = "" if call.attribute("largest", 1) else ", largest=False"
     if not call.wanted(1):

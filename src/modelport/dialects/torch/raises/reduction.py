@@ -52,13 +52,13 @@ def reduced(call: Call) -> str | Sizes:
     if operator in _COUNTED and counts(call, 0) and call.known(0).rank == 1:
         return _counted(call)
     wide = Wide(call, order=operator in ("ReduceMax", "ReduceMin"))
-    without = _WITHOUT.get(operator, "{}").format(wide[0])
+    plain = _WITHOUT.get(operator, "")
+    without = wide.back(plain.format(wide[0])) if plain else call[0]
     noop = bool(call.attribute("noop_with_empty_axes", 0))
     none = not call.has(1) or call.known(1).dim(0) == 0
     if none and noop:
-        return wide.back(without) if without != call[0] else call[0]
-    dims = "" if none else dims_of(call, 1)
-    text = wide.back(_reduction(call, wide, dims))
+        return without
+    text = wide.back(_reduction(call, wide, "" if none else dims_of(call, 1)))
     if noop and not isinstance(call.known(1).dim(0), int):
         return f"{text} if {call[1]}.numel() else {without}"
     return text
@@ -77,7 +77,7 @@ def dims_of(call: Call, index: int) -> str:
     """Axes that an operand lists, as torch takes them."""
     if call.knows_sizes(index) or isinstance(call.known(index).dim(0), int):
         return axes_text([bare(item) for item in call.sizes(index).items])
-    return f"{call[index]}.tolist()"
+    return f"{call[index]}.tolist() or {_all(call)}"
 
 
 def axes_text(axes: Sequence[object]) -> str:
@@ -88,7 +88,7 @@ def axes_text(axes: Sequence[object]) -> str:
 def _all(call: Call) -> str:
     """All axes, listed."""
     rank = call.known(0).rank
-    return f"tuple(range({call[0]}.ndim))" if rank is None else axes_text(tuple(range(rank)) or "")
+    return f"tuple(range({call[0]}.ndim))" if rank is None else axes_text(range(rank))
 
 
 def _reduction(call: Call, wide: Wide, dims: str) -> str:
@@ -136,12 +136,9 @@ def _product(call: Call, x: str, dims: str, listed: str, keep: bool) -> str:
     kind = "" if not is_whole(call.dtype(0)) or call.dtype(0) is INT64 else f"dtype={x}.dtype"
     if not dims and not keep:
         return f"{x}.prod({kind})"
-    if dims.lstrip("-").isdigit():
-        settings = [dims, *(["keepdim=True"] if keep else []), *([kind] if kind else [])]
+    if listed.isdigit() or (dims and call.known(1).dim(0) == 1):
+        settings = [listed, *(["keepdim=True"] if keep else []), *([kind] if kind else [])]
         return f"{x}.prod({', '.join(settings)})"
-    listed = (
-        listed if listed.startswith("(") or listed.endswith((".tolist()", "))")) else f"({listed},)"
-    )
     return f"{call.helper(_PROD)}({x}, {arguments(listed, keepdim=(keep, False))})"
 
 

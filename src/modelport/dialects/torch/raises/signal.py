@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from modelport.dialects.torch.raises.call import Call, raises, torch_dtype
 from modelport.dialects.torch.raises.dtypes import is_whole, to
-from modelport.dialects.torch.raises.whole import bare
 from modelport.model.dtype import FLOAT32, FLOAT64
 
 _COMPLEX = '''
 def _complex(x):
-    """Complex numbers from their two parts on the last axis; real ones from one part."""
+    """Complex numbers from two parts on the last axis, real ones from one."""
     return torch.complex(x[..., 0], x[..., 1]) if x.shape[-1] == 2 else x[..., 0]
 '''
 _MEL = '''
@@ -59,8 +58,8 @@ def dft(call: Call) -> str:
     elif known is not None:
         dim = str(known[0])
     else:
-        dim = f"{bare(call.sizes(2).items[0])} % {call[0]}.ndim"
-    length = f"n={bare(call.sizes(1).items[0])}, " if call.has(1) else ""
+        dim = f"{call.scalar(2, 'int')} % {call[0]}.ndim"
+    length = f"n={call.scalar(1, 'int')}, " if call.has(1) else ""
     settings = f"{_numbers(call)}, {length}dim={dim}"
     if not call.attribute("onesided", 0):
         name = "ifft" if inverse else "fft"
@@ -68,15 +67,16 @@ def dft(call: Call) -> str:
         return _back(call, f"torch.fft.irfft({settings}).unsqueeze(-1)")
     else:
         name = "rfft"
-    return _back(call, f"torch.view_as_real(torch.fft.{name}({settings}))")
+    resolved = ".resolve_conj()" if name == "ifft" and call.known(0).dim(-1) != 2 else ""
+    return _back(call, f"torch.view_as_real(torch.fft.{name}({settings}){resolved})")
 
 
 @raises("STFT")
 def stft(call: Call) -> str:
     """Fourier transforms of what stands under a moving window."""
-    step = bare(call.sizes(1).items[0])
+    step = call.scalar(1, "int")
     if call.has(3):
-        length = bare(call.sizes(3).items[0])
+        length = call.scalar(3, "int")
     else:
         length = f"{call[2]}.shape[0]" if call.has(2) else f"{call[0]}.shape[1]"
     frames = f"{_numbers(call)}.unfold(1, {length}, {step})"
@@ -96,10 +96,10 @@ def signal_window(call: Call) -> str:
     """Weights that rise from the ends to the middle."""
     dtype = call.output().dtype or FLOAT32
     name, settings = _WINDOWS[call.node.op_type]
-    size = bare(call.sizes(0).items[0])
+    size = call.scalar(0, "int")
     whole = bool(call.attribute("periodic", 1))
     periodic = "" if whole and not settings else f", periodic={whole}"
-    inner = FLOAT64 if is_whole(dtype) else dtype
+    inner = FLOAT64 if is_whole(dtype) else max(dtype, FLOAT32, key=lambda kind: kind.bits)
     kind = "" if inner is FLOAT32 else f", dtype={torch_dtype(inner)}"
     text = f"torch.{name}({size}{periodic}{settings}{kind})"
     return to(text, dtype) if inner is not dtype else text
@@ -108,7 +108,7 @@ def signal_window(call: Call) -> str:
 @raises("MelWeightMatrix")
 def mel_weights(call: Call) -> str:
     """A matrix from the frequencies of a spectrum to bands of the mel scale."""
-    numbers = [bare(call.sizes(i).items[0]) for i in range(3)]
+    numbers = [call.scalar(i, "int") for i in range(3)]
     edges = [call.number(i) if call.array(i) is not None else f"float({call[i]})" for i in (3, 4)]
     text = f"{call.helper(_MEL)}({', '.join([*numbers, *edges])})"
     return to(text, call.output().dtype or FLOAT32)

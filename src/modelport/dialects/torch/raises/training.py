@@ -16,7 +16,7 @@ def _adagrad(rate, step, x, grad, total, decay, norm, epsilon):
 '''
 _ADAM = '''
 def _adam(rate, step, x, grad, mean, square, alpha, beta, norm, norm_post, epsilon):
-    """A weight after a step of Adam, and the averages of its gradients and their squares."""
+    """A weight after a step of Adam, and averages of gradients and of their squares."""
     grad = norm * x + grad
     mean = alpha * mean + (1 - alpha) * grad
     square = beta * square + (1 - beta) * grad * grad

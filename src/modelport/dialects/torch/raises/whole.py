@@ -17,7 +17,7 @@ MOST_LETTERS = 40
 
 def bare(item: str) -> str:
     """An integer without the brackets that keep the sign of a number."""
-    return item[1:-1] if item.startswith("(-") and item[2:-1].isdigit() else item
+    return item[1:-1] if item.startswith("(-") and item[2:-1].replace(".", "").isdigit() else item
 
 
 def counts(call: Call, index: int) -> bool:
