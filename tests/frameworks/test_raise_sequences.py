@@ -14,8 +14,8 @@ from tests.frameworks import raise_live
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 OPERATORS = (
-    "Attention ConcatFromSequence GRU If LSTM LinearAttention Loop Optional OptionalGetElement "
-    "OptionalHasElement RNN RotaryEmbedding Scan SequenceAt SequenceConstruct SequenceEmpty "
+    "Attention ConcatFromSequence FlexAttention GRU If LSTM LinearAttention Loop Optional "
+    "OptionalGetElement OptionalHasElement RNN RotaryEmbedding Scan SequenceAt SequenceConstruct SequenceEmpty "
     "SequenceErase SequenceInsert SequenceLength SequenceMap SplitToSequence"
 ).split()
 
