@@ -60,8 +60,13 @@ def propagate(scene: Scene) -> bool:
                 together.members.append(node)
                 groups[node.outputs[0]] = together
     roots = [group for group in found if group.into is None and group.members]
-    moved = [_move(scene, group) for group in roots if _gain(scene, group) > 0]
-    return bool(moved)
+    moved = False
+    for group in roots:
+        # A group that stood before this one may have taken its transposes along: next time.
+        there = all(scene.has(node) for node in (*group.before, *group.members))
+        if there and _gain(scene, group) > 0:
+            moved = _move(scene, group)
+    return moved
 
 
 def _together(scene: Scene, node: Node, groups: dict[str, _Group]) -> _Group | None:

@@ -8,10 +8,10 @@ from modelport.dialects.onnx.simplify.scene import Scene
 from modelport.model.graph import Node
 
 _KEEPS_ELEMENTS = (
-    *("Cast", "Concat", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split"),
+    *("Cast", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split"),
     *("Squeeze", "Tile", "Transpose", "Unsqueeze"),
 )
-_DEEPEST = 12
+_MOST = 64
 
 
 @rule("LSTM", "GRU", "RNN")
@@ -28,17 +28,28 @@ def from_nothing(scene: Scene, node: Node) -> bool:
     return scene.rewire(node, inputs)
 
 
-def is_zero(scene: Scene, name: str, depth: int = 0) -> bool:
+def is_zero(scene: Scene, name: str) -> bool:
     """Whether a value is 0 throughout, whatever its shape."""
-    if is_all(scene, name, 0.0):
-        return True
-    node = scene.producer(name) if depth < _DEEPEST else None
+    waiting, seen = [name], {name}
+    while waiting:
+        item = waiting.pop()
+        given = [] if is_all(scene, item, 0.0) else _made_of(scene, item)
+        if given is None or len(seen) > _MOST:
+            return False
+        waiting += [other for other in given if other not in seen]
+        seen.update(given)
+    return True
+
+
+def _made_of(scene: Scene, name: str) -> list[str] | None:
+    """The values whose elements a value has; none where it is zeros, None where it is not known."""
+    node = scene.producer(name)
     if node is None:
-        return False
+        return None
     if node.op_type == "ConstantOfShape":
         value = node.attributes.get("value")
-        return value is None or (value.size == 1 and not value.numpy().any())
-    if node.op_type not in _KEEPS_ELEMENTS:
-        return False
-    given = node.inputs if node.op_type == "Concat" else node.inputs[:1]
-    return all(is_zero(scene, item, depth + 1) for item in given)
+        zero = value is None or (value.size == 1 and not value.numpy().any())
+        return [] if zero else None
+    if node.op_type == "Concat":
+        return node.inputs
+    return node.inputs[:1] if node.op_type in _KEEPS_ELEMENTS else None

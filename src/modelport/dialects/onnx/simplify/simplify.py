@@ -27,6 +27,7 @@ from modelport.dialects.onnx.simplify.rules import RULES
 from modelport.dialects.onnx.simplify.scene import Scene
 from modelport.dialects.onnx.types.infer import Types, infer
 from modelport.dialects.onnx.types.table import DOMAIN
+from modelport.errors import ConversionError
 from modelport.model.graph import Graph, Node, inner_graphs
 
 FAMILIES = (
@@ -51,7 +52,10 @@ def simplified(graph: Graph) -> Graph:
     Raises:
         ConversionError: a node that no runtime would load, or bodies nested beyond reason.
     """
-    copy = _copied(graph, {})
+    try:
+        copy = _copied(graph, {})
+    except RecursionError as error:
+        raise ConversionError("the model", "graphs too deep in each other") from error
     scenes = _scenes(copy)
     for _ in range(_MOST_SWEEPS):
         for scene in scenes:

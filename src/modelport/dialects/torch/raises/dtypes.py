@@ -66,7 +66,7 @@ class Wide:
     def pair(self) -> tuple[str, str]:
         """Two operands, one of them a tensor."""
         if self.call.array(0) is not None:
-            return self[0], self.number(1)
+            return self.number(0), self[1]
         return self.number(0), self.number(1)
 
     def back(self, text: str) -> str:

@@ -6,7 +6,6 @@ from modelport.dialects.torch.raises.call import Call, raises, torch_dtype
 from modelport.dialects.torch.raises.cast import casted
 from modelport.dialects.torch.raises.dtypes import is_whole, to
 from modelport.dialects.torch.raises.literals import literal
-from modelport.dialects.torch.raises.rank import bind_all
 from modelport.dialects.torch.raises.whole import bare
 from modelport.model.dtype import FLOAT32, FLOAT64, INT64, DType
 
@@ -153,7 +152,7 @@ def dropout(call: Call) -> str | list[str] | None:
             return [call[0], f"torch.ones_like({call[0]}, dtype=torch.bool)"]
         drop = f"{call.helper(_DROPOUT)}({call[0]}, {share})"
         none = f"({call[0]}, torch.ones_like({call[0]}, dtype=torch.bool))"
-        bind_all(call, drop if training is not None else f"{drop} if {call[2]} else {none}", 2)
+        call.several(drop if training is not None else f"{drop} if {call[2]} else {none}")
         return None
     if not fixed:
         always = "True" if training is not None else f"bool({call[2]})"

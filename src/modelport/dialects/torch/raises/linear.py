@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from modelport.dialects.torch.raises.activation import number
 from modelport.dialects.torch.raises.call import Call, arguments, raises, torch_dtype
+from modelport.dialects.torch.raises.dtypes import Wide, is_whole, to
 from modelport.model.derived import Source
 from modelport.model.expression import Expression, transpose
 
@@ -11,19 +13,24 @@ from modelport.model.expression import Expression, transpose
 def matmul(call: Call) -> str:
     """``x @ y``; with a matrix of the file (and a vector added) a Linear."""
     weight = call.weight(1)
-    if weight is None or len(weight.shape) != 2 or call.known(0).rank in (None, 0):
-        return f"{call[0]} @ {call[1]}"
+    if weight is None or len(weight.shape) != 2 or weight.dtype.kind != "float":
+        return _matrices(call)
     following = call.next("Add")
     bias = _bias(following, call, weight.shape[1]) if following else None
     turned = transpose(weight, (1, 0))
     module = linear(call, turned, bias)
     if module is None and isinstance(weight, Source):
-        return f"{call[0]} @ {call[1]}"
+        return _matrices(call)
     if following is not None and bias is not None:
         call.absorb(following)
     if module is not None:
         return f"{module}({call[0]})"
     return _function(call, turned, following, bias)
+
+
+def _matrices(call: Call) -> str:
+    wide = Wide(call)
+    return wide.back(f"{wide[0]} @ {wide[1]}")
 
 
 def _function(
@@ -74,9 +81,34 @@ def gemm(call: Call) -> str:
             operands = [call[0], call.parameter(1, turned)]
             operands += [call.parameter(2, bias)] if bias is not None else []
             return f"F.linear({', '.join(operands)})"
-    a = f"{call[0]}.T" if call.attribute("transA", 0) else call[0]
-    b = f"{call[1]}.T" if call.attribute("transB", 0) else call[1]
-    product = f"{a} @ {b}" if alpha == 1 else f"{alpha} * ({a} @ {b})"
-    if not call.has(2):
-        return product
-    return f"{product} + {call.number(2)}" if beta == 1 else f"{product} + {beta} * {call[2]}"
+    return _product(call, number(call, "alpha", 1.0), number(call, "beta", 1.0))
+
+
+def _product(call: Call, alpha: str, beta: str) -> str:
+    """``alpha a b + beta c`` as it stands."""
+    wide = Wide(call)
+    a = f"{wide[0]}.T" if call.attribute("transA", 0) else wide[0]
+    b = f"{wide[1]}.T" if call.attribute("transB", 0) else wide[1]
+    text = f"{a} @ {b}" if alpha == "1.0" else f"{alpha} * ({a} @ {b})"
+    if call.has(2):
+        text = f"{text} + {wide[2]}" if beta == "1.0" else f"{text} + {beta} * {wide[2]}"
+    if is_whole(call.dtype(0)) and (alpha, beta) != ("1.0", "1.0"):
+        return to(f"({text})", call.dtype(0))
+    return wide.back(text)
+
+
+@raises("Det")
+def determinant(call: Call) -> str:
+    """The determinants of matrices."""
+    if call.dtype(0).bits < 32:
+        return to(f"torch.linalg.det({call[0]}.float())", call.dtype(0))
+    return f"torch.linalg.det({call[0]})"
+
+
+@raises("Einsum")
+def einsum(call: Call) -> str:
+    """Products summed as an equation says."""
+    wide = Wide(call)
+    operands = ", ".join(wide[i] for i in range(len(call)))
+    equation = "".join(call.attribute("equation").split())
+    return wide.back(f'torch.einsum("{equation}", {operands})')

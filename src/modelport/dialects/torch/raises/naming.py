@@ -13,6 +13,7 @@ from modelport.model.expression import Expression, source, sources
 from modelport.model.graph import Graph, Node, Scope
 from modelport.model.tensor import Tensor
 
+_LAYERED = ("nn.LSTM(", "nn.GRU(", "nn.RNN(")
 _PARAMETER = re.compile(r"\w*(weight|bias)\w*")
 """What torch's own modules call their parameters."""
 _RECURRENT = re.compile(r"(weight|bias)_[ih]h_l\d+(_reverse)?")
@@ -29,21 +30,25 @@ class Names:
         self._below: dict[Path, set[str]] = {}
         self._uses: Counter[str] = Counter()
         self._names: dict[int, list[str]] = {}
+        self._alone: dict[int, str] = {}
         for inner in graph.subgraphs():
             for name in inner.tensors:
                 self._uses[name] = 0
             for node in inner.nodes:
                 self._uses.update(name for name in node.inputs if name in self._uses)
             for name, tensor in inner.tensors.items():
-                for leaf in sources(source(tensor)):
+                leaves = sources(source(tensor))
+                for leaf in leaves:
                     self._names.setdefault(id(leaf), []).append(name)
+                if len(leaves) == 1:
+                    self._alone.setdefault(id(leaves[0]), name)
                 path = self.split(name)
                 for length in range(len(path) + 1):
                     self._below.setdefault(path[:length], set()).add(name)
 
     def of(self, tensor: Tensor) -> str:
-        """What the graph calls a tensor of the file, or what is made of it."""
-        return self._names.get(id(tensor), [tensor.name])[0]
+        """What the graph calls a tensor of the file, or what is made of it alone."""
+        return self._alone.get(id(tensor), tensor.name)
 
     @staticmethod
     def split(name: str) -> Path:
@@ -75,7 +80,9 @@ class Names:
 
         None where others stand below it, or where a tensor would lose the name that torch gave it.
         """
-        if any(self._loses_its_name(role, part) for role, part in tensors.items()):
+        # Each layer of a recurrent module of several is a module of its own here.
+        layered = constructor.startswith(_LAYERED)
+        if not layered and any(self._loses_its_name(*pair) for pair in tensors.items()):
             return None
         held = [tensor for part in tensors.values() for tensor in sources(part)]
         named = [self.of(tensor) for tensor in held]
@@ -91,7 +98,7 @@ class Names:
         if not base:
             kind = constructor.partition("(")[0].rpartition(".")[2]
             return self._unused((re.sub(r"\d?d?$", "", kind).lower() or "layer",), number=True)
-        if not self._below.get(base, set()) <= own:
+        if not layered and not self._below.get(base, set()) <= own:
             return None
         return self._unused(base)
 

@@ -78,10 +78,13 @@ def place_of_extreme(call: Call) -> str:
     return f"{x}.{name}({axis}{keep})"
 
 
-def bind_all(call: Call, text: str, count: int) -> None:
-    """One statement for the ``count`` results of an expression."""
+def _bind(call: Call, wide: Wide, text: str, count: int) -> None:
+    """One statement for the ``count`` results of an expression, the first in a wider type."""
     names = [*call.node.outputs, *[""] * count][:count]
-    call.writer.let([call.writer.target(name) for name in names], text)
+    first = call.writer.ref()
+    call.writer.let([first, *(call.writer.target(name) for name in names[1:])], text)
+    if names[0]:
+        call.writer.bind(names[0], wide.back(str(first)))
 
 
 @raises("TopK")
@@ -94,14 +97,7 @@ def top_k(call: Call) -> list[str] | None:
         dim = "" if axis == -1 else f", dim={axis}"
         return [wide.back(f"{wide[0]}.topk({k}{dim}{smallest}).values")]
     text = f"{call.helper(_TOP_K)}({wide[0]}, {k}, {axis}{smallest})"
-    if not wide.method:
-        bind_all(call, text, 2)
-        return None
-    values = call.writer.ref()
-    places = call.writer.target(call.node.outputs[1])
-    call.writer.let([values, places], text)
-    if call.node.outputs[0]:
-        call.writer.bind(call.node.outputs[0], wide.back(str(values)))
+    _bind(call, wide, text, 2)
     return None
 
 
@@ -116,15 +112,5 @@ def unique(call: Call) -> list[str] | None:
     if ordered and not any(call.wanted(i) for i in (1, 2, 3)):
         return [wide.back(f"torch.unique({wide[0]}{dim})")]
     text = f"{call.helper(_UNIQUE)}({wide[0]}{dim}{'' if ordered else ', ordered=False'})"
-    if not wide.method:
-        bind_all(call, text, 4)
-        return None
-    refs = [call.writer.ref(), *(call.writer.target(n) for n in _four(call)[1:])]
-    call.writer.let(refs, text)
-    if call.node.outputs[0]:
-        call.writer.bind(call.node.outputs[0], wide.back(str(refs[0])))
+    _bind(call, wide, text, 4)
     return None
-
-
-def _four(call: Call) -> list[str]:
-    return [*call.node.outputs, "", "", ""][:4]

@@ -116,7 +116,7 @@ class Writer:
             else:
                 self.bind(name, item)
 
-    def bind(self, name: str, text: str, *, module: str = "", inline: bool = False) -> Ref:
+    def bind(self, name: str, text: str, *, module: str = "", inline: bool = True) -> Ref:
         """A statement that computes the value ``name``."""
         ref = self.ref()
         self.frame.refs[name] = ref
