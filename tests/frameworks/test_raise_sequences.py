@@ -15,7 +15,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 OPERATORS = (
     "Attention ConcatFromSequence FlexAttention GRU If LSTM LinearAttention Loop Optional "
-    "OptionalGetElement OptionalHasElement RNN RotaryEmbedding Scan SequenceAt SequenceConstruct SequenceEmpty "
+    "OptionalGetElement OptionalHasElement RNN RotaryEmbedding Scan SequenceAt "
+    "SequenceConstruct SequenceEmpty "
     "SequenceErase SequenceInsert SequenceLength SequenceMap SplitToSequence"
 ).split()
 
