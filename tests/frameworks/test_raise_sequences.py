@@ -14,8 +14,9 @@ from tests.frameworks import raise_live
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 OPERATORS = (
-    "Attention ConcatFromSequence GRU If LSTM LinearAttention Loop Optional OptionalGetElement "
-    "OptionalHasElement RNN RotaryEmbedding Scan SequenceAt SequenceConstruct SequenceEmpty "
+    "Attention ConcatFromSequence FlexAttention GRU If LSTM LinearAttention Loop Optional "
+    "OptionalGetElement OptionalHasElement RNN RotaryEmbedding Scan SequenceAt "
+    "SequenceConstruct SequenceEmpty "
     "SequenceErase SequenceInsert SequenceLength SequenceMap SplitToSequence"
 ).split()
 
@@ -128,6 +129,36 @@ def test_transposes_around_a_layer_become_batch_first(kind: str, direction: str)
     assert "transpose" not in text
     made = raise_live.model(nodes[:-1], {"x": x}, weights, free=[0, 1], outputs=["joined"])
     assert raise_live.against_onnxruntime(made, [x]) == []
+
+
+@pytest.mark.parametrize("states", ["zeros", "given", "apart"])
+@pytest.mark.parametrize("kind", GATES)
+def test_layers_on_layers_are_one_module(kind: str, states: str) -> None:
+    weights = {"one": np.array([1])} | {f"at{i}": np.array([i]) for i in range(3)}
+    nodes, x, lasts = [], "x", []
+    given = {"x": _array(STEPS, BATCH, HIDDEN), "h": _array(2, BATCH, HIDDEN)}
+    for number in range(2):
+        size = GATES[kind] * HIDDEN
+        held = {
+            "W": _array(1, size, HIDDEN),
+            "R": _array(1, size, HIDDEN),
+            "B": _array(1, 2 * size),
+        }
+        weights |= {f"{name}{number}": array for name, array in held.items()}
+        names = [x, *(f"{name}{number}" for name in held), "", "", ""]
+        if states != "zeros":
+            place = number if states == "given" else 1 - number
+            cut = ["h", f"at{place}", f"at{place + 1}", "at0"]
+            nodes.append(make_node("Slice", cut, [f"h{number}"]))
+            names[5] = f"h{number}"
+        nodes.append(_recurrent(kind, "forward", names, [f"y{number}", f"n{number}"]))
+        nodes.append(make_node("Squeeze", [f"y{number}", "one"], [f"s{number}"]))
+        x = f"s{number}"
+        lasts.append(f"n{number}")
+    nodes.append(make_node("Concat", lasts, ["n"], axis=0))
+    made = raise_live.model(nodes, given, weights, free=[1], outputs=[x, "n"])
+    assert raise_live.against_onnxruntime(made, list(given.values())) == []
+    assert ("num_layers=2" in raise_live.source(made).text("")) == (states != "apart")
 
 
 LOOPS = {

@@ -16,6 +16,8 @@ from modelport.model.tensor import Tensor
 _LAYERED = ("nn.LSTM(", "nn.GRU(", "nn.RNN(")
 _PARAMETER = re.compile(r"\w*(weight|bias)\w*")
 """What torch's own modules call their parameters."""
+_RECURRENT = re.compile(r"(weight|bias)_[ih]h_l\d+(_reverse)?")
+"""What its recurrent layers call theirs, which ONNX holds several in one."""
 _NOBODYS = re.compile(r"^(\d+|onnx::.*|.*_output_\d+|val_\d+|.*const_fold.*|.*Constant.*)$")
 """Names that an exporter made up."""
 
@@ -102,6 +104,8 @@ class Names:
 
     def _loses_its_name(self, role: str, expression: Expression) -> bool:
         """Whether a parameter of torch (``in_proj_weight``) would have to be called otherwise."""
+        if _RECURRENT.fullmatch(role):
+            return False
         names = [self.of(tensor).rpartition(".")[2] for tensor in sources(expression)]
         return len(names) == 1 and bool(_PARAMETER.fullmatch(names[0])) and names[0] != role
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -65,6 +66,13 @@ def _zeros(call: Call, index: int) -> bool:
 @raises("LSTM", "GRU", "RNN")
 def recurrent(call: Call) -> None:
     """A cell over the steps of a sequence, there, back, or both."""
+    layer = _layer(call)
+    layers = stack(layer)
+    if not (len(layers) > 1 and _as_module(layers)) and not _as_module([layer]):
+        _as_loop(layer)
+
+
+def _layer(call: Call) -> Layer:
     kind = call.node.op_type
     direction = call.attribute("direction", "forward")
     directions = 2 if direction == "bidirectional" else 1
@@ -76,60 +84,135 @@ def recurrent(call: Call) -> None:
         for name in call.node.attributes.get("activations", USUAL[kind] * directions)
     ]
     last = bool(call.attribute("layout", 0))
-    layer = Layer(call, kind, hidden, directions, direction == "reverse", last, names)
-    if not _as_module(layer):
-        _as_loop(layer)
+    return Layer(call, kind, hidden, directions, direction == "reverse", last, names)
 
 
-def _as_module(layer: Layer) -> bool:
-    """Write a module of torch, where one has this cell."""
+def _plain(layer: Layer) -> bool:
+    """Whether torch has this cell."""
     call, kind = layer.call, layer.kind
     words = [word.lower() for word in layer.activations]
     usual = words == [word.lower() for word in USUAL[kind]] * layer.directions
-    plain = usual or (kind == "RNN" and set(words) == {"relu"})
-    if not plain or call.attribute("clip", 0.0) or layer.lengths or call.has(7):
+    if not usual and not (kind == "RNN" and set(words) == {"relu"}):
         return False
-    if call.attribute("input_forget", 0):
+    if call.attribute("clip", 0.0) or layer.lengths or call.has(7):
         return False
-    if kind == "GRU" and not call.attribute("linear_before_reset", 0):
+    return not call.attribute("input_forget", 0) and (
+        kind != "GRU" or bool(call.attribute("linear_before_reset", 0))
+    )
+
+
+def stack(layer: Layer) -> list[Layer]:
+    """The layers that follow each other directly from this one on, where torch stacks them."""
+    layers = [layer]
+    while (above := _above(layers[-1])) is not None:
+        layers.append(above)
+    states = (5, 6) if layer.kind == "LSTM" else (5,)
+    fine = all(_start(layers, index) != "" for index in states) and all(
+        not any(each.call.wanted(place) for each in layers) or _end(layers, place) is not None
+        for place in range(1, len(states) + 1)
+    )
+    return layers if fine else [layer]
+
+
+def _above(layer: Layer) -> Layer | None:
+    """A layer of the same kind that alone takes what this one gives."""
+    path = [] if layer.last or layer.backwards else _joining(layer)
+    call = path[-1].next(layer.kind) if path else None
+    if call is None or call.node.inputs[0] != path[-1].node.outputs[0]:
+        return None
+    above = _layer(call)
+    weight = call.weight(1)
+    same = (
+        (above.hidden, above.directions, above.last) == (layer.hidden, layer.directions, False)
+        and not above.backwards
+        and above.activations == layer.activations
+        and call.has(3) == layer.call.has(3)
+        and weight is not None
+        and weight.shape[2] == layer.directions * layer.hidden
+    )
+    return above if same and _plain(above) else None
+
+
+def _start(layers: Sequence[Layer], index: int) -> str | None:
+    """The states before the first step of all layers; None for zeros, empty where apart."""
+    if len(layers) == 1 or all(each.start(index) is None for each in layers):
+        return layers[0].start(index)
+    count = layers[0].directions
+    whole: str | None = None
+    for place, layer in enumerate(layers):
+        cut = layer.call.producer(index)
+        if cut is None or cut.node.op_type != "Slice" or cut.whole(3) != [0]:
+            return ""
+        bounds = (cut.whole(1), cut.whole(2), cut.whole(4) if cut.has(4) else [1])
+        if bounds != ([place * count], [(place + 1) * count], [1]):
+            return ""
+        if cut.known(0).dim(0) != count * len(layers) or (whole or cut[0]) != cut[0]:
+            return ""
+        whole = cut[0]
+    return whole
+
+
+def _end(layers: Sequence[Layer], place: int) -> Node | None:
+    """The node that puts together the states of all layers after the last step."""
+    joined = [layer.call.next("Concat", output=place) for layer in layers]
+    first = joined[0]
+    if first is None or any(each is None or each.node is not first.node for each in joined):
+        return None
+    wanted = [layer.call.node.outputs[place] for layer in layers]
+    return first.node if first.node.inputs == wanted and first.axis() == 0 else None
+
+
+def _as_module(layers: Sequence[Layer]) -> bool:
+    """Write a module of torch, where one has this cell."""
+    layer, call, kind = layers[0], layers[0].call, layers[0].kind
+    if not _plain(layer):
         return False
     before = None if layer.last or layer.backwards else _turned_before(call)
     first = layer.last or before is not None
-    module = _module(layer, first, {"relu"} == set(words))
+    module = _module(layers, first)
     if module is None:
         return False
     x = before or call[0]
-    time = 1 if first else 0
     if layer.backwards:
-        x = f"{x}.flip({time})"
-    states = [layer.start(index) for index in ((5, 6) if kind == "LSTM" else (5,))]
+        x = f"{x}.flip({1 if first else 0})"
+    states = [_start(layers, index) for index in ((5, 6) if kind == "LSTM" else (5,))]
     if any(states):
         given = next(state for state in states if state)
         filled = [state or f"torch.zeros_like({given})" for state in states]
         x += f", ({', '.join(filled)})" if len(filled) > 1 else f", {filled[0]}"
-    _bind(layer, f"{module}({x})", first)
+    _bind(layers, f"{module}({x})", first)
     return True
 
 
-def _module(layer: Layer, first: bool, relu: bool) -> Member | None:
-    """The module of a layer, where the file holds its weights."""
-    call = layer.call
-    weight, back, bias = (call.weight(index) for index in (1, 2, 3))
-    if weight is None or back is None or (call.has(3) and bias is None):
-        return None
+def _module(layers: Sequence[Layer], first: bool) -> Member | None:
+    """The module of layers, where the file holds their weights."""
+    layer, call = layers[0], layers[0].call
     tensors: dict[str, Expression | None] = {}
     size = len(ORDERS[layer.kind]) * layer.hidden
-    for place, suffix in zip(range(layer.directions), ("", "_reverse"), strict=False):
-        tensors[f"weight_ih_l0{suffix}"] = _gates(layer, weight, place)
-        tensors[f"weight_hh_l0{suffix}"] = _gates(layer, back, place)
-        if bias is not None:
-            tensors[f"bias_ih_l0{suffix}"] = _gates(layer, slice_axis(bias, 1, 0, size), place)
-            tensors[f"bias_hh_l0{suffix}"] = _gates(layer, slice_axis(bias, 1, size, None), place)
+    for number, each in enumerate(layers):
+        weight, back, bias = (each.call.weight(index) for index in (1, 2, 3))
+        if weight is None or back is None or (each.call.has(3) and bias is None):
+            return None
+        for place, suffix in zip(range(layer.directions), ("", "_reverse"), strict=False):
+            name = f"l{number}{suffix}"
+            tensors[f"weight_ih_{name}"] = _gates(layer, weight, place)
+            tensors[f"weight_hh_{name}"] = _gates(layer, back, place)
+            if bias is not None:
+                input_bias, state_bias = (
+                    slice_axis(bias, 1, 0, size),
+                    slice_axis(bias, 1, size, None),
+                )
+                tensors[f"bias_ih_{name}"] = _gates(layer, input_bias, place)
+                tensors[f"bias_hh_{name}"] = _gates(layer, state_bias, place)
+    weight = call.weight(1)
+    assert weight is not None
+    relu = {word.lower() for word in layer.activations} == {"relu"}
     text = arguments(
         weight.shape[2],
         layer.hidden,
+        num_layers=(len(layers), 1),
         nonlinearity=('"relu"' if relu else '"tanh"', '"tanh"'),
-        bias=(bias is not None, True),
+        bias=(call.has(3), True),
         batch_first=(first, False),
         bidirectional=(layer.directions == 2, False),
         dtype=(torch_dtype(weight.dtype), "torch.float32"),
@@ -157,35 +240,43 @@ def _turned_before(call: Call) -> str | None:
     return producer[0] if producer.ints("perm") == [1, 0, 2] else None
 
 
-def _bind(layer: Layer, text: str, first: bool) -> None:
-    """What a module returns, as the results of the node."""
-    call, writer = layer.call, layer.call.writer
-    outputs = [*call.node.outputs, "", "", ""]
+def _bind(layers: Sequence[Layer], text: str, first: bool) -> None:
+    """What a module returns, as the results of the nodes."""
+    layer, writer = layers[-1], layers[0].call.writer
+    between = [each for below, above in pairwise(layers) for each in (*_joining(below), above.call)]
+    wanted = [place for place in (1, 2) if layer.call.wanted(place)]
+    ends = {place: _end(layers, place) if len(layers) > 1 else None for place in wanted}
     out = writer.ref()
-    stateful = call.wanted(1) or call.wanted(2)
-    state = writer.ref("state" if layer.kind == "LSTM" else "") if stateful else writer.ref("_")
+    state = writer.ref("_" if not wanted else "state" if layer.kind == "LSTM" else "")
     writer.let((out, state), text)
-    if call.wanted(0):
+    for place, end in ends.items():
+        held = f"{state}[{place - 1}]" if layer.kind == "LSTM" else str(state)
+        turned = f"{held}.transpose(0, 1)" if layer.last else held
+        name = layer.call.node.outputs[place] if end is None else end.outputs[0]
+        writer.bind(name, turned, inline=True)
+        if end is not None:
+            layers[0].call.absorb(Call(writer, end))
+    for each in between:
+        layers[0].call.absorb(each)
+    if layer.call.wanted(0):
         _sequence(layer, out, first)
-    for place in (1, 2):
-        if call.wanted(place):
-            held = f"{state}[{place - 1}]" if layer.kind == "LSTM" else str(state)
-            turned = f"{held}.transpose(0, 1)" if layer.last else held
-            writer.bind(outputs[place], turned, inline=True)
 
 
 def _sequence(layer: Layer, out: Ref, first: bool) -> None:
     """What all steps gave, as the next node that is not only about axes wants it."""
     call, writer = layer.call, layer.call.writer
     text = f"{out}.flip({1 if first else 0})" if layer.backwards else str(out)
-    merged = None if layer.last else _merged(layer)
-    if merged is not None:
+    joining = [] if layer.last else _joining(layer)
+    if joining:
+        for each in joining:
+            call.absorb(each)
+        name = joining[-1].node.outputs[0]
         if first:
             held = writer.ref()
             writer.let((held,), text, inline=True)
-            writer.turned[merged.outputs[0]] = str(held)
+            writer.turned[name] = str(held)
             text = f"{held}.transpose(0, 1)"
-        writer.bind(merged.outputs[0], text)
+        writer.bind(name, text)
         return
     if first and not layer.last:
         text = f"{text}.transpose(0, 1)"
@@ -197,27 +288,19 @@ def _sequence(layer: Layer, out: Ref, first: bool) -> None:
     writer.bind(call.node.outputs[0], text)
 
 
-def _merged(layer: Layer) -> Node | None:
-    """The node up to which directions are only joined again: torch gives them joined."""
+def _joining(layer: Layer) -> list[Call]:
+    """The calls behind a layer that only join its directions: torch gives them joined."""
     call = layer.call
     if layer.directions == 1:
         joined = call.next("Squeeze")
-        if joined is None or joined.whole(1) != [1]:
-            return None
-        call.absorb(joined)
-        return joined.node
+        return [joined] if joined is not None and joined.whole(1) == [1] else []
     turned = call.next("Transpose")
     joined = None if turned is None else turned.next("Reshape")
     wanted = None if joined is None else joined.whole(1)
     if turned is None or joined is None or wanted is None:
-        return None
-    if turned.ints("perm") != [0, 2, 1, 3] or wanted[:2] != [0, 0]:
-        return None
-    if wanted[2:] not in ([-1], [2 * layer.hidden]):
-        return None
-    call.absorb(turned)
-    call.absorb(joined)
-    return joined.node
+        return []
+    fine = turned.ints("perm") == [0, 2, 1, 3] and wanted[:2] == [0, 0]
+    return [turned, joined] if fine and wanted[2:] in ([-1], [2 * layer.hidden]) else []
 
 
 def _as_loop(layer: Layer) -> None:
