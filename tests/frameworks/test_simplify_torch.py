@@ -259,6 +259,11 @@ ATTENTIONS: dict[str, tuple[Callable[..., Any], tuple[Any, ...], int]] = {
         (*QKV, PADDING),
         1,
     ),
+    "causal mask": (
+        lambda q, k, v: by_hand(q, k, v, torch.full((5, 6), -torch.inf).triu(1)),
+        QKV,
+        1,
+    ),
     "mask that may hide all": (by_hand, (*QKV, some(5, 6)), 0),
     "another axis": (lambda q, k, v: (q @ k.transpose(-1, -2)).softmax(-2) @ v, QKV, 0),
     "keys of other heads": (by_hand, (QKV[0], QKV[1][:, :1], QKV[2]), 0),
@@ -391,3 +396,35 @@ def test_states_of_zeros_are_not_given(kind: Any, tmp_path: Path) -> None:
 def test_slices_are_taken_at_once(tmp_path: Path) -> None:
     module = Told(lambda x: x[:, 1:3, ::2, :-1])
     assert exported(module, (PICTURE,), tmp_path).ops() == {"Slice": 1}
+
+
+def test_flattening_by_shapes_takes_empty_batches_still(tmp_path: Path) -> None:
+    def function(x: Any) -> Any:
+        y = x.view(x.shape[0], x.shape[1], x.shape[2] * 5).permute(0, 2, 1)
+        return y.reshape(y.shape[0], 4, 5, 6), x.view(x.shape[0], x.shape[1] * 4, 5)
+
+    axes = {"dynamic_axes": {"x0": {0: "batch"}}}
+    both = exported(Told(function), (PICTURE,), tmp_path, **axes)
+    assert set(both.ops()) == {"Reshape", "Transpose"}
+    assert both.run({"x0": np.zeros((0, 6, 4, 5), np.float32)})[1][1].shape == (0, 24, 5)
+
+
+HEADS: dict[str, Callable[..., Any]] = {
+    "batch behind": lambda x: x.reshape(5, 2 * 2, 4).transpose(0, 1).reshape(2, 2, 5, 4),
+    "turned in parts": lambda x: split(x).reshape(4, 5, 4).transpose(1, 2).reshape(2, 2, 4, 5),
+    "parted in three": lambda x: x.reshape(5, 16).t().reshape(2, 2, 4, 5) + 1,
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_parting_comes_before_turning(name: str, tmp_path: Path) -> None:
+    found = exported(Told(HEADS[name]), (X,), tmp_path).ops()
+    assert found["Reshape"] == 1
+    assert found["Transpose"] == 1
+
+
+def test_whole_numbers_are_counted_as_such(tmp_path: Path) -> None:
+    module = Told(lambda x: x + torch.arange(x.shape[1], dtype=torch.float32)[None, :, None])
+    axes = {"dynamic_axes": {"x0": {1: "time"}}}
+    both = exported(module, (X,), tmp_path, **axes)
+    both.agrees({"x0": some(2, 9, 8).numpy()})

@@ -75,7 +75,7 @@ def _plain(item: object) -> object:
 DYNAMO = {
     "bert": ({"LayerNormalization": 2, "Gemm": 1, "Transpose": 4}, 118, 37),
     "causal": ({"LayerNormalization": 2, "Gelu": 1, "Range": 1}, 106, 49),
-    "llama": ({"RMSNormalization": 2, "Swish": 1, "Softmax": 1}, 205, 72),
+    "llama": ({"RMSNormalization": 2, "Swish": 1, "Attention": 1}, 205, 62),
     "unet": ({"ConvTranspose": 1, "Pad": 1, "Resize": 1, "BatchNormalization": 4}, 71, 39),
 }
 

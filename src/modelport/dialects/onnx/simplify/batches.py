@@ -19,7 +19,7 @@ def _known(scene: Scene, name: str) -> tuple[Dim, ...] | None:
 
 def _put_reshape(scene: Scene, node: Node, source: str, wanted: tuple[Dim, ...]) -> str | None:
     shape = _known(scene, source)
-    numbers = None if shape is None else target(shape, wanted, ())
+    numbers = None if shape is None else target(shape, wanted, is_open=False)
     if numbers is None:
         return None
     where = node.name or node.outputs[0]
@@ -41,7 +41,7 @@ def several_axes(scene: Scene, node: Node) -> bool:
         if shape is None or len(shape) != 3 or shape[0] != flat[0]:
             return False
         wanted = (*result[:-2], *shape[1:])
-        if target(shape, wanted, ()) is None:
+        if target(shape, wanted, is_open=False) is None:
             return False
         parts.append((name, wanted))
     given = [_put_reshape(scene, node, name, wanted) or name for name, wanted in parts]
@@ -50,41 +50,41 @@ def several_axes(scene: Scene, node: Node) -> bool:
 
 @rule("Reshape")
 def parted_first(scene: Scene, node: Node) -> bool:
-    """A first axis that is parted after the last two were exchanged: the other way round."""
+    """An axis that is parted after a transpose of what was reshaped: parted before it."""
     turned = scene.inner(node.inputs[0], "Transpose")
-    if turned is None or order_of(scene, turned) != [0, 2, 1]:
+    order = None if turned is None else order_of(scene, turned)
+    if turned is None or order is None:
         return False
     if scene.producer(turned.inputs[0], "Reshape") is None:
         return False
-    result, middle = _known(scene, node.outputs[0]), _known(scene, node.inputs[0])
-    if result is None or middle is None or len(result) != 4 or result[2:] != middle[1:]:
+    source, middle = _known(scene, turned.inputs[0]), _known(scene, node.inputs[0])
+    result = _known(scene, node.outputs[0])
+    if source is None or middle is None or result is None or len(result) <= len(middle):
         return False
-    wanted = (*result[:2], result[3], result[2])
-    parted = _put_reshape(scene, node, turned.inputs[0], wanted)
-    return parted is not None and scene.become(node, "Transpose", [parted], perm=[0, 1, 3, 2])
+    place = _parted(middle, result)
+    if place is None:
+        return False
+    more = len(result) - len(middle)
+    axis, parts = order[place], result[place : place + more + 1]
+    parted = _put_reshape(
+        scene, node, turned.inputs[0], (*source[:axis], *parts, *source[axis + 1 :])
+    )
+    if parted is None:
+        return False
+    whole: list[int] = []
+    for item in order:
+        first = item + (more if item > axis else 0)
+        whole += range(first, first + more + 1) if item == axis else [first]
+    return scene.become(node, "Transpose", [parted], perm=whole)
 
 
-@rule("Transpose")
-def exchanged_first(scene: Scene, node: Node) -> bool:
-    """Two last axes exchanged after a transpose and a parting: one transpose before the parting."""
-    parted = scene.inner(node.inputs[0], "Reshape")
-    turned = None if parted is None else scene.inner(parted.inputs[0], "Transpose")
-    if parted is None or turned is None or order_of(scene, node) != [0, 1, 3, 2]:
-        return False
-    order, result = order_of(scene, turned), _known(scene, node.outputs[0])
-    flat = _known(scene, parted.inputs[0])
-    if order is None or len(order) != 3 or result is None or flat is None:
-        return False
-    whole = [order[axis] for axis in (0, 2, 1)]
-    if flat[1:] != (result[3], result[2]) or whole == [0, 2, 1]:
-        return False
-    numbers = target((flat[0], flat[2], flat[1]), result, ())
-    if numbers is None:
-        return False
-    before = scene.put(node, "Transpose", turned.inputs, perm=whole)
-    where = node.name or node.outputs[0]
-    shape = scene.constant(numbers, INT64, f"{where}/shape")
-    return scene.become(node, "Reshape", [before, shape])
+def _parted(middle: tuple[Dim, ...], result: tuple[Dim, ...]) -> int | None:
+    """The one axis that became several."""
+    more = len(result) - len(middle)
+    for place in range(len(middle)):
+        if middle[:place] == result[:place] and middle[place + 1 :] == result[place + more + 1 :]:
+            return place
+    return None
 
 
 @rule("Reshape", "Squeeze", "Unsqueeze")

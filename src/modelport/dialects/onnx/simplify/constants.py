@@ -40,7 +40,7 @@ def _is_weight(scene: Scene, name: str) -> bool:
     tensor = scene.tensor(name) if name else None
     if tensor is None or tensor.dtype.kind != "float" or tensor.size == 1:
         return False
-    return not scene.is_made(name)
+    return name not in scene.made
 
 
 def _gives(scene: Scene, node: Node) -> bool:

@@ -56,7 +56,7 @@ def _operand(scene: Scene, name: str) -> Any:
     known = scene.known(name) if name else None
     if known is None or known.held is None or known.dtype is None:
         return name
-    if known.dtype.kind != "int" and not scene.is_made(name):
+    if known.dtype.kind != "int" and name not in scene.made:
         return name
     array = scene.array(name)
     if array is None or array.size > MOST_COMPARED:

@@ -20,11 +20,17 @@ class Scene:
     """One graph, the model's or that of a body inside a node, and what is known there.
 
     The graph is a copy that may be changed; its list of nodes is written by ``finish``. ``names``
-    are all names of the model, so that new ones are new.
+    are all names of the model, so that new ones are new; ``made`` those of tensors that are no
+    weights of the file.
     """
 
     def __init__(
-        self, graph: Graph, facts: Mapping[str, Known], outer: Scene | None, names: set[str]
+        self,
+        graph: Graph,
+        facts: Mapping[str, Known],
+        outer: Scene | None,
+        names: set[str],
+        made: set[str],
     ) -> None:
         self.graph = graph
         self.outer = outer
@@ -34,7 +40,7 @@ class Scene:
         self.given = {value.name for value in graph.inputs}
         self.changed = False
         self.gone = False
-        self.made: set[str] = set()
+        self.made = made
         self.seen: dict[Any, Node] = {}
         self._names = names
         self._order = [[node] for node in graph.nodes]
@@ -158,11 +164,6 @@ class Scene:
         """The weight or constant of that name."""
         owner = self.owner(name)
         return None if owner is None else owner.graph.tensors.get(name)
-
-    def is_made(self, name: str) -> bool:
-        """Whether a value is a constant that was none of the file's weights."""
-        owner = self.owner(name)
-        return owner is not None and name in owner.made
 
     def place(self, node: Node) -> tuple[int, int]:
         """Where a node stands among the others."""
