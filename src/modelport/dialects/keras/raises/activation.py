@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelport.dialects.keras.raises.call import Call, raises
-from modelport.dialects.keras.raises.value import Held
+from modelport.dialects.keras.raises.value import Held, plain
 
 _ACTIVATIONS = {
     "Relu": "relu",
@@ -11,7 +11,6 @@ _ACTIVATIONS = {
     "Tanh": "tanh",
     "Softplus": "softplus",
     "Softsign": "softsign",
-    "Selu": "selu",
     "Mish": "mish",
 }
 
@@ -21,6 +20,16 @@ def activation(call: Call) -> Held:
     """A function that Keras knows by name."""
     word = _ACTIVATIONS[call.node.op_type]
     return call.layer("Activation", {"activation": word, **call.computes(0)}, call.held())
+
+
+@raises("Selu")
+def selu(call: Call) -> Held:
+    """Gamma x, or gamma alpha (exp(x) - 1) where it is negative."""
+    alpha, gamma = call.attribute("alpha", 1.6732632), call.attribute("gamma", 1.0507010)
+    usual = abs(alpha - 1.6732632) < 1e-6 and abs(gamma - 1.0507010) < 1e-6
+    if usual:
+        return call.layer("Activation", {"activation": "selu", **call.computes(0)}, call.held())
+    return call.op("Multiply", call.op("Elu", call.held(), alpha=alpha), gamma)
 
 
 @raises("Softmax")
@@ -35,6 +44,27 @@ def log_softmax(call: Call) -> Held:
     """The logarithm of a softmax."""
     x = call.held()
     return call.op("LogSoftmax", x, axis=x.axis(call.attribute("axis", -1)))
+
+
+@raises("Hardmax")
+def hardmax(call: Call) -> Held:
+    """1 at the first of the largest elements along an axis, else 0."""
+    x = call.plain()
+    axis = int(call.attribute("axis", -1)) % x.rank
+    extent = call.known(0).dim(axis)
+    if not isinstance(extent, int):
+        raise call.refused("the extent of its axis is open")
+    best = call.op("Argmax", x, axis=axis, keepdims=False, order=plain(x.rank - 1))
+    call.writer.dtypes[best.name] = "int32"
+    dtype = call.writer.dtypes.get(x.name, "float32")
+    return call.op(
+        "OneHot",
+        best,
+        num_classes=extent,
+        axis=-1 if axis == x.rank - 1 else axis,
+        dtype=dtype,
+        order=plain(x.rank),
+    )
 
 
 @raises("LeakyRelu")

@@ -41,7 +41,7 @@ class Constants:
         if len(weight.shape) == rank:
             weight = weight.transpose(*order) if rank else weight
         if math.prod(weight.shape) <= MOST_WRITTEN:
-            return Tensor("", weight).numpy()
+            return np.asarray(Tensor("", weight).numpy())
         if rank > 1 and math.prod(weight.shape) == weight.shape[-1]:
             return self._row(weight)  # is broadcast as it is
         held = self.value(weight, plain(len(weight.shape)))
@@ -56,7 +56,7 @@ class Constants:
         size = math.prod(turned.shape)
         node = Node("", "Constant", next((x.name for x in sources(weight)), ""))
         if size <= MOST_WRITTEN:
-            array = Tensor("", turned).numpy()
+            array = np.asarray(Tensor("", turned).numpy())
             found = self._writer.op(node, "Equal", [self.zero(), 0], {}, ())[0]
             held = self._writer.op(node, "Where", [found, array, array], {}, order)[0]
         else:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from functools import reduce
+from typing import Any
 
+import numpy as np
+
+from modelport.dialects.keras.raises.addition import added
 from modelport.dialects.keras.raises.call import Call, raises
-from modelport.dialects.keras.raises.value import Held
+from modelport.dialects.keras.raises.value import Held, plain
+from modelport.dialects.onnx.types.dims import broadcast
 
 _UNARY = {
     "Abs": "Absolute", "Acos": "Arccos", "Acosh": "Arccosh", "Asin": "Arcsin", "Asinh": "Arcsinh",
@@ -34,15 +39,24 @@ def unary(call: Call) -> Held:
 @raises(*_BINARY)
 def binary(call: Call) -> Held:
     """An operation on two values, or on a value and a constant."""
+    _check(call)
     a, b = call.operands(0, 1)
     both = isinstance(a, Held) and isinstance(b, Held)
     if both and call.node.op_type in ("Add", "Mul") and _alike(call):
         kind = "Add" if call.node.op_type == "Add" else "Multiply"
         return call.layer(kind, call.computes(0), [a, b])
+    if call.node.op_type == "Add":
+        return added(call, a, b, [call.known(i).shape for i in (0, 1)])
     found = call.op(_BINARY[call.node.op_type], a, b)
     if call.node.op_type == "Pow" and call.known(0).dtype != call.known(1).dtype:
         return call.cast(found, call.output().dtype)
     return found
+
+
+def _check(call: Call) -> None:
+    dtype = call.known(0).dtype
+    if dtype is not None and dtype.name == "uint64":
+        raise call.refused("Keras computes unsigned numbers of 64 bits with 32")
 
 
 def _alike(call: Call) -> bool:
@@ -56,6 +70,7 @@ def _alike(call: Call) -> bool:
 @raises("Div")
 def div(call: Call) -> Held:
     """Whole numbers are divided towards zero."""
+    _check(call)
     a, b = call.operands(0, 1)
     dtype = call.known(0).dtype
     if dtype is None or dtype.kind not in ("int", "uint"):
@@ -70,6 +85,7 @@ def div(call: Call) -> Held:
 @raises("Mod")
 def mod(call: Call) -> Held:
     """The rest of a division, with the sign of the divisor (or, with ``fmod``, the dividend)."""
+    _check(call)
     a, b = call.operands(0, 1)
     if not call.attribute("fmod", 0):
         return call.op("Mod", a, b)
@@ -80,20 +96,40 @@ def mod(call: Call) -> Held:
 @raises(*_VARIADIC)
 def variadic(call: Call) -> Held:
     """An operation over any number of values."""
+    _check(call)
     if len(call) == 1:
         return call.held()
     name = _VARIADIC[call.node.op_type]
     parts = call.operands(*range(len(call)))
-    found: Held = reduce(lambda a, b: call.op(name, a, b), parts)
+    if name != "Add":
+        largest: Held = reduce(lambda a, b: call.op(name, a, b), parts)
+        return largest
+    found = _sum(call, parts)
     if call.node.op_type == "Mean":
         return call.op("Divide", found, float(len(call)))
     return found
 
 
+def _sum(call: Call, parts: list[Any]) -> Held:
+    total, shape = parts[0], call.known(0).shape
+    for place, part in enumerate(parts[1:], 1):
+        other = call.known(place).shape
+        total = added(call, total, part, [shape, other])
+        shape = None if shape is None or other is None else broadcast([shape, other])
+    return Held(total.name, total.order)
+
+
 @raises("Where")
 def where(call: Call) -> Held:
     """One value or the other, by a truth value."""
-    return call.op("Where", *call.operands(0, 1, 2))
+    condition, yes, no = call.operands(0, 1, 2)
+    dtype = call.output().dtype
+    if not isinstance(yes, Held) and not isinstance(no, Held) and dtype is not None:
+        yes, no = (np.asarray(item, dtype.numpy) for item in (yes, no))
+    found = call.op("Where", condition, yes, no)
+    order = next(x.order for x in (condition, yes, no) if isinstance(x, Held) and x.rank)
+    rank = call.output().rank
+    return Held(found.name, order if len(order) == rank else plain(rank or 0))
 
 
 @raises("Clip")
@@ -135,6 +171,11 @@ def is_inf(call: Call) -> Held:
 @raises("BitShift")
 def bit_shift(call: Call) -> Held:
     """Bits moved to one side."""
+    _check(call)
+    dtype, by = call.known(0).dtype, call.array(1)
+    safe = by is not None and dtype is not None and ((by >= 0) & (by < dtype.bits)).all()
+    if not safe and (dtype is None or dtype.kind != "uint"):
+        raise call.refused("how far it moves is computed, and may be more than there are bits")
     left = call.attribute("direction", "LEFT") == "LEFT"
     name = "BitwiseLeftShift" if left else "BitwiseRightShift"
     return call.op(name, *call.operands(0, 1))

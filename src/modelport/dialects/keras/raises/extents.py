@@ -84,7 +84,7 @@ class Extents:
             shape = [1] * rank
             shape[axis] = -1
             part = self._op("Reshape", self.line(extent), newshape=shape, order=plain(rank))
-            total = part if total is None else self._op("Add", total, part)
+            total = part if total is None else self._op("Subtract", total, part)
         if total is None:
             raise ConversionError("", "no extent is open")
         return self._op("Cast", total, dtype=dtype)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from modelport.dialects.keras.raises.addition import added
 from modelport.dialects.keras.raises.call import Call, raises
 from modelport.dialects.keras.raises.value import Held, plain
 from modelport.model.expression import Expression, transpose
@@ -99,9 +100,18 @@ def gemm(call: Call) -> Held:
         return made
     more = call.plain(2)
     more = call.op("Multiply", more, beta) if beta != 1 else more
-    return call.op("Add", made, more)
+    return added(call, made, more, [call.output().shape, call.known(2).shape])
 
 
 def _is_float(call: Call) -> bool:
     dtype = call.known(0).dtype
     return dtype is not None and dtype.kind == "float"
+
+
+@raises("Einsum")
+def einsum(call: Call) -> Held:
+    """Sums of products, as an equation says."""
+    equation = str(call.attribute("equation")).replace(" ", "")
+    given = [call.plain(i) for i in range(len(call))]
+    order = plain(call.output().rank or 0)
+    return call.op("Einsum", *given, subscripts=equation, order=order)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from modelport.dialects.keras.raises.addition import added
 from modelport.dialects.keras.raises.call import Call, raises
 from modelport.dialects.keras.raises.reduction import reduced
 from modelport.dialects.keras.raises.value import Held, plain
+from modelport.dialects.keras.stock.chain import ELLIPSIS, slices
 from modelport.model.expression import Expression
 
 
@@ -12,8 +14,10 @@ from modelport.model.expression import Expression
 def batch_normalization(call: Call) -> Held:
     """Scale and shift by the statistics of each channel."""
     parts = [call.weight(i) for i in range(1, 5)]
-    if any(part is None for part in parts) or call.attribute("training_mode", 0):
-        raise call.refused("its statistics are computed, where Keras has weights")
+    if call.attribute("training_mode", 0):
+        raise call.refused("statistics of the batch, which Keras has in training alone")
+    if any(part is None for part in parts):
+        return _by_computed(call)
     x = call.held(0)
     roles = ("gamma", "beta", "moving_mean", "moving_variance")
     weights = {role: part for role, part in zip(roles, parts, strict=True) if part is not None}
@@ -25,15 +29,87 @@ def batch_normalization(call: Call) -> Held:
     return call.layer("BatchNormalization", config, x, weights)
 
 
+def _by_computed(call: Call) -> Held:
+    """The same with statistics that are results of others."""
+    x = call.held(0)
+    gamma, beta, mean, variance = (_by_channel(call, i, x) for i in range(1, 5))
+    root = call.op("Sqrt", call.op("Add", variance, call.attribute("epsilon", 1e-5)))
+    centred = call.op("Subtract", x, mean)
+    scaled = call.op("Divide", call.op("Multiply", centred, gamma), root)
+    return call.op("Add", beta, scaled, order=x.order)
+
+
+@raises("GroupNormalization")
+def group_normalization(call: Call) -> Held:
+    """Scale and shift by the statistics of groups of channels of each example."""
+    groups = int(call.attribute("num_groups"))
+    gamma, beta = call.weight(1), call.weight(2)
+    channels = call.known(0).dim(1)
+    x = call.held(0)
+    if gamma is not None and beta is not None and isinstance(channels, int):
+        config = {"groups": groups, "axis": x.axis(1)}
+        config["epsilon"] = call.attribute("epsilon", 1e-5)
+        weights = {"gamma": gamma, "beta": beta}
+        return call.layer("GroupNormalization", config, x, weights)
+    raise call.refused("its scale is computed, where Keras has weights")
+
+
+@raises("LpNormalization")
+def lp_normalization(call: Call) -> Held:
+    """Divided by the norm along an axis; 0 where that is 0."""
+    x = call.held()
+    axis = [int(call.attribute("axis", -1)) % x.rank]
+    if int(call.attribute("p", 2)) == 1:
+        norm = reduced(call, "Sum", call.op("Absolute", x), axis, True)
+    else:
+        norm = call.op("Sqrt", reduced(call, "Sum", call.op("Square", x), axis, True))
+    zero = call.op("Equal", norm, 0)
+    call.writer.dtypes[zero.name] = "bool"
+    return call.op("Divide", x, call.op("Where", zero, call.op("OnesLike", norm), norm))
+
+
+@raises("MeanVarianceNormalization")
+def mean_variance_normalization(call: Call) -> Held:
+    """Less the mean, divided by the standard deviation."""
+    x = call.held()
+    axes = [axis % x.rank for axis in call.ints("axes", (0, 2, 3))]
+    centred = call.op("Subtract", x, reduced(call, "Mean", x, axes, True))
+    variance = reduced(call, "Mean", call.op("Square", centred), axes, True)
+    return call.op("Divide", centred, call.op("Add", call.op("Sqrt", variance), 1e-9))
+
+
+@raises("LRN")
+def local_response(call: Call) -> Held:
+    """Divided by a power of the sum of squares over neighbouring channels."""
+    size = int(call.attribute("size"))
+    x, rank = call.last(0), call.known(0).rank or 0
+    shape = call.known(0).shape or ()
+    square = call.op("Square", x)
+    width = [[0, 0]] * (rank - 1) + [[(size - 1) // 2, size // 2]]
+    channels = shape[1]
+    if not isinstance(channels, int):
+        raise call.refused("the number of its channels is open")
+    wide = call.op("Pad", square, pad_width=width, mode="constant")
+    total: Held | None = None
+    for first in range(size):
+        part = call.op("GetItem", wide, [ELLIPSIS, slices(first, first + channels)])
+        total = part if total is None else call.op("Add", total, part)
+    alpha, beta = call.attribute("alpha", 1e-4), call.attribute("beta", 0.75)
+    line = call.op("Multiply", total, alpha / size)
+    line = call.op("Add", line, call.attribute("bias", 1.0))
+    return call.op("Divide", x, call.op("Power", line, beta))
+
+
 @raises("LayerNormalization")
-def layer_normalization(call: Call) -> Held:
+def layer_normalization(call: Call) -> Held | list[Held]:
     """Scale and shift by the statistics of the last axes."""
     x = call.plain(0)
     first = int(call.attribute("axis", -1)) % x.rank
     gamma, beta = call.weight(1), call.weight(2)
     shape = call.known(0).shape or ()
     fits = gamma is not None and gamma.shape == tuple(shape[first:])
-    if not fits or (call.has(2) and (beta is None or beta.shape != tuple(shape[first:]))):
+    more = any(map(call.writer.is_used, call.node.outputs[1:]))
+    if more or not fits or (call.has(2) and (beta is None or beta.shape != tuple(shape[first:]))):
         return _spelt_out(call, x, first)
     weights: dict[str, Expression] = {}
     if gamma is not None:
@@ -49,14 +125,18 @@ def layer_normalization(call: Call) -> Held:
     return call.layer("LayerNormalization", config, x, weights)
 
 
-def _spelt_out(call: Call, x: Held, first: int) -> Held:
+def _spelt_out(call: Call, x: Held, first: int) -> list[Held]:
     axes = list(range(first, x.rank))
-    centred = call.op("Subtract", x, reduced(call, "Mean", x, axes, True))
+    mean = reduced(call, "Mean", x, axes, True)
+    centred = call.op("Subtract", x, mean)
     variance = reduced(call, "Mean", call.op("Square", centred), axes, True)
     scale = call.op("Rsqrt", call.op("Add", variance, call.attribute("epsilon", 1e-5)))
     found = call.op("Multiply", centred, scale)
     found = call.op("Multiply", found, call.arranged(1, x.order))
-    return call.op("Add", found, call.arranged(2, x.order)) if call.has(2) else found
+    if call.has(2):
+        shapes = [call.known(0).shape, call.known(2).shape]
+        found = added(call, found, call.arranged(2, x.order), shapes)
+    return [found, mean, scale]
 
 
 @raises("RMSNormalization")
@@ -79,7 +159,7 @@ def instance_normalization(call: Call) -> Held:
     scale = call.op("Rsqrt", call.op("Add", variance, call.attribute("epsilon", 1e-5)))
     found = call.op("Multiply", centred, scale)
     gamma, beta = (_by_channel(call, i, x) for i in (1, 2))
-    return call.op("Add", call.op("Multiply", found, gamma), beta)
+    return call.op("Add", beta, call.op("Multiply", found, gamma), order=x.order)
 
 
 def _by_channel(call: Call, place: int, x: Held) -> object:

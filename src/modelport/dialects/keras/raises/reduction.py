@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from modelport.dialects.keras.raises.call import Call, raises
 from modelport.dialects.keras.raises.value import Held
+from modelport.model.dtype import DTYPES, DType
 
 _REDUCTIONS = {
     "ReduceMean": "Mean", "ReduceSum": "Sum", "ReduceMax": "Max", "ReduceMin": "Min",
@@ -23,6 +24,9 @@ def reduction(call: Call) -> Held:
     x, keep = call.held(), bool(call.attribute("keepdims", 1))
     if call.has(1) and call.whole(1) is None:
         raise call.refused("its axes are computed, where Keras takes numbers")
+    dtype = call.known(0).dtype
+    if dtype is not None and dtype.name == "uint64":
+        raise call.refused("Keras computes unsigned numbers of 64 bits with 32")
     if kind in _BEFORE:
         x = call.op(_BEFORE[kind], x)
     if not (call.attribute("noop_with_empty_axes", 0) and not call.whole(1)):
@@ -30,7 +34,13 @@ def reduction(call: Call) -> Held:
         x = reduced(call, _REDUCTIONS[kind], x, axes, keep)
     elif kind == "ReduceLogSumExp":
         return x
-    return call.op(_AFTER[kind], x) if kind in _AFTER else x
+    x = call.op(_AFTER[kind], x) if kind in _AFTER else x
+    narrow = dtype is not None and dtype.kind in ("int", "uint") and dtype.bits < 64
+    return call.cast(x, dtype) if narrow or (kind == "ReduceMean" and _is_whole(dtype)) else x
+
+
+def _is_whole(dtype: DType | None) -> bool:
+    return dtype is not None and dtype.kind in ("int", "uint")
 
 
 def reduced(call: Call, name: str, x: Held, axes: list[int], keep: bool) -> Held:
@@ -48,13 +58,19 @@ def without(x: Held, axes: list[int], keep: bool) -> tuple[int, ...]:
 @raises("ArgMax", "ArgMin")
 def extreme(call: Call) -> Held:
     """Where the largest or smallest element is, the first of several."""
-    if call.attribute("select_last_index", 0):
-        raise call.refused("it wants the last of equal elements, Keras gives the first")
+    last = bool(call.attribute("select_last_index", 0))
     x, keep = call.held(), bool(call.attribute("keepdims", 1))
     axis = int(call.attribute("axis", 0)) % x.rank
     name = "Argmax" if call.node.op_type == "ArgMax" else "Argmin"
     order = without(x, [axis], keep)
+    if last:
+        x = call.op("Flip", x, axis=x.axis(axis))
     found = call.op(name, x, order=order, axis=x.axis(axis), keepdims=keep)
+    if last:
+        extent = call.known(0).dim(axis)
+        end = extent if isinstance(extent, int) else call.writer.extents.number(extent)
+        found = call.cast(found, DTYPES["int64"])
+        return call.op("Subtract", call.op("Subtract", end, found, order=order), 1)
     return call.cast(found, call.output().dtype)
 
 

@@ -33,8 +33,22 @@ def reshape(call: Call) -> Held:
     flat = _flattened(call, x, before, after)
     if flat is not None:
         return flat
-    x = call.plain()
-    return _shaped(call, x, before, after, plain(len(after)))
+    x = call.writer.ordered(x, _together(x, groups) if groups else plain(x.rank))
+    held = groups and _kept(x, groups, before, after)
+    order, shape = held or (plain(len(after)), list(after))
+    return _shaped(call, x, [before[axis] for axis in x.order], shape, order)
+
+
+def _together(x: Held, groups: Sequence[Group]) -> tuple[int, ...]:
+    """The order in which the axes of each group lie together and as in ONNX.
+
+    Groups stay where they are; but the batch is first.
+    """
+    ordered = sorted(
+        (group for group, _ in groups if len(group)),
+        key=lambda group: min(x.order.index(axis) for axis in group) if 0 not in group else -1,
+    )
+    return tuple(axis for group in ordered for axis in group)
 
 
 def grouped(before: Sequence[Dim], after: Sequence[Dim]) -> list[Group] | None:

@@ -173,7 +173,8 @@ def taps(
 def _cubic(distance: NDArray[Any], a: float) -> NDArray[Any]:
     near = ((a + 2) * distance - (a + 3)) * distance**2 + 1
     far = ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a
-    return np.where(distance <= 1, near, np.where(distance < 2, far, 0.0))
+    found: NDArray[Any] = np.where(distance <= 1, near, np.where(distance < 2, far, 0.0))
+    return found
 
 
 def _coordinates(call: Call, axis: int, extent: int, size: int, ratio: float) -> NDArray[Any]:
@@ -188,7 +189,10 @@ def _coordinates(call: Call, axis: int, extent: int, size: int, ratio: float) ->
         return at / ratio
     if way == "align_corners":
         length = extent * ratio
-        return np.zeros(size) if length == 1 else at * (extent - 1) / (length - 1)
+        if abs(length - size) > 1e-6:
+            raise call.refused("corners between elements, which runtimes do not agree upon")
+        steps: NDArray[Any] = at * (extent - 1) / max(length - 1, 1e-300)
+        return np.zeros(size) if length == 1 else steps
     if way == "half_pixel_symmetric":
         centre = extent / 2 * (1 - size / (ratio * extent))
         return centre + (at + 0.5) / ratio - 0.5
@@ -197,9 +201,8 @@ def _coordinates(call: Call, axis: int, extent: int, size: int, ratio: float) ->
 
 def _rounded(way: str, where: NDArray[Any]) -> NDArray[Any]:
     if way == "round_prefer_floor":
-        found = np.ceil(where - 0.5)
-    elif way == "round_prefer_ceil":
-        found = np.floor(where + 0.5)
-    else:
-        found = np.floor(where) if way == "floor" else np.ceil(where)
-    return np.asarray(found)
+        return np.ceil(where - 0.5)
+    if way == "round_prefer_ceil":
+        return np.floor(where + 0.5)
+    found: NDArray[Any] = np.floor(where) if way == "floor" else np.ceil(where)
+    return found

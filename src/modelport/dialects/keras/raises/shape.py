@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from modelport.dialects.keras.raises.call import Call, raises
 from modelport.dialects.keras.raises.value import Held, plain
 from modelport.model.expression import fill
@@ -16,9 +18,11 @@ def transposed(call: Call) -> Held:
     return Held(x.name, tuple(order.index(axis) for axis in x.order))
 
 
-@raises("Identity")
+@raises("Identity", "Dropout")
 def identity(call: Call) -> Held:
-    """The same value."""
+    """The same value; in training alone a Dropout is something else."""
+    if call.node.op_type == "Dropout" and call.has(2) and call.array(2) != np.False_:
+        raise call.refused("a model in training")
     return call.held()
 
 
@@ -79,7 +83,7 @@ def expanded(call: Call, x: Held, before: tuple[Dim, ...], shape: tuple[Dim, ...
     dtype = call.writer.dtypes.get(x.name, "float32")
     laid = [missing[axis] for axis in x.order]
     zeros = call.writer.extents.zeros(laid, dtype)
-    return call.op("LogicalOr" if dtype == "bool" else "Add", x, zeros)
+    return call.op("LogicalOr" if dtype == "bool" else "Subtract", x, zeros)
 
 
 @raises("ConstantOfShape")

@@ -139,7 +139,7 @@ def _spread(call: Call, moved: Window) -> tuple[list[tuple[int, int]], bool]:
             total = (extent - 1) * stride + reach + more[axis] - wanted[axis]
         else:
             total += more[axis]
-        begin = total - total // 2 if mode == "SAME_LOWER" else total // 2
+        begin = total // 2 if mode == "SAME_UPPER" else total - total // 2
         ends.append((begin, total - begin - more[axis]))
     return ends, any(more)
 

@@ -12,7 +12,7 @@ from modelport.dialects.keras.raises.call import DOMAIN, KERAS_DTYPES, Call, Res
 from modelport.dialects.keras.raises.constants import Constants
 from modelport.dialects.keras.raises.extents import Extents
 from modelport.dialects.keras.raises.naming import Names
-from modelport.dialects.keras.raises.value import Held, between, plain
+from modelport.dialects.keras.raises.value import Held, between, channels_last, plain
 from modelport.dialects.onnx.types.infer import Types
 from modelport.dialects.onnx.types.known import UNKNOWN, Known
 from modelport.errors import ConversionError
@@ -205,11 +205,12 @@ class Writer:
     def cheapest(self, held: Sequence[Held]) -> tuple[int, ...]:
         """The order in which values of one rank are together with the fewest turned."""
 
-        def costs(order: tuple[int, ...]) -> tuple[int, bool]:
+        def costs(order: tuple[int, ...]) -> tuple[int, bool, bool]:
             turned = {
                 x.name for x in held if x.order != order and (x.name, order) not in self._turned
             }
-            return len(turned), order == plain(len(order))
+            rank = len(order)
+            return len(turned), order != channels_last(rank), order != plain(rank)
 
         return min(dict.fromkeys(x.order for x in held), key=costs)
 
@@ -374,4 +375,4 @@ def _placed(value: Any, inputs: list[str]) -> Any:
         spelt = value if value.dtype.kind in "biuf" else value.astype(np.float32)  # bfloat16
         config = {"value": spelt.tolist(), "dtype": value.dtype.name}
         return {"class_name": "__numpy__", "config": config}
-    return value
+    return value.item() if isinstance(value, np.generic) else value
