@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +35,8 @@ def test_tensors_are_matched_by_content(tmp_path: Path) -> None:
     tensors = modelport.diff(tmp_path / "a.safetensors", tmp_path / "b.safetensors")["tensors"]
     assert tensors["equal"] == 1
     assert tensors["renamed"] == [{"a": "old", "b": "new"}]
-    assert tensors["rearranged"] == [{"a": "kernel", "b": "kernel_t"}]
+    turned = {"a": "kernel", "b": "kernel_t", "shapes": {"a": [3, 4], "b": [4, 3]}}
+    assert tensors["rearranged"] == [turned]
     assert [change["name"] for change in tensors["changed"]] == ["x"]
     assert tensors["only_a"] == ["gone"]
     assert tensors["only_b"] == ["more"]
@@ -64,3 +67,45 @@ def test_a_big_tensor_is_compared_piece_by_piece(tmp_path: Path) -> None:
     assert errors["w"] == 2.5
     assert np.isnan(errors["n"])
     assert peak < 64 << 20  # as float64 one of them takes 96 MB
+
+
+def test_training_that_went_on_is_no_longer_the_same(tmp_path: Path) -> None:
+    source = FILES / "pytorch" / "checkpoint.pt"
+    state = modelport.open(source).optimizer_state
+    found = modelport.diff(source, source)
+    assert found["same"]
+    assert found["optimizer_state"]["equal"] == len(state.tensors)
+    name, held = next((key, t) for key, t in state.tensors.items() if t.size > 1)
+    data = bytearray(source.read_bytes())
+    data[data.find(held.numpy().tobytes())] ^= 1
+    later = tmp_path / "later.pt"
+    later.write_bytes(data)
+    found = modelport.diff(source, later)
+    assert not found["same"]
+    assert found["tensors"]["changed"] == []
+    assert [change["name"] for change in found["optimizer_state"]["changed"]] == [name]
+
+
+def test_hyperparameters_with_other_values_are_told(tmp_path: Path) -> None:
+    source = FILES / "pytorch" / "checkpoint.pt"
+    later = tmp_path / "later.pt"
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(later, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name.endswith("data.pkl"):
+                place = data.find(b"epochq") + 7  # its text, where it is kept, and then the number
+                assert data[place : place + 2] == b"K\x03"
+                data = data[: place + 1] + b"\x09" + data[place + 2 :]
+            new.writestr(name, data)
+    found = modelport.diff(source, later)
+    assert not found["same"]
+    assert found["hyperparameters"] == {"epoch": {"a": 3, "b": 9}}
+
+
+def test_objects_of_pickles_are_compared(tmp_path: Path) -> None:
+    for name, epoch in (("a.pkl", 3), ("b.pkl", 9)):
+        (tmp_path / name).write_bytes(pickle.dumps({"epoch": epoch, "w": np.ones(3, np.float32)}))
+    found = modelport.diff(tmp_path / "a.pkl", tmp_path / "b.pkl")
+    assert not found["same"]
+    assert found["python_objects"] == {"epoch": {"a": 3, "b": 9}}
+    assert modelport.diff(tmp_path / "a.pkl", tmp_path / "a.pkl")["same"]

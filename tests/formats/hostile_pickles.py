@@ -245,6 +245,51 @@ def given_more(marker: str) -> dict[str, Any]:
             (1,),
             how="NEWOBJ",
         ),
+        "text of SymPy": Call(
+            "torch.fx.experimental.symbolic_shapes.CeilToInt", code, how="NEWOBJ"
+        ),
+        "text of SymPy, inside": Call("sympy.core.containers.Tuple", ("x", [code]), how="NEWOBJ"),
+        "function of SymPy": Call("sympy.core.sympify.sympify", code),
+        "key of a module": Filled(
+            Call(
+                "torch.nn.modules.container.ParameterDict",
+                how="NEWOBJ",
+                state={"_key_to_attr": Name("a.b.f"), "_keys": {}},
+            ),
+            pairs=((code, 1),),
+        ),
+        "methods of a distribution": Call(
+            "scipy.stats._distn_infrastructure.rv_continuous",
+            how="NEWOBJ",
+            state={"_attach_methods": Name("a.b.f")},
+        ),
+        "function of a package": Call(
+            "torch.optim.sgd.SGD",
+            how="NEWOBJ",
+            state={
+                "defaults": Call(
+                    "argparse.Namespace", how="NEWOBJ", state={"setdefault": Name("joblib.load")}
+                )
+            },
+        ),
+        "folder of TensorFlow": Call(
+            "tensorflow.python.data.experimental.kernel_tests.service.test_base.TempDir",
+            how="NEWOBJ",
+            state={"_path": str(Path(marker).parent / "nowhere")},
+        ),
+        "store of Keras": Filled(
+            Call("keras.src.saving.saving_lib.ShardedH5IOStore", how="NEWOBJ", state={"a": 1}),
+            pairs=(("a", 1),),
+        ),
+        "hook of a layer": Call(
+            "keras.src.layers.core.dense.Dense",
+            how="NEWOBJ",
+            state=(None, {"_setattr_hook": Name("a.b.f"), "units": 1}),
+        ),
+        "store of pandas": Filled(
+            Call("pandas.io.pytables.HDFStore", how="NEWOBJ", state={"_path": marker}),
+            pairs=(("a", 1),),
+        ),
         "program of a package": Name("unittest.__main__.main"),
         "bytes of a stub": Call("builtins.bytes", Call("itertools.repeat", 1, 1)),
         "masked": Call(
@@ -290,6 +335,23 @@ CONTAINERS: dict[str, Callable[[bytes], bytes]] = {
     "zip of anything": lambda stream: _zip({"readme.txt": b"text", "a/model.bin": stream}),
     "zip of a packed pickle": lambda stream: _zip({"a.joblib": zlib.compress(stream), "b": b"x"}),
     "zip of an array": lambda stream: _zip({"a.npy": _npy(stream), "b.txt": b"x"}),
+    "zip of a torch zip": lambda stream: _zip(
+        {"a/model.pt": _zip({"archive/data.pkl": stream, "archive/version": b"3\n"}), "b": b"x"}
+    ),
+    "zip of a zip": lambda stream: _zip({"a": _zip({"b": _zip({"c": stream})})}),
+    "zip of a tar": lambda stream: _zip({"a": _tar(stream)}),
+    "torch zip, packed": lambda stream: _zip(
+        {"a/data.pkl": pickle.dumps({}, 2), "a/version": b"3\n", "a/x": gzip.compress(stream)}
+    ),
+    "torch zip, digits": lambda stream: _zip(
+        {"a/data.pkl": pickle.dumps({}, 2), "a/version": b"3\n", "a/extra/0": stream}
+    ),
+    "Keras assets": lambda stream: _zip(
+        {"config.json": b"{}", "metadata.json": b"{}", "assets/a/words": stream}
+    ),
+    "Keras assets, packed": lambda stream: _zip(
+        {"config.json": b"{}", "metadata.json": b"{}", "assets/a": bz2.compress(stream)}
+    ),
 }
 
 

@@ -137,3 +137,12 @@ def test_training_data_beside_weights_and_metadata_of_any_kind(tmp_path: Path) -
     as_json = {"nested": '{"a": [1, null]}', "nothing": "null"}
     assert model.metadata == metadata | as_json
     assert as_json.keys() <= {change.where for change in report}
+
+
+def test_a_file_behind_a_large_user_block_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "data.h5"
+    with h5py.File(path, "w", userblock_size=1 << 22) as file:
+        file["kernel"] = np.arange(3)
+    model = opened(path)
+    found = model.dataset.features if model.dataset else model.tensors
+    assert np.array_equal(found["kernel"].numpy(), np.arange(3))

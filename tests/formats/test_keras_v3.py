@@ -186,6 +186,17 @@ def test_other_members_are_listed(tmp_path: Path) -> None:
     assert opened(path).metadata["other_members"] == ["notes.txt"]
 
 
+@pytest.mark.parametrize("member", ["assets/layer/tables.bin", "extra.pkl"])
+def test_pickles_beside_the_model_are_judged(tmp_path: Path, member: str) -> None:
+    runs = b"\x80\x02cposix\nsystem\n(S'touch /nowhere/x'\ntR."
+    path = rewritten(
+        FILES / "keras-v3" / "gru_rmsprop.keras", tmp_path / "a.keras", **{member: runs}
+    )
+    found = opened(path)
+    assert found.level is Level.DANGEROUS
+    assert [finding.where.split(" ")[0] for finding in found.findings] == [member]
+
+
 @pytest.mark.parametrize(
     "members",
     [

@@ -31,6 +31,7 @@ from modelport.model.expression import source
 from modelport.model.model import Level, Model
 from modelport.model.report import Kind
 from modelport.model.tensor import FileSlice, InMemory, Tensor
+from modelport.wire.npy import write_header
 from modelport.wire.source import BytesSource
 
 NPZ = FILES / "npz"
@@ -405,3 +406,51 @@ def test_keras_weights_refuse_names_that_are_no_paths(name: str, tmp_path: Path)
     assert list(tmp_path.iterdir()) == [source]
     report = modelport.convert(source, tmp_path / "b.npz")
     assert report.verification["weights_exact"] is True
+
+
+def test_members_that_are_no_arrays_are_listed() -> None:
+    path = NPZ / "other_members.npz"
+    model = modelport.open(path)
+    with np.load(path) as loaded:
+        arrays = {name: loaded[name] for name in loaded.files}
+    others = [name for name, value in arrays.items() if isinstance(value, bytes)]
+    assert model.metadata["other_members"] == others == ["notes.txt"]
+    assert set(model.tensors) == arrays.keys() - set(others)
+    for name, tensor in model.tensors.items():
+        assert np.array_equal(tensor.numpy(), arrays[name])
+
+
+def test_what_an_archive_holds_beside_arrays_is_reported_as_left_out(tmp_path: Path) -> None:
+    report = modelport.convert(NPZ / "other_members.npz", tmp_path / "w.npz")
+    assert [change.component for change in report.changes] == ["metadata"]
+
+
+@pytest.mark.parametrize("other", ["pickle", "objects"])
+def test_pickles_beside_arrays_are_judged(other: str, tmp_path: Path) -> None:
+    runs = b"cposix\nsystem\n(S'touch /nowhere/x'\ntR."
+    data = runs if other == "pickle" else write_header("|O", (1,)) + runs
+    path = tmp_path / "arrays.npz"
+    np.savez(path, a=np.zeros(3))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("more", data)
+    assert modelport.open(path).level is Level.DANGEROUS
+
+
+def test_one_name_for_two_arrays_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "arrays.npz"
+    np.savez(path, a=np.zeros(3))
+    with zipfile.ZipFile(path) as archive:
+        data = archive.read("a.npy")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("a", data)
+    with pytest.raises(MalformedFile, match="one array a name"):
+        modelport.open(path)
+
+
+def test_zeros_that_numpy_packs_a_thousand_times_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "zeros.npz"
+    np.savez_compressed(path, mask=np.zeros((9, 1 << 20), np.float16), weight=np.ones(3))
+    tensors = modelport.open(path).tensors
+    assert path.stat().st_size < 1 << 16
+    assert tensors["mask"].shape == (9, 1 << 20)
+    assert not tensors["mask"].numpy().any()

@@ -11,6 +11,7 @@ import decimal
 import enum
 import fractions
 import functools
+import gzip
 import io
 import logging
 import operator
@@ -263,6 +264,15 @@ HARMLESS_CALLS: dict[str, Any] = {
     "activation": Call("a.B", how="NEWOBJ", state={"act": Name("torch.nn.functional.relu")}),
     "quiet function": Call("a.B", how="NEWOBJ", state={"key": Name("math.log"), "n": 1}),
     "choice": Call("argparse.Namespace", how="NEWOBJ", state={"append": True, "add": Name("a.f")}),
+    "symbol": Call("sympy.core.symbol.Symbol", "x", how="NEWOBJ"),
+    "sum of symbols": Call(
+        "sympy.core.add.Add", Call("sympy.core.symbol.Symbol", "x", how="NEWOBJ"), 2, how="NEWOBJ"
+    ),
+    "functions of packages": Call(
+        "sklearn.preprocessing._function_transformer.FunctionTransformer",
+        how="NEWOBJ",
+        state={"func": Name("numpy.log1p"), "act": Name("torch._C._nn.gelu")},
+    ),
     "list of one's own": Call("copyreg._reconstructor", Name("a.B"), Name("builtins.list"), [1]),
 }
 
@@ -284,13 +294,40 @@ def test_graphs_of_torch_fx_say_why() -> None:
     assert finding.what == f"{name} executes the Python source that the file brings with it"
 
 
+HELD: dict[str, Any] = {
+    f"{name}, {inner}": form(write(Call("os.system", RUN), inner))
+    for inner in (0, 1, 2, 4)
+    for name, form in {
+        "bytes": bytes,
+        "text": lambda stream: stream.decode("latin-1"),
+        "packed": gzip.compress,
+        "array": bytearray,
+    }.items()
+}
+"""A pickle of each protocol as the value of another."""
+
+
 @pytest.mark.parametrize("protocol", range(6))
-def test_a_pickle_in_bytes_is_told_and_leaves_the_verdict(protocol: int) -> None:
-    inner = write(Call("os.system", RUN), 4)
-    (finding,) = findings(pickle.dumps({"a": [inner]}, protocol))
+@pytest.mark.parametrize("name", HELD)
+def test_a_pickle_in_a_value_is_told_and_leaves_the_verdict(name: str, protocol: int) -> None:
+    (finding,) = findings(pickle.dumps({"a": [HELD[name]]}, protocol))
     assert (finding.rule, finding.level) == ("PKL-015", Level.INERT)
     assert "os.system" in finding.what
     assert "dangerous" in finding.what
+
+
+def test_texts_that_only_look_alike_are_nothing() -> None:
+    texts = [
+        "cat\nnumpy\n.",
+        "import os\nos.system('x')\n",
+        "I1\n.",
+        "(lp0\n.",
+        "N.",
+        "]\n",
+        "x" * 99,
+    ]
+    packed = [gzip.compress(b"text\n"), gzip.compress(b"(lp0\n.")[:-4], b"x\x9c\x00"]
+    assert findings(pickle.dumps([*texts, *packed], 4)) == []
 
 
 def test_pickles_in_bytes_are_followed_three_deep() -> None:

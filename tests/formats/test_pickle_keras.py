@@ -76,3 +76,36 @@ def test_a_method_of_another_package_is_no_model() -> None:
 
 def test_broken_bytes_are_malformed() -> None:
     assert strongest(findings(held(b"PK\x03\x04 no archive"))) is Level.MALFORMED
+
+
+OLD = "tf_keras.src.saving.pickle_utils.deserialize_model_from_bytecode"
+
+
+@pytest.mark.parametrize(
+    ("given", "level"),
+    [
+        (archive(DENSE), Level.NEEDS_CODE),
+        (archive(LAMBDA), Level.DANGEROUS),
+        (b"a tar of a SavedModel", Level.DANGEROUS),
+        ("/nowhere/x.keras", Level.DANGEROUS),
+    ],
+)
+def test_models_of_keras_2_are_judged_alike(given: Any, level: Level) -> None:
+    stream = write(Call(OLD, given), 4)
+    assert strongest(judge(interpret(BytesSource(stream, "model.pkl")))) is level
+
+
+TENSORFLOW: dict[str, Any] = {
+    "type": Call("tensorflow.python.framework.dtypes.as_dtype", "float32"),
+    "shape": Call(
+        "tensorflow.python.framework.tensor_shape.TensorShape",
+        [Call("tensorflow.python.framework.tensor_shape.Dimension", None)],
+    ),
+    "module": Call("tensorflow.python.module.module.Module"),
+}
+
+
+@pytest.mark.parametrize("name", TENSORFLOW)
+def test_ordinary_values_of_tensorflow_need_its_code(name: str) -> None:
+    found = judge(interpret(BytesSource(write(TENSORFLOW[name], 2), "test.pkl")))
+    assert strongest(found) is Level.NEEDS_CODE

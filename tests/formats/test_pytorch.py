@@ -124,6 +124,7 @@ def test_what_follows_the_object_is_judged(tmp_path: Path) -> None:
         {"data/0": b"123"},
         {"data.pkl": b"\x80\x02N"},
         {"data.pkl": b"\x80\x02X\x01\x00\x00\x00aQ."},
+        {"byteorder": b"middle"},
     ],
 )
 def test_a_broken_archive_ends_in_one_error(
@@ -132,6 +133,15 @@ def test_a_broken_archive_ends_in_one_error(
     path = tmp_path / "model.pt"
     rewritten(path, change)
     with pytest.raises(MalformedFile):
+        modelport.open(path)
+
+
+def test_a_pickle_that_was_changed_after_it_was_saved_is_refused(tmp_path: Path) -> None:
+    raw = (FILES / "pytorch" / "state_dict.pt").read_bytes()
+    assert raw.count(b"conv.weight") == 1
+    path = tmp_path / "model.pt"
+    path.write_bytes(raw.replace(b"conv.weight", b"conv.height"))
+    with pytest.raises(MalformedFile, match="CRC"):
         modelport.open(path)
 
 
@@ -149,6 +159,9 @@ def test_a_view_outside_its_storage_is_refused(tmp_path: Path) -> None:
 def test_a_link_in_a_tar_is_refused(tmp_path: Path) -> None:
     raw = bytearray((FILES / "pytorch-tar" / "checkpoint.pt").read_bytes())
     at = raw.index(b"pickle\x00")
+    size = int(raw[at + 124 : at + 135], 8)
+    del raw[at + 512 : at + 512 - (-size // 512) * 512]  # links have no bytes
+    raw[at + 124 : at + 135] = b"0" * 11
     raw[at + 156] = ord("2")
     raw[at + 148 : at + 156] = b" " * 8
     total = sum(raw[at : at + 512])

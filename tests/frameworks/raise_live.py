@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -13,8 +13,10 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import onnx
+import onnxruntime
 import torch
-from onnx import numpy_helper
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
 
 import modelport
 from modelport.dialects.onnx.history.upgrade import upgrade
@@ -153,3 +155,53 @@ def _value(item: Any) -> Any:
     if isinstance(item, onnx.OptionalProto):
         return numpy_helper.to_optional(item)
     return item if item is None or isinstance(item, list) else np.asarray(item)
+
+
+def model(
+    nodes: Sequence[onnx.NodeProto],
+    inputs: Mapping[str, NDArray[Any]],
+    weights: Mapping[str, NDArray[Any]] | None = None,
+    *,
+    free: Sequence[int] | bool = True,
+    opset: int = 23,
+    outputs: Sequence[str] = (),
+) -> onnx.ModelProto:
+    """A model of a few nodes over these inputs, whose axes in ``free`` (all) have no extent."""
+    given = []
+    for name, array in inputs.items():
+        open_axes = range(array.ndim) if free is True else free or ()
+        shape = [f"{name}{i}" if i in open_axes else e for i, e in enumerate(array.shape)]
+        given.append(helper.make_tensor_value_info(name, _element(array), shape))
+    results = [name for name in outputs or nodes[-1].output if name]
+    held = [numpy_helper.from_array(array, name) for name, array in (weights or {}).items()]
+    graph = helper.make_graph(nodes, "g", given, [], held)
+    graph.output.extend(onnx.ValueInfoProto(name=name) for name in results)
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+    inferred = onnx.shape_inference.infer_shapes(made).graph
+    types = {value.name: value for value in (*inferred.value_info, *inferred.output)}
+    del made.graph.output[:]
+    made.graph.output.extend(types[name] for name in results)
+    return made
+
+
+def _element(array: NDArray[Any]) -> int:
+    return helper.np_dtype_to_tensor_dtype(array.dtype)
+
+
+def against_onnxruntime(
+    made: onnx.ModelProto, *sets: Sequence[NDArray[Any]], tolerance: float = 1e-4
+) -> list[str]:
+    """How the source differs from what onnxruntime computes on these inputs."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.graph_optimization_level = level
+    session = onnxruntime.InferenceSession(
+        made.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    names, found = [value.name for value in made.graph.input], []
+    for given in sets:
+        wanted = session.run(None, dict(zip(names, given, strict=True)))
+        for result, other in zip(run(made, given), wanted, strict=True):
+            found += differences(result, other, tolerance)
+    return found

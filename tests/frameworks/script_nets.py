@@ -80,7 +80,7 @@ class Sharing(nn.Module):
 
 
 class Parting(nn.Module):
-    """Changes a part that chunk gave."""
+    """Changes parts that chunk, split and unbind gave."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +90,11 @@ class Parting(nn.Module):
         y = self.linear(x)
         a, b = y.chunk(2, 1)
         a.add_(1.0)
-        return y, b
+        parts = y.split([1, 3], 1)
+        parts[-1].mul_(x[:, :1])
+        c, d, e, f = torch.unbind(y, 1)
+        torch.sigmoid_(d)
+        return y, a, b, parts[0], c, d + e, f
 
 
 class Renaming(nn.Module):

@@ -6,6 +6,7 @@ import io
 import pickle
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,47 @@ def test_a_tar_that_torch_opens_though_it_holds_more(tmp_path: Path) -> None:
     assert torch.load(path, weights_only=False) == saved  # harmless, and read by torch itself
     found = scan_file(str(path))
     assert (found["format"], found["level"]) == ("pytorch-tar", "inert")
+
+
+def text_of_tar(size: int) -> bytes:
+    """The beginning of a pickle of one text that all the rest of the archive belongs to."""
+    return b"\x80\x02X" + (size - 8).to_bytes(4, "little")
+
+
+DISGUISES: dict[str, Callable[[int], bytes]] = {
+    "a pickle of a text": text_of_tar,
+    "the beginning of HDF5": lambda size: b"\x89HDF\r\n\x1a\n",
+    "the beginning of safetensors": lambda size: bytes((90, *bytes(7))) + b'{"a":',
+    "the beginning of an array": lambda size: b"\x93NUMPY\x01",
+}
+
+
+def disguised(path: Path, members: dict[str, bytes], disguise: str) -> Path:
+    """The tar with another name for its first member, and that member's name behind a zero."""
+    raw = bytearray(tar(path, {"first": b"", **members}).read_bytes())
+    name = DISGUISES[disguise](len(raw))
+    raw[: len(name)] = name
+    raw[-1:] = b"."
+    raw[148:156] = b" " * 8
+    raw[148:156] = b"%06o\0 " % sum(raw[:512])
+    at = raw.index(b"storages")
+    raw[at + 9 : at + 13] = b"more"
+    raw[at + 148 : at + 156] = b" " * 8
+    raw[at + 148 : at + 156] = b"%06o\0 " % sum(raw[at : at + 512])
+    path.write_bytes(raw)
+    return path
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_tars_that_look_like_other_files_are_those_that_torch_sees(
+    disguise: str, tmp_path: Path
+) -> None:
+    saved, marker = {"epoch": 3}, tmp_path / "marker"
+    path = disguised(tmp_path / "m.pt", EMPTY | {"pickle": pickle.dumps(saved, 2)}, disguise)
+    assert torch.load(path, weights_only=False) == saved  # harmless, and read by torch itself
+    disguised(path, EMPTY | {"pickle": payload(marker)}, disguise)
+    assert scan_file(str(path))["level"] in ("dangerous", "malformed")
+    assert not marker.exists()
 
 
 @pytest.mark.parametrize("structured", [False, True])

@@ -14,7 +14,7 @@ import torch
 from tests.frameworks.torch_live import compare
 
 import modelport
-from modelport.errors import ConversionError, RuntimeFailure, WrongUsage
+from modelport.errors import ConversionError, WrongUsage
 from modelport.runtimes import torch_code_runtime
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -57,6 +57,23 @@ def nothing():
 
 def wrong():
     raise ValueError("no such thing")
+
+def ends():
+    raise SystemExit(3)
+
+def sized(width):
+    return nn.Linear(width, 2)
+
+ready = nn.Linear(3, 2)
+width = 3
+
+class Deciding(nn.Linear):
+    def forward(self, x):
+        y = nn.functional.linear(x, self.weight, self.bias)
+        return y if bool(x.sum() > 0) else -y
+
+def deciding():
+    return Deciding(3, 2), torch.ones(2, 3)
 """
 
 
@@ -139,6 +156,7 @@ def test_nothing_runs_unless_it_is_allowed(place: Path) -> None:
         modelport.convert("plain.pt", "a.onnx", model="mine.nets:alone")
     for factory, why in (
         ("mine.nets", "package.module:factory"),
+        ("./mine/nets.py:alone", "write mine.nets:alone"),
         ("mine.other:alone", "no module mine.other"),
         ("nobody_has_this:alone", "no module nobody_has_this"),
     ):
@@ -154,15 +172,37 @@ def test_nothing_runs_unless_it_is_allowed(place: Path) -> None:
 
 
 def test_what_fails_in_the_code_is_told(place: Path) -> None:
-    with pytest.raises(TypeError, match="returned no example inputs"):
-        exported(place, "alone")
-    with pytest.raises(TypeError, match=r"no torch.nn.Module"):
-        exported(place, "nothing")
-    with pytest.raises(RuntimeFailure, match="ValueError: no such thing"):
+    for name, why in (
+        ("alone", "returned no example inputs"),
+        ("nothing", r"no torch.nn.Module"),
+        ("ends", r"SystemExit: 3 \(nets.py, line \d+\)"),
+        ("sized", r"needs width, .* def make\(\): return sized\(width\)"),
+        ("width", "is int, which is no function or class"),
+        ("nobody", "has no nobody; it has Net, with_inputs"),
+    ):
+        with pytest.raises(torch_code_runtime.FactoryFailed, match=why):
+            exported(place, name)
+    with pytest.raises(WrongUsage, match=r"ValueError: no such thing \(nets.py, line \d+\)"):
         modelport.convert("plain.pt", "a.onnx", model="mine.nets:wrong", run_code=True)
     torch.save({"head.weight": torch.ones(6, 6)}, "part.pt")
     with pytest.raises(ConversionError, match=r"missing: .*head.bias"):
         modelport.convert("part.pt", "a.onnx", model="mine.nets:with_inputs", run_code=True)
+
+
+def test_a_module_stands_for_itself(place: Path) -> None:
+    np.savez("x.npz", np.ones((2, 3), np.float32))
+    assert exported(place, "ready", "x.npz")[0].shape == (2, 3)
+
+
+def test_a_module_that_decides_by_values_is_scripted(place: Path) -> None:
+    torch.save({"weight": torch.ones(2, 3), "bias": torch.ones(2)}, "deciding.pt")
+    modelport.convert(
+        "deciding.pt", "a.onnx", model="mine.nets:deciding", run_code=True, verify=False
+    )
+    session = onnxruntime.InferenceSession("a.onnx")
+    for rows, sign in ((np.ones((3, 3)), 1), (-np.ones((1, 3)), -1)):
+        (found,) = session.run(None, {"x": rows.astype(np.float32)})
+        np.testing.assert_allclose(found, sign * (sign * 3 + 1) * np.ones((len(rows), 2)))
 
 
 def test_the_command_says_first_what_runs(place: Path) -> None:

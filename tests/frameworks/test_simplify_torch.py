@@ -259,6 +259,11 @@ ATTENTIONS: dict[str, tuple[Callable[..., Any], tuple[Any, ...], int]] = {
         (*QKV, PADDING),
         1,
     ),
+    "causal mask": (
+        lambda q, k, v: by_hand(q, k, v, torch.full((5, 6), -torch.inf).triu(1)),
+        QKV,
+        1,
+    ),
     "mask that may hide all": (by_hand, (*QKV, some(5, 6)), 0),
     "another axis": (lambda q, k, v: (q @ k.transpose(-1, -2)).softmax(-2) @ v, QKV, 0),
     "keys of other heads": (by_hand, (QKV[0], QKV[1][:, :1], QKV[2]), 0),
@@ -288,3 +293,138 @@ def test_rows_that_see_nothing_stay_what_they_are(tmp_path: Path) -> None:
     both = exported(Told(by_hand), (*QKV, mask), tmp_path)
     feeds = {f"x{i}": item.numpy() for i, item in enumerate((*QKV, mask))}
     assert np.isnan(both.run(feeds)[1][0][:, :, 2]).all()
+
+
+def last(x: Any) -> Any:
+    return x.permute(0, 2, 3, 1)
+
+
+def first(x: Any) -> Any:
+    return x.permute(0, 3, 1, 2)
+
+
+LAYOUTS: dict[str, tuple[nn.Module, tuple[Any, ...], dict[str, int]]] = {
+    "there and back": (
+        Told(lambda x, w: first(F.relu(last(x) + w)), (6,)),
+        (PICTURE,),
+        {"Add": 1, "Relu": 1},
+    ),
+    "two ways that join": (
+        Told(lambda x, y, w: first(torch.tanh(last(x) * w) - last(y).abs()), (1, 5, 1)),
+        (PICTURE, some(2, 6, 4, 5, seed=2)),
+        {"Mul": 1, "Tanh": 1, "Abs": 1, "Sub": 1},
+    ),
+    "behind each other": (
+        Told(lambda x: first(torch.cat([last(x), last(x).exp()], -1))),
+        (PICTURE,),
+        {"Exp": 1, "Concat": 1},
+    ),
+    "seen on the way": (
+        Told(lambda x: (last(x).exp(), first(last(x).exp() + 1))),
+        (PICTURE,),
+        {"Exp": 1, "Add": 1, "Transpose": 1},
+    ),
+    "one way only": (Told(lambda x: last(x).exp()), (PICTURE,), {"Exp": 1, "Transpose": 1}),
+    "something else beside it": (
+        Told(lambda x, y: first(last(x) + y)),
+        (PICTURE, some(2, 4, 5, 6)),
+        {"Add": 1, "Transpose": 2},
+    ),
+    "another way back": (
+        Told(lambda x: last(last(x).exp())),
+        (PICTURE,),
+        {"Exp": 1, "Transpose": 2},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_transposes_go_where_they_meet(name: str, tmp_path: Path) -> None:
+    module, inputs, wanted = LAYOUTS[name]
+    assert exported(module, inputs, tmp_path).ops() == wanted
+
+
+def stable(x: Any, axis: int) -> Any:
+    return x - x.amax(axis, keepdim=True)
+
+
+SOFTMAXES: dict[str, tuple[Callable[..., Any], str]] = {
+    "softmax": (
+        lambda x: stable(x, 1).exp() / stable(x, 1).exp().sum(1, keepdim=True),
+        "Softmax",
+    ),
+    "log softmax": (
+        lambda x: stable(x, -1) - stable(x, -1).exp().sum(-1, keepdim=True).log(),
+        "LogSoftmax",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SOFTMAXES)
+def test_a_softmax_is_one_operator(name: str, tmp_path: Path) -> None:
+    function, op_type = SOFTMAXES[name]
+    assert exported(Told(function), (X,), tmp_path).ops() == {op_type: 1}
+
+
+def test_a_softmax_that_runs_over_does_so_still(tmp_path: Path) -> None:
+    plain = Told(lambda x: x.exp() / x.exp().sum(-1, keepdim=True))
+    assert exported(plain, (100 * X,), tmp_path).ops()["Softmax"] == 0
+
+
+class Read(nn.Module):
+    """The last step of what a recurrent network gives, from states of zeros or given ones."""
+
+    def __init__(self, kind: Any, **options: Any) -> None:
+        super().__init__()
+        self.net = kind(8, 3, batch_first=True, **options)
+
+    def forward(self, x: Any, *states: Any) -> Any:
+        return self.net(x, *states)[0][:, -1]
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+def test_states_of_zeros_are_not_given(kind: Any, tmp_path: Path) -> None:
+    axes = {"dynamic_axes": {"x0": {0: "batch"}}}
+    both = exported(Read(kind, num_layers=2), (X,), tmp_path, **axes)
+    name = kind.__name__
+    assert both.ops() == {name: 2, "Squeeze": 2, "Transpose": 2, "Gather": 1}
+    assert all(len(node.inputs) == 4 for node in both.after.nodes if node.op_type == name)
+    both = exported(Read(nn.GRU), (X, some(1, 2, 3)), tmp_path)
+    assert any(len(node.inputs) == 6 for node in both.after.nodes)
+
+
+def test_slices_are_taken_at_once(tmp_path: Path) -> None:
+    module = Told(lambda x: x[:, 1:3, ::2, :-1])
+    assert exported(module, (PICTURE,), tmp_path).ops() == {"Slice": 1}
+
+
+def test_flattening_by_shapes_takes_empty_batches_still(tmp_path: Path) -> None:
+    def function(x: Any) -> Any:
+        y = x.view(x.shape[0], x.shape[1], x.shape[2] * 5).permute(0, 2, 1)
+        return y.reshape(y.shape[0], 4, 5, 6), x.view(x.shape[0], x.shape[1] * 4, 5)
+
+    axes = {"dynamic_axes": {"x0": {0: "batch"}}}
+    both = exported(Told(function), (PICTURE,), tmp_path, **axes)
+    assert set(both.ops()) == {"Reshape", "Transpose"}
+    assert both.run({"x0": np.zeros((0, 6, 4, 5), np.float32)})[1][1].shape == (0, 24, 5)
+
+
+HEADS: dict[str, Callable[..., Any]] = {
+    "batch behind": lambda x: x.reshape(5, 2 * 2, 4).transpose(0, 1).reshape(2, 2, 5, 4),
+    "turned in parts": lambda x: split(x).reshape(4, 5, 4).transpose(1, 2).reshape(2, 2, 4, 5),
+    "parted in three": lambda x: x.reshape(5, 16).t().reshape(2, 2, 4, 5) + 1,
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_parting_comes_before_turning(name: str, tmp_path: Path) -> None:
+    found = exported(Told(HEADS[name]), (X,), tmp_path).ops()
+    assert found["Reshape"] == 1
+    assert found["Transpose"] == 1
+
+
+def test_whole_numbers_are_counted_as_such(tmp_path: Path) -> None:
+    module = Told(lambda x: x + torch.arange(x.shape[1], dtype=torch.float32)[None, :, None])
+    axes = {"dynamic_axes": {"x0": {1: "time"}}}
+    both = exported(module, (X,), tmp_path, **axes)
+    both.agrees({"x0": some(2, 9, 8).numpy()})

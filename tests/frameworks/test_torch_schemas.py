@@ -20,10 +20,11 @@ WITHOUT_MEANING = {
 NOT_EXPORTED = {
     *("_scaled_dot_product_flash_attention.quantized", "addmm.dtype", "baddbmm.dtype"),
     *("bmm.dtype", "mm.dtype"),
+    *("dequantize.list", "dequantize.tensor", "dequantize.tensors", "quantize_per_tensor.tensors"),
     *("copy.Dict_Tensor", "copy_.float", "copy_.int", "copy_.Tensor", "sort.Tensor", "split"),
     *("eq.Tensor_list", "ne.Tensor_list", "index.list_Tensor", "einsum.sublist"),
 }
-"""Forms for other devices, and those that only the language of TorchScript has."""
+"""Forms for other devices, of quantised tensors, and those that only TorchScript has."""
 
 
 def _schemas(domain: str) -> list[tuple[str, Any, Callable[..., Any]]]:

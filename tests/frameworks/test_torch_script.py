@@ -236,10 +236,14 @@ def test_numbers_are_inputs_too(tmp_path: Path) -> None:
         torch_live.same(session.run(None, feeds)[0], module(X, count, 0.5))
 
 
-@pytest.mark.parametrize("module", [nets.Parting(), nets.Renaming()])
-def test_shared_elements_that_cannot_be_followed_are_refused(module: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["trace", "script"])
+def test_parts_that_change_in_place_change_their_whole(how: str, tmp_path: Path) -> None:
+    script_live.check(nets.Parting(), [X], tmp_path, how)
+
+
+def test_shared_elements_that_cannot_be_followed_are_refused(tmp_path: Path) -> None:
     source = tmp_path / "source.pt"
-    script_live.save(module, [X], "script", source)
+    script_live.save(nets.Renaming(), [X], "script", source)
     with pytest.raises(ConversionError, match="in place"):
         modelport.convert(source, tmp_path / "target.onnx", verify=False)
 

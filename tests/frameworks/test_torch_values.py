@@ -244,3 +244,19 @@ def test_numpy_inside_a_checkpoint(legacy: bool, tmp_path: Path) -> None:
     back = torch.load(tmp_path / "b.pt", weights_only=False)
     assert np.array_equal(back["records"], values["records"])
     assert back["best"] == values["best"]
+
+
+NARROW = ("e4m3fn", "e5m2", "e4m3fnuz", "e5m2fnuz", "e8m0fnu")
+
+
+@pytest.mark.parametrize("kind", [*(f"float8_{kind}" for kind in NARROW), "bfloat16", "uint16"])
+def test_views_with_steps_of_types_that_numpy_does_not_know(kind: str, tmp_path: Path) -> None:
+    whole = torch.arange(1, 25).reshape(4, 6).to(getattr(torch, kind))
+    views = {"rows": whole[::2, 1:3], "turned": whole[1:, ::3].t(), "wide": whole[0].expand(3, 6)}
+    path = saved(views, tmp_path / "a.pt")
+    modelport.convert(path, tmp_path / "b.npz")
+    for file in (path, tmp_path / "b.npz"):
+        tensors = modelport.open(file).tensors
+        for name, view in views.items():
+            wanted = view.contiguous().flatten().view(torch.uint8).numpy().tobytes()
+            assert np.ascontiguousarray(tensors[name].numpy()).tobytes() == wanted

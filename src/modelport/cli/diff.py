@@ -40,14 +40,21 @@ def _print(found: dict[str, Any]) -> None:
     _list("layers only in B", layers["only_b"])
     _list("layers that differ", [layer["name"] for layer in layers["changed"]])
     _list("training", _training(found["training"]["a"], found["training"]["b"]))
+    for title in ("hyperparameters", "python_objects"):
+        others = [f"{key}: {pair['a']} | {pair['b']}" for key, pair in found[title].items()]
+        _list(title.replace("_", " "), others)
     tensors = found["tensors"]
     equal = text.counted(tensors["equal"], "tensor")
     click.echo(f"\n  {equal} equal by name and bits")
     for key, title in (("renamed", "equal under another name"), ("rearranged", "another layout")):
-        _list(title, [f"{pair['a']} = {pair['b']}" for pair in tensors[key]])
+        _list(title, [_pair(pair) for pair in tensors[key]])
     _list("other values", [_changed(change) for change in tensors["changed"]])
     _list("tensors only in A", tensors["only_a"])
     _list("tensors only in B", tensors["only_b"])
+    state = found["optimizer_state"]
+    _list("optimizer state with other values", [_changed(change) for change in state["changed"]])
+    _list("optimizer state only in A", state["only_a"])
+    _list("optimizer state only in B", state["only_b"])
     same = found["same"]
     word = "the same" if same else "not the same"
     click.echo("\n  " + click.style(word, fg="green" if same else "yellow", bold=True))
@@ -68,7 +75,16 @@ def _mark(there: bool) -> str:
 def _changed(change: dict[str, Any]) -> str:
     error = change["max_abs_error"]
     far = "" if error is None else f", by at most {error:.3g}"
-    return f"{change['name']} {change['a']['dtype']} {text.shape(change['a']['shape'])}{far}"
+    types = [f"{s['dtype']} {text.shape(s['shape'])}" for s in (change["a"], change["b"])]
+    return f"{change['name']} {' | '.join(dict.fromkeys(types))}{far}"
+
+
+def _pair(pair: dict[str, Any]) -> str:
+    """Two names of what is the same; where only the layout differs, both shapes."""
+    if "shapes" not in pair:
+        return f"{pair['a']} = {pair['b']}"
+    a, b = (text.shape(pair["shapes"][side]) for side in ("a", "b"))
+    return f"{pair['a']} {a} = {pair['b']} {b}"
 
 
 def _list(title: str, items: list[str]) -> None:

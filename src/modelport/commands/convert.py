@@ -13,6 +13,7 @@ from modelport.commands.source import Source, code_of, opened
 from modelport.commands.target import other_meanings, target_format
 from modelport.convert.account import sum_up
 from modelport.convert.carry import carry
+from modelport.dialects.torch.assumptions import NO_TYPE
 from modelport.errors import ConversionError, UnreadableFile, WrongUsage
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
@@ -164,6 +165,12 @@ def _verified(source: Source, carried: Model, output: Output, report: Report) ->
     agreement.unused_source_tensors = proof.unused
     if agreement.status is Status.NOT_RUN:
         agreement.status = Status.WEIGHTS_ONLY
+        guessed = [change.where for change in report if change.why.startswith(NO_TYPE)]
+        if guessed:
+            agreement.reason = (
+                "the inputs may be others than assumed; give an example (--inputs FILE.npz, "
+                f"written with numpy.savez(FILE, {'=..., '.join(guessed)}=...)): {agreement.reason}"
+            )
     known = approximations(report)
     if agreement.status is Status.DISAGREED and known and not agreement.reason:
         agreement.reason = (

@@ -14,6 +14,7 @@ from modelport.model.boxes import pieces_of
 from modelport.model.component import Component
 from modelport.model.model import Model
 from modelport.model.tensor import Tensor
+from modelport.model.training import OptimizerState
 from modelport.verify.weights import comparable
 
 SCHEMA = "modelport.diff/1"
@@ -29,8 +30,8 @@ def diff(
     """Components, layers and tensors of two files side by side, as plain values.
 
     Tensors are matched by name, then by content: equal under another name, or the same elements
-    in another order (a transpose, another layout). ``side_files`` is one more folder that files may
-    lie in that A or B lead to.
+    in another order (a transpose, another layout). Free metadata is not compared. ``side_files``
+    is one more folder that files may lie in that A or B lead to.
 
     Raises:
         ModelportError: a file cannot be opened.
@@ -41,11 +42,16 @@ def diff(
     }
     changed_layers = _layers(left, right)
     tensors = match_tensors(_tensors(left), _tensors(right))
+    state = match_tensors(*_states(left, right))
+    hyperparameters = _apart(left.hyperparameters, right.hyperparameters)
+    objects = _apart(*(model.extras.get("python_objects") for model in (left, right)))
     same = (
         all(pair["a"] == pair["b"] for pair in components.values())
         and not any(changed_layers.values())
         and not any(tensors[key] for key in ("renamed", "rearranged", "changed"))
-        and not any(tensors[key] for key in ("only_a", "only_b"))
+        and not any(found[key] for found in (tensors, state) for key in ("only_a", "only_b"))
+        and not state["changed"]
+        and not (hyperparameters or objects)
         and _training(left) == _training(right)
     )
     return {
@@ -57,7 +63,10 @@ def diff(
         "components": components,
         "layers": changed_layers,
         "training": {"a": _training(left), "b": _training(right)},
+        "hyperparameters": hyperparameters,
+        "python_objects": objects,
         "tensors": tensors,
+        "optimizer_state": state,
     }
 
 
@@ -66,6 +75,34 @@ def _tensors(model: Model) -> dict[str, Tensor]:
         return dict(comparable(model).tensors)
     except ConversionError:
         return dict(model.tensors)
+
+
+def _states(a: Model, b: Model) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """What optimizers remember: by slot and weight where both files tell, else by their names."""
+    states = [model.optimizer_state or OptimizerState() for model in (a, b)]
+    if all(state.slots for state in states):
+        one, other = (
+            {
+                f"{weight} {slot}": held
+                for slot, all_ in s.slots.items()
+                for weight, held in all_.items()
+            }
+            for s in states
+        )
+        return one, other
+    return dict(states[0].tensors), dict(states[1].tensors)
+
+
+def _apart(a: Any, b: Any) -> dict[str, dict[str, Any]]:
+    """What both files state, with other values."""
+    from modelport.commands.plain import plain
+
+    left, right = (plain(item if isinstance(item, dict) else {"": item}) for item in (a, b))
+    return {
+        key: {"a": left[key], "b": right[key]}
+        for key in left
+        if key in right and left[key] != right[key]
+    }
 
 
 def _training(model: Model) -> dict[str, Any]:
@@ -105,8 +142,8 @@ def match_tensors(a: dict[str, Tensor], b: dict[str, Tensor]) -> dict[str, Any]:
     found: dict[Fingerprint, dict[str, None]] = defaultdict(dict)
     for name, tensor in right.items():
         found[fingerprint(tensor)][name] = None
-    renamed: list[dict[str, str]] = []
-    rearranged: list[dict[str, str]] = []
+    renamed: list[dict[str, Any]] = []
+    rearranged: list[dict[str, Any]] = []
     for name, tensor in list(left.items()):
         candidates = found.get(fingerprint(tensor), {})
         if not candidates:
@@ -114,7 +151,11 @@ def match_tensors(a: dict[str, Tensor], b: dict[str, Tensor]) -> dict[str, Any]:
         other = name if name in candidates else next(iter(candidates))
         del candidates[other]
         pair = {"a": name, "b": other}
-        (renamed if equal(tensor, right[other]) else rearranged).append(pair)
+        if equal(tensor, right[other]):
+            renamed.append(pair)
+        else:
+            shapes = {"a": list(tensor.shape), "b": list(right[other].shape)}
+            rearranged.append({**pair, "shapes": shapes})
         del left[name], right[other]
     changed = [_change(name, left[name], right[name]) for name in left if name in right]
     return {

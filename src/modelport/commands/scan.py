@@ -15,13 +15,14 @@ from modelport.errors import (
     MalformedFile,
     ModelportError,
     UnknownFormat,
+    UnreadableFile,
     UnsafeFile,
 )
 from modelport.model.model import Finding, Level, strongest
 from modelport.wire.source import FileSource
 
 SCHEMA = "modelport.scan/1"
-RULES = "4"
+RULES = "5"
 """The version of the rules: whoever keeps verdicts has to scan again when it changes."""
 
 _CHUNK = 1 << 20
@@ -104,13 +105,22 @@ def scan_file(path: str, *, sha256: bool = True, side_files: Folders = None) -> 
             described["sha256"] = digest(path)
         model = open_model(path, side_files=side_files)
     except ModelportError as error:
-        return described | _of_error(error)
-    findings = list(model.findings)
+        return described | _of_error(error, path)
+    findings = [*model.findings, *_second(path)]
     return described | {
         "format": model.format,
-        "level": str(model.level),
+        "level": str(strongest(findings)),
         "findings": [plain.finding(finding) for finding in findings],
     }
+
+
+def _second(path: str) -> list[Finding]:
+    """What a loader would meet that looks for an archive at the end of the file."""
+    from modelport.formats.candidate import Candidate  # what no other command needs
+    from modelport.formats.shared.polyglot import also_an_archive
+
+    found = Path(path)
+    return list(also_an_archive(Candidate(found))) if found.is_file() else []
 
 
 def digest(path: str | os.PathLike[str]) -> str:
@@ -122,12 +132,14 @@ def digest(path: str | os.PathLike[str]) -> str:
     return found.hexdigest()
 
 
-def _of_error(error: ModelportError) -> dict[str, Any]:
+def _of_error(error: ModelportError, path: str) -> dict[str, Any]:
     """What is known of a file that does not open: what was found before, and why it does not."""
     findings = list(error.findings)
     own = _finding(error)
     if own is not None and all(finding.what != own.what for finding in findings):
         findings.append(own)
+    if not isinstance(error, UnreadableFile):
+        findings.extend(_second(path))
     level = strongest(findings) if findings else None
     told = {"type": type(error).__name__, "message": str(error)}
     return {

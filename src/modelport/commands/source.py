@@ -18,6 +18,8 @@ from modelport.commands.open import open_model
 from modelport.convert.join import join
 from modelport.errors import WrongUsage
 from modelport.model.component import Component
+from modelport.model.dtype import from_numpy
+from modelport.model.graph import TensorType
 from modelport.model.report import Kind, Report
 from modelport.runtimes.code import RUNTIME, Code, export, located
 from modelport.verify.signature import Inputs, named
@@ -63,9 +65,9 @@ def opened(
     module that the code builds. ``examples`` are inputs that its user knows, by their files.
 
     Raises:
-        ConversionError: weights do not fit the graph.
+        ConversionError: weights do not fit the graph, or torch cannot export the module.
         WrongUsage: the examples are no inputs of the model.
-        MissingRuntime, RuntimeFailure: torch is not there, or cannot export the module.
+        MissingRuntime: torch is not there.
     """
     model = open_model(src, side_files=side_files, examples=types_of(examples))
     if code is None:
@@ -81,7 +83,7 @@ def opened(
         target = Path(folder) / "program.pt2"
         size = sum(tensor.nbytes for tensor in model.tensors.values())
         exported = export(code, target, 2 * size + _ROOM)
-        graph = open_model(target)
+        graph = open_model(target, examples=_free(exported))
         graph.path = code.factory
         joined = join(graph, model, report)
         joined.graph.name = code.factory.rpartition(":")[2]
@@ -93,6 +95,14 @@ def opened(
         fed = _lively(exported, stated)
         side = Side(joined, Path(code.file), True, RUNTIME, code.options, fed)
         yield Source(side, model.format)
+
+
+def _free(examples: Inputs) -> dict[str, TensorType]:
+    """The types of inputs in order, their first axes free, for a script, which states none."""
+    return {
+        f"arr_{i}": TensorType(from_numpy(array.dtype), (None, *array.shape[1:])[: array.ndim])
+        for i, (_, array) in enumerate(examples)
+    }
 
 
 def _lively(examples: Inputs, stated: list[Any]) -> Inputs | None:

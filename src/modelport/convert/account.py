@@ -16,7 +16,7 @@ from modelport.model.expression import (
     sources,
 )
 from modelport.model.model import Model
-from modelport.model.report import Kind, Report
+from modelport.model.report import AS_NUMBER, Kind, Report
 from modelport.model.tensor import FileSlice, Tensor
 from modelport.model.training import METRIC_STATE
 
@@ -39,7 +39,7 @@ def account_for(source: Model, carried: Model, target: Format, report: Report) -
             id(tensor) in own and isinstance(tensor.data, Expression) and is_exact(tensor.data)
         ):
             _account_for_tensor(tensor, report)
-    for name in unused(source, carried):
+    for name in unused(source, carried, report):
         why = "the target model has no use for this tensor"
         report.add(Kind.DROPPED, Component.WEIGHTS, name, why)
     counted = source.extras.get(METRIC_STATE)
@@ -63,16 +63,22 @@ def sum_up(source: Model, target: Format, report: Report) -> None:
     report.kept = {component: _kept(component, source, target, report) for component in Component}
 
 
-def unused(source: Model, carried: Model) -> list[str]:
+def unused(source: Model, carried: Model, report: Report | None = None) -> list[str]:
     """The names of the source's weights that no tensor of the carried model is made of.
 
-    A tied weight has two names and one place in the file; it is used where either is.
+    A tied weight has two names and one place in the file; it is used where either is. Those that
+    are numbers of the graph now, as ``report`` tells, are used.
     """
     used: set[Any] = set()
     for tensor in carried.tensors.values():
         parts = sources(tensor.data) if isinstance(tensor.data, Expression) else ()
         used.update(_place(part) for part in (tensor, *parts))
-    return [name for name, tensor in source.tensors.items() if not _is_used(tensor, used)]
+    numbers = {change.where for change in report or () if change.why == AS_NUMBER}
+    return [
+        name
+        for name, tensor in source.tensors.items()
+        if name not in numbers and not _is_used(tensor, used)
+    ]
 
 
 def _is_used(tensor: Tensor, used: set[Any]) -> bool:

@@ -58,14 +58,19 @@ class Match:
 
 
 def by_name(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> Match:
-    """By name, without the prefixes of either side that give the most matches."""
+    """By name, without the prefixes of either side that give the most matches of one size."""
+
+    def worth(found: Mapping[str, str]) -> tuple[int, int]:
+        sizes = sum(wanted[own].size == state[other].size for own, other in found.items())
+        return sizes, len(found)
+
     ours = {_bare(name): name for name in wanted}
     theirs = {_bare(name): name for name in state}
     best, prefixes = _pairs(ours, theirs, "", ""), ("", "")
     for own in ("", *_prefixes(ours)):
         for other in ("", *_prefixes(theirs)):
             found = _pairs(ours, theirs, own, other)
-            if len(found) > len(best):
+            if worth(found) > worth(best):
                 best, prefixes = found, (own, other)
     told = [
         f"without the prefix {prefix!r} of {side}"

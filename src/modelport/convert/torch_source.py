@@ -11,6 +11,7 @@ from modelport.dialects.onnx.simplify.simplify import simplified
 from modelport.dialects.torch.raises.graph import raised
 from modelport.dialects.torch.raises.held import held
 from modelport.model.expression import source as source_of
+from modelport.model.expression import sources
 from modelport.model.model import Model
 from modelport.model.signature import Signature
 from modelport.model.tensor import Tensor
@@ -29,8 +30,16 @@ def with_source(model: Model, named: Mapping[str, Tensor]) -> Model:
     """
     newest = upgrade(model.graph, model.opsets.get("ai.onnx", 1), model.functions)
     graph = simplified(newest)
+    # Before IR 4 every initializer is listed among the inputs too.
+    graph.inputs = [value for value in graph.inputs if value.name not in graph.tensors]
+    own = {id(tensor) for tensor in named.values()}
+    weights = {
+        name
+        for name, tensor in model.graph.tensors.items()
+        if any(id(leaf) in own for leaf in sources(source_of(tensor)))
+    }
     name = graph.name if graph.name not in NO_NAMES else Path(model.path).stem
-    source = raised(graph, f"{name}, converted by modelport.")
+    source = raised(graph, f"{name}, converted by modelport.", weights)
     for key in list(source.state):
         counted = f"{key.removesuffix('running_mean')}num_batches_tracked"
         if key.endswith(".running_mean") and counted in named:

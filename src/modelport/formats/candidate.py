@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelport.wire.side_file import SideFile
-from modelport.wire.source import FileSource
+from modelport.wire.source import ByteSource, FileSource
 
 if TYPE_CHECKING:
     from modelport.formats.format import Format
@@ -24,19 +24,22 @@ class Candidate:
 
     ``side_files`` are folders outside the model's own that companion files may lie in.
     ``examples`` are the types of inputs that whoever opens the file knows, where it states none.
+    ``depth`` is how many archives it lies in.
     """
 
     def __init__(
         self,
         path: Path,
         side_files: tuple[Path, ...] = (),
-        source: SideFile | None = None,
+        source: ByteSource | None = None,
         *,
+        depth: int = 0,
         examples: Mapping[str, TensorType] | None = None,
     ) -> None:
         self.path = path
-        self.source = source or FileSource(path)
+        self.source: ByteSource = source or FileSource(path)
         self.side_files = side_files
+        self.depth = depth
         self.examples = examples or {}
 
     def beside(self, name: str) -> Candidate:

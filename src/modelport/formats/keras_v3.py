@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from modelport.errors import MalformedFile
+from modelport.errors import MalformedFile, ModelportError
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.shared.keras.foreign import read_foreign
@@ -45,8 +45,28 @@ def match(candidate: Candidate) -> bool:
 
 def read(candidate: Candidate) -> Model:
     """Everything the archive holds; weights stay where they are until asked for."""
-    archive, where = candidate.zip, candidate.source.name
-    model = Model("keras-v3", where, candidate.source.size)
+    archive = candidate.zip
+    model = Model("keras-v3", candidate.source.name, candidate.source.size)
+    others = [name for name in archive.members if name not in _own(archive)]
+    if others:
+        from modelport.formats.shared.pickle.members import judge_members  # what few files need
+
+        model.findings.extend(judge_members(archive, others, candidate.depth))
+    try:
+        _read(model, archive)
+    except ModelportError as error:
+        error.findings = error.findings or tuple(model.findings)
+        raise
+    return model
+
+
+def _own(archive: ZipArchive) -> set[str]:
+    """The members that the format itself has."""
+    return {_CONFIG, _METADATA, _SHARDS, *_stores(archive)}
+
+
+def _read(model: Model, archive: ZipArchive) -> None:
+    where = archive.source.name
     model.metadata = _metadata(archive, where)
     model.evidence[Component.METADATA] = _METADATA
     model.producer = producer(model.metadata.get("keras_version"))
@@ -55,13 +75,12 @@ def read(candidate: Candidate) -> Model:
     describe(model, entry, f"{where}!{_CONFIG}")
     describe_training(model, entry.get("compile_config"), f"{where}!{_CONFIG}")
     assets = _read_weights(model, archive)
-    used = {_CONFIG, _METADATA, _SHARDS, *_stores(archive), *assets}
+    used = {*_own(archive), *assets}
     model.extras["members"] = {
         name: member.size for name, member in archive.members.items() if name not in used
     }
     if model.extras["members"]:
         model.metadata["other_members"] = sorted(model.extras["members"])
-    return model
 
 
 def _json(archive: ZipArchive, name: str, where: str) -> dict[str, Any]:

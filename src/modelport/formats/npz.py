@@ -1,7 +1,8 @@
 """npz: numpy arrays by name, each a .npy file in a zip archive; also one .npy file alone.
 
 Written by ``numpy.savez`` and ``savez_compressed``, and by JAX, Chainer and many scripts for
-weights as well as for training data. Specification:
+weights as well as for training data. Members that are no arrays are bytes for numpy, and listed
+here. Specification:
 https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html. Holds weights or training
 data: an archive counts as training data where every name is made of words for examples alone
 (``x_train``, ``y0``, ``inputs``, ``test_labels``), and as weights otherwise, since names such as
@@ -17,14 +18,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from modelport.errors import ConversionError, ModelportError
+from modelport.errors import ConversionError, MalformedFile, ModelportError
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.shared.numpy_arrays import TYPES, Stored, array_data, has_objects
+from modelport.formats.shared.pickle.members import judge_members
 from modelport.formats.shared.pickle.streams import judge_member
 from modelport.formats.shared.weights_only import fitting, report_apart, report_left_out
 from modelport.model.component import Component, Holds
@@ -68,11 +71,10 @@ _DATA_WORDS = {
 
 
 def match(candidate: Candidate) -> bool:
-    """Whether the file is a zip archive of .npy members alone, or one such member itself."""
+    """Whether the file is a zip archive with .npy members, or one such member itself."""
     if candidate.head.startswith(MAGIC):
         return True
-    names = candidate.zip.members
-    return bool(names) and all(name.endswith(_SUFFIX) for name in names)
+    return any(name.endswith(_SUFFIX) for name in candidate.zip.members)
 
 
 def read(candidate: Candidate) -> Model:
@@ -81,7 +83,12 @@ def read(candidate: Candidate) -> Model:
     if candidate.head.startswith(MAGIC):
         tensors = {_ALONE: _read_alone(candidate.source, model.findings)}
     else:
-        tensors = read_arrays(candidate.zip, model.findings)
+        arrays, others = _listed(candidate.zip)
+        tensors = read_arrays(candidate.zip, model.findings, arrays)
+        model.findings.extend(judge_members(candidate.zip, others, candidate.depth))
+        if others:
+            model.metadata["other_members"] = others
+            model.evidence[Component.METADATA] = "the names of members that are no arrays"
     if is_training_data(tensors):
         extents = {tensor.shape[:1] for tensor in tensors.values()}
         records = next(iter(extents))[0] if len(extents) == 1 and () not in extents else None
@@ -99,12 +106,35 @@ def is_training_data(tensors: dict[str, Tensor]) -> bool:
     return all(found and _DATA_WORDS.issuperset(found) for found in words)
 
 
-def read_arrays(archive: ZipArchive, findings: list[Finding]) -> dict[str, Tensor]:
-    """Every array of an archive by its name without ``.npy``; only the headers are read."""
+def _listed(archive: ZipArchive) -> tuple[list[str], list[str]]:
+    """The members that numpy gives as arrays, and those that it gives as bytes."""
+    arrays, others = [], []
+    for name in archive.members:
+        if (
+            name.endswith(_SUFFIX)
+            or archive.open_checked(name, exact_case=True).head(len(MAGIC)) == MAGIC
+        ):
+            arrays.append(name)
+        elif not name.endswith("/"):
+            others.append(name)
+    return arrays, others
+
+
+def read_arrays(
+    archive: ZipArchive, findings: list[Finding], members: Iterable[str]
+) -> dict[str, Tensor]:
+    """Arrays of an archive by their names without ``.npy``; only the headers are read.
+
+    Raises:
+        MalformedFile: a member that is no array, or two that have one name.
+    """
     noted = _noted_dtypes(archive)
-    tensors = {}
-    for member in archive.members:
+    tensors: dict[str, Tensor] = {}
+    for member in members:
         name = member.removesuffix(_SUFFIX)
+        if name in tensors or (name != member and name in archive.members):
+            where = archive.source.name
+            raise MalformedFile(where, expected="one array a name", found=f"{name!r} twice")
         source = archive.open_checked(member, exact_case=True)
         header = read_header(source.head, source.name)
         length = source.size - header.start
@@ -221,10 +251,15 @@ FORMAT = Format(
     specification="https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html",
     extensions=(".npz",),
     holds=dict.fromkeys(Component, Holds.NEVER)
-    | {Component.WEIGHTS: Holds.MAY, Component.TRAINING_DATA: Holds.MAY},
+    | {
+        Component.WEIGHTS: Holds.MAY,
+        Component.TRAINING_DATA: Holds.MAY,
+        Component.METADATA: Holds.MAY,
+    },
     samples={
         Component.WEIGHTS: "npz/all_dtypes.npz",
         Component.TRAINING_DATA: "npz/training_data.npz",
+        Component.METADATA: "npz/other_members.npz",
     },
     match=match,
     read=read,

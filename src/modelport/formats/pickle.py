@@ -20,7 +20,8 @@ from modelport.formats.shared.pickle.inner import LOADS
 from modelport.formats.shared.pickle.judge import judge
 from modelport.formats.shared.pickle.objects import Objects
 from modelport.formats.shared.pickle.plain import plain
-from modelport.formats.shared.pickle.streams import is_old, is_packed, read_streams
+from modelport.formats.shared.pickle.sniff import is_old, is_packed
+from modelport.formats.shared.pickle.streams import read_streams
 from modelport.formats.shared.pickle.walk import find
 from modelport.formats.shared.torch.array import Array
 from modelport.formats.shared.torch.contents import add_array

@@ -54,19 +54,19 @@ def read(candidate: Candidate) -> Model:
     """
     model = Model(format=FORMAT.name, path=str(candidate.path), bytes=candidate.source.size)
     try:
-        _read(candidate.zip, model)
+        _read(candidate.zip, model, candidate.depth)
     except ModelportError as error:
         error.findings = error.findings or tuple(model.findings)
         raise
     return model
 
 
-def _read(archive: ZipArchive, model: Model) -> None:
+def _read(archive: ZipArchive, model: Model, depth: int) -> None:
     old = _OLD_PROGRAM in archive.members
     folder = "" if old else f"{top_folder(archive)}/"
     member = _OLD_PROGRAM if old else _program(archive, folder)
     written = parse(archive.read(member, _MOST_JSON), f"{archive.source.name}!{member}")
-    judge_program(archive, folder, member, written, model)
+    judge_program(archive, folder, member, written, model, depth)
     program = Program(f"{archive.source.name}!{member}", written)
     model.graph = program.read()
     tensors = _old_weights(archive, model) if old else _weights(archive, folder, model)

@@ -52,7 +52,7 @@ def read(candidate: Candidate) -> Model:
     archive, folder = candidate.zip, f"{top_folder(candidate.zip)}/"
     model = Model(format=FORMAT.name, path=str(candidate.path), bytes=candidate.source.size)
     value, objects = read_object(archive, folder, model)
-    judge_others(archive, folder, model, (PICKLE,))
+    judge_others(archive, folder, model, (PICKLE,), candidate.depth)
     keep_object(model, value, objects)
     Contents(model, objects).read(value)
     model.producer.name = "PyTorch"

@@ -25,7 +25,7 @@ from modelport.formats.shared.torch.tensors import objects_of, storage_type
 from modelport.model.model import Model
 from modelport.wire.pickle import PersistentId, Program, Reference, begins, interpret
 from modelport.wire.source import ByteSource, SliceSource
-from modelport.wire.tar import is_tar, members
+from modelport.wire.tar import holds, is_tar, members
 
 FIRST = "storages"
 """The member that torch unpickles first; it asks for no other before that is done."""
@@ -35,7 +35,7 @@ _MOST_AXES = 64
 
 def match(candidate: Candidate) -> bool:
     """Whether a tar holds the member that torch begins with, whatever else is in it."""
-    return is_tar(candidate.head) and FIRST in members(candidate.source)
+    return is_tar(candidate.head) and holds(candidate.source, FIRST)
 
 
 def read(candidate: Candidate) -> Model:

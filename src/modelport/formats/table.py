@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import import_module
 
-from modelport.errors import UnknownFormat
+from modelport.errors import ModelportError, UnknownFormat
 from modelport.formats.candidate import Candidate
 from modelport.formats.format import Format
 from modelport.formats.hints import hint
-from modelport.model.model import Model
+from modelport.model.model import Finding, Model
 
 CONTAINERS: dict[str, tuple[str, ...]] = {
     "hdf5": ("keras_h5", "keras_weights_h5", "hdf5"),
-    "zip": ("pytorch", "torchscript", "pt2", "npz", "keras_v3"),
+    "zip": ("pytorch", "torchscript", "pt2", "keras_v3", "npz"),
     "json": ("safetensors",),
     "text": ("sharded",),
     "pickle": ("pytorch_legacy", "pickle"),
@@ -27,6 +27,10 @@ CONTAINERS: dict[str, tuple[str, ...]] = {
     "protobuf": ("onnx", "pickle"),
 }
 
+_PICKLE = "pickle"
+_SECOND = ("json", "text", "tar", "protobuf", "hdf5")
+"""Containers whose first bytes are chosen freely enough to be those of a pickle."""
+
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 NPY_MAGIC = b"\x93NUMPY"
 _WRAPPED = (b"\x1f", b"B", b"\xfd", b"]", b"\x04", b"x")
@@ -35,10 +39,13 @@ _WRAPPED = (b"\x1f", b"B", b"\xfd", b"]", b"\x04", b"x")
 def container(candidate: Candidate) -> str:
     """The container of a file, judged by its first bytes; ``protobuf`` is what has no magic."""
     head = candidate.head
-    if head[:8] == HDF5_MAGIC:
-        return "hdf5"
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return "zip"
+    tar = _is_tar(head)
+    if tar and load("pytorch_tar").match(candidate):
+        return "tar"  # torch looks for it first, whatever the name of its first member looks like
+    if head[:8] == HDF5_MAGIC:
+        return "hdf5"
     if head[:6] == NPY_MAGIC:
         return "npy"
     if _is_text(head):
@@ -47,7 +54,7 @@ def container(candidate: Candidate) -> str:
         return "json"
     if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return "pickle"
-    if head[257:262] == b"ustar" or _is_old_tar(head):
+    if tar:
         return "tar"
     if head[:1] in _WRAPPED:
         from modelport.wire.compressed import kind
@@ -58,10 +65,8 @@ def container(candidate: Candidate) -> str:
     return "hdf5" if _hdf5_after_userblock(candidate) else "protobuf"
 
 
-def _is_old_tar(head: bytes) -> bool:
-    """Whether a checksum stands where tar had nothing else before POSIX to be known by."""
-    if len(head) < 512 or not head[148:154].strip(b" ").isdigit():
-        return False
+def _is_tar(head: bytes) -> bool:
+    """Whether a checksum says so; before POSIX tar had nothing else to be known by."""
     from modelport.wire.tar import is_tar
 
     return is_tar(head)
@@ -83,7 +88,7 @@ def _is_json(candidate: Candidate) -> bool:
 
 def _hdf5_after_userblock(candidate: Candidate) -> bool:
     offset = 512
-    while offset + 8 <= min(candidate.source.size, 1 << 20):
+    while offset + 8 <= candidate.source.size:
         if candidate.source.read_at(offset, 8) == HDF5_MAGIC:
             return True
         offset *= 2
@@ -120,8 +125,8 @@ def identify(candidate: Candidate) -> Format:
     """The one format whose content the file has.
 
     Raises:
-        UnknownFormat: none; MalformedFile where the container itself is broken. What pickles in an
-            archive of no known format would do is in ``findings`` of the error.
+        UnknownFormat: none; MalformedFile where the container itself is broken. What members of
+            an archive of no known format would do is in ``findings`` of the error.
     """
     holder = container(candidate)
     for module in CONTAINERS[holder]:
@@ -130,12 +135,28 @@ def identify(candidate: Candidate) -> Format:
             return found
     error = UnknownFormat(candidate.source.name, hint(candidate.source))
     if holder == "zip":
-        from modelport.formats.shared.pickle.members import judge_archive
+        from modelport.formats.shared.pickle.members import judge_members
 
-        error.findings = tuple(judge_archive(candidate.zip))
+        error.findings = tuple(judge_members(candidate.zip, depth=candidate.depth))
     raise error
 
 
 def read(candidate: Candidate) -> Model:
-    """Identify a file and read it."""
-    return identify(candidate).read(candidate)
+    """Identify a file and read it; that it is a pickle besides is among the findings."""
+    found = None
+    try:
+        found = candidate.format
+        model = found.read(candidate)
+    except ModelportError as error:
+        error.findings = (*_second(candidate, found), *error.findings)
+        raise
+    model.findings[:0] = _second(candidate, found)
+    return model
+
+
+def _second(candidate: Candidate, found: Format | None) -> tuple[Finding, ...]:
+    if container(candidate) not in _SECOND or (found is not None and found.name == _PICKLE):
+        return ()
+    from modelport.formats.shared.polyglot import also_a_pickle  # what few files need
+
+    return tuple(also_a_pickle(candidate))

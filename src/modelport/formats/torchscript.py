@@ -86,7 +86,7 @@ def read(candidate: Candidate) -> Model:
         traced = examples(read_streams(source, model.findings, _TRACED, own=OWN)[0].value)
     if model.graph.tensors:
         model.evidence[Component.WEIGHTS] = "parameters and buffers of the modules"
-    judge_others(archive, folder, model, (PICKLE, _CONSTANTS, _TRACED))
+    judge_others(archive, folder, model, (PICKLE, _CONSTANTS, _TRACED), candidate.depth)
     _judge_code(archive, folder, model)
     held = held_of((value, objects), constants)
     _read_code(model, Program(library, held, traced, candidate.examples))
@@ -102,7 +102,7 @@ def _read_json(candidate: Candidate, folder: str, model: Model) -> Model:
     model.graph.tensors = dict(held.weights)
     if model.graph.tensors:
         model.evidence[Component.WEIGHTS] = "parameters and buffers of the modules"
-    judge_others(archive, folder, model, (ATTRIBUTES,))
+    judge_others(archive, folder, model, (ATTRIBUTES,), candidate.depth)
     _judge_code(archive, folder, model)
     _read_code(model, Program(library, held, None, candidate.examples))
     return model
@@ -128,7 +128,8 @@ def _read_code(model: Model, program: Program) -> None:
         model.extras["code"] = str(error)
         model.evidence[Component.ARCHITECTURE] = f"the tree of modules; no graph: {error}"
         return
-    graph.tensors = {**model.graph.tensors, **graph.tensors}
+    # Those of the modules know more of themselves, as their quantizer.
+    graph.tensors = model.graph.tensors | graph.tensors | model.graph.tensors
     model.graph, model.kind = graph, "graph"
     model.extras[CONSTANTS] = [name for name in graph.tensors if name.startswith("CONSTANTS.")]
     model.signature = Signature(graph.inputs, graph.outputs)

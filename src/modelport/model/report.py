@@ -29,6 +29,9 @@ PLAIN_WORDS = {
     Kind.FOREIGN: "unsupported",
 }
 
+AS_NUMBER = "its value is a number in the graph now"
+"""Why a weight is no tensor of the target although it holds the value."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:

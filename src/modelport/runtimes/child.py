@@ -54,7 +54,10 @@ def _reason(error: Exception) -> str:
         return "it needs more memory than there is"
     if isinstance(error, OSError) and error.errno == 27:  # EFBIG
         return f"what comes out is larger than {ANSWER_LIMIT >> 20:,} MB"
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+    said = str(error)
+    if "failed in the TorchScript interpreter" in said:  # a page of code before the reason
+        said = said.strip().rpartition("\n")[2].partition("Error: ")[2] or said
+    return f"{type(error).__name__}: {' '.join(said.split())[:500]}"
 
 
 def _limit(largest: int) -> None:

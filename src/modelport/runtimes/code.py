@@ -15,7 +15,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from modelport.errors import MissingRuntime, RuntimeFailure, WrongUsage
+from modelport.errors import ConversionError, MissingRuntime, RuntimeFailure, WrongUsage
 from modelport.runtimes.runtime import Runtime, run
 from modelport.runtimes.table import TORCH
 
@@ -56,8 +56,13 @@ def located(factory: str, inputs: Path | None = None) -> Code:
         WrongUsage: another form, or no such module; nothing was imported to tell.
     """
     match = _FACTORY.fullmatch(factory)
-    if match is None:
-        raise WrongUsage("--model", f"{factory!r} is not of the form package.module:factory")
+    if match is None or match[1].endswith(".py"):
+        why = f"{factory!r} is not of the form package.module:factory"
+        path, _, name = factory.rpartition(":")
+        if path.endswith(".py"):
+            stem = path.removesuffix(".py").removeprefix("./").replace("/", ".")
+            why += f"; write {stem}:{name}, with its folder as the current one"
+        raise WrongUsage("--model", why)
     here, steps = Path.cwd(), match[1].split(".")
     places: Sequence[str] | None = [str(here), *sys.path]
     spec = None
@@ -77,12 +82,21 @@ def export(code: Code, target: Path, largest: int) -> list[tuple[str, NDArray[An
 
     Raises:
         MissingRuntime: torch is not installed.
-        RuntimeFailure: the code failed, or torch cannot export what it returned.
+        WrongUsage: the function failed, or returned no module or no example inputs.
+        ConversionError: torch cannot export the module, or a limit was reached.
     """
     if not RUNTIME.installed:
         raise MissingRuntime(RUNTIME.module, RUNTIME.extra)
     options = {**code.options, "target": str(target)}
-    found = run(RUNTIME, Path(code.file), [], options=options, largest=largest)
+    try:
+        found = run(RUNTIME, Path(code.file), [], options=options, largest=largest)
+    except RuntimeFailure as failure:
+        kind, _, why = failure.why.partition(": ")
+        if kind == "FactoryFailed":
+            raise WrongUsage("--model", why) from failure
+        if kind == "ExportFailed":
+            why = f"torch can neither export nor script it: {why}"
+        raise ConversionError(code.factory, why or failure.why) from failure
     if not target.exists():
-        raise RuntimeFailure(RUNTIME.name, code.factory, "it exported nothing")
+        raise ConversionError(code.factory, "it exported nothing")
     return list(zip(found.names, found.outputs, strict=True))

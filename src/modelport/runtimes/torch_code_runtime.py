@@ -6,6 +6,7 @@ import importlib
 import inspect
 import os
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,10 +40,10 @@ def run(
 
     os.chdir(folder)
     sys.path.insert(0, folder)
-    module, args, kwargs = _called(factory, examples)
+    module, args, kwargs = _made(factory, examples, folder)
     module.eval()
     if target is not None:
-        _export(module, args, kwargs, target)
+        _saved(module, args, kwargs, target)
         leaves = _tensors((args, kwargs))
         return [(f"input_{i}", to_numpy(leaf)) for i, leaf in enumerate(leaves)], []
     if weights is not None:
@@ -60,6 +61,28 @@ def run(
     return [(f"output_{i}", to_numpy(item)) for i, item in enumerate(found)], []
 
 
+class FactoryFailed(Exception):
+    """The user's function, or what it returned, is not what was asked for."""
+
+
+class ExportFailed(Exception):
+    """Torch can make no graph of the module."""
+
+
+def _made(
+    factory: str, examples: str | None, folder: str
+) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    try:
+        return _called(factory, examples)
+    # Whatever a user's code does; sys.exit among it.
+    except (Exception, SystemExit) as error:
+        lines = traceback.extract_tb(error.__traceback__)
+        own = [line for line in lines if Path(line.filename).is_relative_to(folder)]
+        place = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+        said = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise FactoryFailed(f"{said if own else error}{place}") from error
+
+
 def _called(factory: str, examples: str | None) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
     """The module that the user's function returns, and inputs to call it with.
 
@@ -69,7 +92,14 @@ def _called(factory: str, examples: str | None) -> tuple[Any, tuple[Any, ...], d
     import torch
 
     name, _, function = factory.partition(":")
-    made = getattr(importlib.import_module(name), function)()
+    found = importlib.import_module(name)
+    if not hasattr(found, function):
+        have = [key for key, value in vars(found).items() if _own(value, name)]
+        raise TypeError(f"{name} has no {function}; it has {', '.join(have[:9]) or 'no functions'}")
+    maker = getattr(found, function)
+    if not isinstance(maker, torch.nn.Module):
+        _check_signature(factory, maker)
+    made = maker if isinstance(maker, torch.nn.Module) else maker()
     module, given = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
     if not isinstance(module, torch.nn.Module):
         raise TypeError(f"{factory} returned {type(module).__name__}, which is no torch.nn.Module")
@@ -84,6 +114,51 @@ def _called(factory: str, examples: str | None) -> tuple[Any, tuple[Any, ...], d
     if isinstance(given, Mapping):
         return module, (), dict(given)
     return module, tuple(given) if isinstance(given, list | tuple) else (given,), {}
+
+
+def _own(value: Any, module: str) -> bool:
+    return callable(value) and getattr(value, "__module__", None) == module
+
+
+def _check_signature(factory: str, maker: Any) -> None:
+    """Refuse what cannot be called without arguments, and say what can be done."""
+    if not callable(maker):
+        raise TypeError(f"{factory} is {type(maker).__name__}, which is no function or class")
+    try:
+        parameters = inspect.signature(maker).parameters.values()
+    except ValueError:  # of C, which tells nothing
+        return
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [p.name for p in parameters if p.default is p.empty and p.kind not in kinds]
+    if needed:
+        short = factory.rpartition(":")[2]
+        raise TypeError(
+            f"{factory} needs {', '.join(needed)}, and is called without arguments; write a "
+            f"function that gives them: def make(): return {short}({', '.join(needed)})"
+        )
+
+
+def _saved(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], target: str) -> None:
+    """Write the module as a graph: exported, or, where it decides by values, as a script."""
+    try:
+        _export(module, args, kwargs, target)
+    # Whatever torch or the module raises.
+    except Exception as error:
+        if not kwargs and _scripted(module, target):
+            return
+        said = " ".join(str(error).split())
+        raise ExportFailed(f"{type(error).__name__}: {said[:400]}") from error
+
+
+def _scripted(module: Any, target: str) -> bool:
+    import torch
+
+    try:
+        torch.jit.script(module).save(target)
+    # Whatever torch does not know; what export said tells more.
+    except Exception:
+        return False
+    return True
 
 
 def _export(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], target: str) -> None:

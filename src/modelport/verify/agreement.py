@@ -77,8 +77,14 @@ class Agreement:
         return max((o.max_rel_error for o in self.outputs), default=None)
 
 
-def compare_outputs(a: Run, b: Run, tolerance: float = SMALLEST) -> list[OutputDifference]:
-    """Compare two runs output by output: by name where both name them alike, else in order."""
+def compare_outputs(
+    a: Run, b: Run, tolerance: float = SMALLEST, steps: Sequence[float] = ()
+) -> list[OutputDifference]:
+    """Compare two runs output by output: by name where both name them alike, else in order.
+
+    ``steps`` are what the outputs of ``a``, in order, may be off beside the tolerance.
+    """
+    steps = steps if len(steps) == len(a.outputs) else [0.0] * len(a.outputs)
     found = dict(zip(b.names, b.outputs, strict=True))
     # A name that comes twice tells nothing.
     told = len(found) == len(b.names) == len(set(a.names)) == len(a.names)
@@ -89,11 +95,13 @@ def compare_outputs(a: Run, b: Run, tolerance: float = SMALLEST) -> list[OutputD
             result.append(OutputDifference(name, list(expected.shape), np.inf, np.inf, False))
             continue
         other = found[name] if by_name else b.outputs[i]
-        result.append(_difference(name, expected, other, tolerance))
+        result.append(_difference(name, expected, other, tolerance, steps[i]))
     return result
 
 
-def _difference(name: str, a: NDArray[Any], b: NDArray[Any], tolerance: float) -> OutputDifference:
+def _difference(
+    name: str, a: NDArray[Any], b: NDArray[Any], tolerance: float, step: float
+) -> OutputDifference:
     shape = list(a.shape)
     if a.shape != b.shape:
         return OutputDifference(name, shape, np.inf, np.inf, False)
@@ -110,7 +118,8 @@ def _difference(name: str, a: NDArray[Any], b: NDArray[Any], tolerance: float) -
         error = max(error, _apart(left, right))
         scale = max(scale, float(np.abs(left[np.isfinite(left)]).max(initial=0.0)))
     relative = error / scale if scale > 0 else error
-    return OutputDifference(name, shape, error, relative, relative <= tolerance)
+    agree = relative <= tolerance or (step > 0 and error <= step + tolerance * scale)
+    return OutputDifference(name, shape, error, relative, agree)
 
 
 def _is_number(array: NDArray[Any]) -> bool:

@@ -10,6 +10,7 @@ from modelport.model.dtype import DTYPES, FLOAT32, DType
 from modelport.model.graph import Graph, Node, SequenceType, Value
 from modelport.model.model import Model
 from modelport.model.tensor import Tensor
+from modelport.verify.steps import ROUNDED_AS_IT_RUNS, output_steps, rounds_as_it_runs
 
 SMALLEST = 1e-4
 """The tolerance for float32 and finer, relative to the scale of an output."""
@@ -57,17 +58,34 @@ NO_FLOAT = {"Shape", "Size", "ArgMax", "ArgMin", "NonZero", "Equal", "Less", "Gr
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """The largest difference that still agrees, relative to an output's scale, and why."""
+    """The largest difference that still agrees, relative to an output's scale, and why.
+
+    ``steps`` are what each output, in order, may be off beside that, in its own units: one step of
+    an output that is rounded to steps, else 0.
+    """
 
     value: float = SMALLEST
     why: str = "computed in float32"
+    steps: tuple[float, ...] = ()
 
 
 def tolerance_for(*models: Model) -> Tolerance:
-    """The tolerance for the coarsest float dtype that any of the models computes in."""
+    """The tolerance for the coarsest float dtype that any of the models computes in.
+
+    Of outputs that the first of them rounds to steps, it is one step more.
+    """
     found = [pair for model in models for pair in _computed(model)]
     coarsest = max(found, key=lambda pair: epsilon(pair[0]), default=(FLOAT32, ""))
-    return _tolerance(*coarsest)
+    made = _tolerance(*coarsest)
+    if made.value < ROUNDED_AS_IT_RUNS and any(map(rounds_as_it_runs, models)):
+        why = "tensors are rounded to 256 steps as the model runs"
+        made = Tolerance(ROUNDED_AS_IT_RUNS, why)
+    steps = tuple(output_steps(models[0])) if models else ()
+    if not any(steps):
+        return made
+    shown = ", ".join(f"{step:.3g}" for step in dict.fromkeys(steps) if step)
+    why = f"{made.why}; outputs are rounded to steps of {shown}, of which they may be one off"
+    return Tolerance(made.value, why, steps)
 
 
 def _tolerance(dtype: DType, where: str) -> Tolerance:

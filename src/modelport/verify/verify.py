@@ -85,7 +85,7 @@ def run_both(
     shapes = [[array.shape for array in run.outputs] for run in runs]
     alike = stacked_alike(*runs) if shapes[0] != shapes[1] else None
     runs = (alike or runs[0], runs[1])
-    agreement.outputs = compare_outputs(*runs, agreement.tolerance.value)
+    agreement.outputs = compare_outputs(*runs, agreement.tolerance.value, agreement.tolerance.steps)
     _name_outputs(agreement, a.model)
     agreement.status = best_status(agreement.outputs)
     # Frameworks refuse each other's files; that the usual runtime of a file does is worth a word.

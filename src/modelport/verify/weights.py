@@ -42,7 +42,7 @@ def prove(source: Model, carried: Model, written: Model, report: Report | None =
     names = differing(carried.tensors, paired)
     lossy = (Kind.DROPPED, Kind.APPROXIMATED)
     told = {change.where for change in report or () if change.kind in lossy}
-    left_over = unused(source, carried)
+    left_over = unused(source, carried, report)
     if source is carried:
         left_over = [name for name in source.tensors if name not in paired]
     exact = not names and not left_over and _all_exact(carried.tensors)

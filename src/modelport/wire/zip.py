@@ -22,11 +22,12 @@ from modelport.wire.zip_records import (
     read_directory,
 )
 
-__all__ = ["Limits", "Member", "ZipArchive"]
+__all__ = ["DEFLATED", "KEPT_BYTES", "Limits", "Member", "ZipArchive"]
 
 CHUNK = 1 << 20
 _MAX_GAP = 4096  # the largest page anyone aligns members to
-_KEPT_BYTES = 64 << 20
+KEPT_BYTES = 64 << 20
+"""Deflated members up to this are inflated whole, larger ones again for every way back."""
 _HEAD = 4096
 
 
@@ -35,12 +36,13 @@ class Limits:
     """What an archive may ask for.
 
     A deflated member over ``small`` bytes may grow ``ratio`` times; all together may grow to
-    ``growth`` times the archive, or to ``total`` bytes where that is more.
+    ``growth`` times the archive, or to ``total`` bytes where that is more. Zeros, of which arrays
+    may well be made, grow a thousand times.
     """
 
     members: int = 200_000
     ratio: int = 200
-    small: int = 16 << 20
+    small: int = KEPT_BYTES
     growth: int = 4
     total: int = 1 << 30
 
@@ -178,7 +180,7 @@ class InflatedSource:
     def read_at(self, offset: int, length: int) -> bytes:
         """Exactly ``length`` bytes from ``offset``; MalformedFile past the end or on a bad CRC."""
         check_range(self, offset, length)
-        if self.size <= _KEPT_BYTES:
+        if self.size <= KEPT_BYTES:
             return self._archive.kept(self._member)[offset : offset + length]
         if offset < self._start:
             self._rewind()

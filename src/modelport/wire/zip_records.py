@@ -83,6 +83,18 @@ def find_directory(source: ByteSource) -> Directory:
     return found
 
 
+def archive_after(source: ByteSource) -> int | None:
+    """Where the archive begins whose end record is at the end of the source; None for none.
+
+    It counts from its own beginning, so that other bytes may lie before it.
+    """
+    try:
+        at, (_, _, _, _, _, size, offset, _) = _find_end(source)
+    except MalformedFile:
+        return None
+    return max(at - size - offset, 0) if size and NONE32 not in (size, offset) else None
+
+
 def read_comment(source: ByteSource) -> bytes:
     """The archive's comment, empty in most."""
     at, _ = _find_end(source)
@@ -159,7 +171,7 @@ def _read_entry(source: ByteSource, base: int, data: bytes, at: int) -> tuple[Me
     if magic != b"PK\x01\x02" or end > len(data):
         raise broken(source, base + at, "a directory entry", repr(magic))
     raw_name = data[name_at : name_at + name_size]
-    extras = split_extra(source, base + at, data[name_at + name_size :][:extra_size])
+    extras = split_extra(source, base + at, data[name_at + name_size : end - comment_size])
     size, packed, header, disk = _widen(
         source, base + at, extras, [(size, 8), (packed, 8), (header, 8), (disk, 4)]
     )

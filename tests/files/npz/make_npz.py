@@ -58,6 +58,12 @@ def main() -> None:
         buffer = io.BytesIO()
         np.lib.format.write_array(buffer, np.array([(1,)], [("ä", "i4")]), version=(3, 0))
         archive.writestr(zipfile.ZipInfo("three.npy"), buffer.getvalue())
+    np.savez(HERE / "other_members.npz", weight=values.astype(np.float32), bias=np.ones(2))
+    with zipfile.ZipFile(HERE / "other_members.npz", "a") as archive:
+        archive.writestr(zipfile.ZipInfo("notes.txt"), "trained for 3 epochs\n")
+        buffer = io.BytesIO()
+        np.save(buffer, np.float64(0.5))
+        archive.writestr(zipfile.ZipInfo("scale"), buffer.getvalue())
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.call import (
     Call,
     Complex,
+    Quantised,
     in_place,
     lowering_of,
     meets_complex,
@@ -138,9 +139,8 @@ class Aliases:
             if root in self._lost:
                 raise ConversionError(call.where, "it changes a part of a value of a loop")
             if isinstance(values[base], list | tuple):
-                why = "it changes an item of a list in place, which other values may share"
-                raise ConversionError(call.where, why)
-            if node is not None:
+                base, new = self._through_list(call, values, root, new)
+            elif node is not None:
                 back = partial(_written_back, call, node, root, values)
                 new = _by_parts(call, new, values[base], back)
             values[base], root = new, base
@@ -155,6 +155,27 @@ class Aliases:
                 values[view] = values[base]
             elif view in wanted and node is not None:
                 values.update(zip(node.outputs, compute(node), strict=False))
+
+    def _through_list(
+        self, call: Call, values: dict[str, Any], item: str, new: Any
+    ) -> tuple[str, Any]:
+        """The tensor that a list has the parts of, and its value with a new item in its place.
+
+        Raises:
+            ConversionError: the list holds what others may share, or only a run tells which item.
+        """
+        parts, taken = self._bases[item]
+        base, cut = self._bases.get(parts, ("", None))
+        place = _place_of(taken, item) if taken is not None else None
+        if cut is None or place is None or cut.op_type not in _CUT | {"unbind"}:
+            why = "it changes an item of a list in place, which other values may share"
+            raise ConversionError(call.where, why)
+        held = list(values[parts])
+        place %= len(held)
+        held[place] = new
+        values[parts] = held
+        write = partial(_part_back, call, cut, held, place)
+        return base, _by_parts(call, new, values[base], write)
 
     def root(self, name: str) -> str:
         """The tensor that owns the elements."""
@@ -214,7 +235,9 @@ def _copied(node: Node) -> bool:
 
 
 def _by_parts(call: Call, new: Any, old: Any, function: Callable[[Edge, Edge], Edge]) -> Any:
-    """A function of a new value and the old one, or of both parts of complex ones."""
+    """A function of a new value and the old one; or of the parts of complex or quantised ones."""
+    if isinstance(new, Quantised) and isinstance(old, Quantised):
+        return Quantised(function(new.values, old.values), new.scale, new.zero_point, new.axis)
     if not meets_complex([new, old]):
         return function(call.tensor(new), call.tensor(old))
     if not (isinstance(new, Complex) and isinstance(old, Complex)):
@@ -247,9 +270,8 @@ def _written_back(
     if any(isinstance(item, Mapping) for item in (*args, *kwargs.values())):
         raise ConversionError(call.where, "it changes a view whose place is computed")
     if name in _CUT or name == "unbind":
-        place, axis = _cut_at(node, view, base, values)
-        name = "select" if name == "unbind" else "slice"
-        args, kwargs = [axis, *place], {}
+        parts = [values[output] for output in node.outputs]
+        return _part_back(call, node, parts, node.outputs.index(view), new, base)
     scatter = lowering_of("aten", f"{name}_scatter", "")
     if name in ("select", "slice", "diagonal", "narrow") and scatter is not None:
         (made,) = run(call, scatter, [base, new, *args], kwargs)
@@ -257,18 +279,32 @@ def _written_back(
     raise ConversionError(call.where, f"it changes a part that {name} gave")
 
 
-def _cut_at(node: Node, view: str, base: Edge, values: Mapping[str, Any]) -> tuple[list[int], int]:
-    """Where one of several parts of a tensor begins and ends (or its number), and the axis."""
-    written, at = node.attributes["call"], node.outputs.index(view)
-    args = written["args"][1 if node.op_type == "unbind" else 2 :]
+def _part_back(
+    call: Call, node: Node, parts: Sequence[Edge], at: int, new: Edge, base: Edge
+) -> Edge:
+    """The base with new elements in place of one of the parts that a node cut it into."""
+    written, unbound = node.attributes["call"], node.op_type == "unbind"
+    args = written["args"][1 if unbound else 2 :]
     axis = written["kwargs"].get("dim", args[0] if args else 0) % base.rank
-    if node.op_type == "unbind":
-        return [at], axis
-    extents = [values[output].shape[axis] for output in node.outputs[: at + 1]]
-    known = [extent for extent in extents if isinstance(extent, int)]
-    if len(known) < len(extents):
-        raise ConversionError(f"node {node.name!r}", "parts of unknown extents are changed")
-    return [sum(known[:-1]), sum(known)], axis
+    place = [at]
+    if not unbound:
+        extents = [part.shape[axis] for part in parts[: at + 1]]
+        known = [extent for extent in extents if isinstance(extent, int)]
+        if len(known) < len(extents):
+            raise ConversionError(f"node {node.name!r}", "parts of unknown extents are changed")
+        place = [sum(known[:-1]), sum(known)]
+    scatter = lowering_of("aten", "select_scatter" if unbound else "slice_scatter", "")
+    if scatter is None:
+        raise ConversionError(call.where, f"it changes a part that {node.op_type} gave")
+    return call.tensor(run(call, scatter, [base, new, axis, *place], {})[0])
+
+
+def _place_of(taken: Node, item: str) -> int | None:
+    """Which item of a list a node takes; None where only a run can tell."""
+    if taken.op_type == "ListUnpack":
+        return taken.outputs.index(item)
+    args = taken.attributes["call"]["args"]
+    return args[1] if len(args) > 1 and type(args[1]) is int else None
 
 
 def _told(item: Any, node: Node, values: Mapping[str, Any]) -> Any:

@@ -15,4 +15,11 @@ STACKED = (
     "the code gives a list whose length only a run can tell; it is one tensor, its items along a "
     "new first axis"
 )
+DROPS = (
+    "it drops elements at random, as in training; the target drops none, as in evaluation (call "
+    "eval() on a module before it is saved)"
+)
 ASSUMPTIONS = (GOES_ON, ONE, NOT_ONE)
+
+NO_TYPE = "the file states no type"
+"""How the reason for the type of an input begins that was guessed from the code."""

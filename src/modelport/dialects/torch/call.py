@@ -13,6 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.builder import Builder
 from modelport.dialects.onnx.edge import Edge
+from modelport.dialects.torch.families import FAMILIES
 from modelport.errors import ConversionError
 from modelport.model.dtype import (
     BOOL,
@@ -27,60 +28,6 @@ from modelport.model.dtype import (
 from modelport.model.expression import Expression, source
 from modelport.model.graph import Dim, Graph, TensorType
 from modelport.model.tensor import Tensor
-
-FAMILIES = (
-    "activation",
-    "adaptive",
-    "arithmetic",
-    "attention",
-    "bitwise",
-    "bounds",
-    "cast",
-    "cells",
-    "compare",
-    "complex",
-    "complex_arithmetic",
-    "convolution",
-    "create",
-    "cumulative",
-    "diagonal",
-    "distance",
-    "einsum",
-    "embedding",
-    "encoder",
-    "extremes",
-    "fold",
-    "fourier",
-    "grid",
-    "grouped",
-    "higher_order",
-    "index",
-    "join",
-    "linalg",
-    "linear",
-    "loss",
-    "normalization",
-    "packed",
-    "padding",
-    "parts",
-    "pooling",
-    "quantile",
-    "random",
-    "recurrent",
-    "reduce",
-    "resize",
-    "scatter",
-    "shape",
-    "solve",
-    "special",
-    "state",
-    "symbol",
-    "unary",
-    "unpool",
-    "vision",
-    "windows",
-)
-"""The modules of ``operators`` that hold lowerings, imported when the first one is needed."""
 
 _IN_PLACE = re.compile(r"[a-z].*[^_]_|__i(?!s(?:not)?__)[a-z]+__")
 
@@ -144,10 +91,40 @@ class Complex:
         return self.real.rank
 
 
-Value: TypeAlias = Edge | Parameter | Complex
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantised:
+    """A quantised tensor: whole numbers, and the scale and zero point that belong to them.
+
+    These are of rank 0, or vectors along ``axis``; the zero point has the dtype of the numbers.
+    """
+
+    values: Edge
+    scale: Edge
+    zero_point: Edge
+    axis: int | None = None
+
+    @property
+    def dtype(self) -> DType:
+        """The type of one element."""
+        return self.values.dtype
+
+    @property
+    def shape(self) -> tuple[Dim, ...]:
+        """The extent of each axis."""
+        return self.values.shape
+
+    @property
+    def rank(self) -> int:
+        """The number of axes."""
+        return self.values.rank
+
+
+Value: TypeAlias = Edge | Parameter | Complex | Quantised
 Lower: TypeAlias = Callable[..., Any]
 
 _LOWERINGS: dict[str, Lower] = {}
+HANDED_ON = ("args", "named")
+"""The parameters of a lowering that hands its arguments on to aten's."""
 _Lower = TypeVar("_Lower", bound=Lower)
 
 
@@ -232,6 +209,8 @@ class Call:
         """A tensor argument as an edge; a Python number becomes a constant of rank 0."""
         if meets_complex(value):
             raise ConversionError(self.where, "ONNX has no complex numbers; it is given some")
+        if isinstance(value, Quantised):
+            raise ConversionError(self.where, "modelport knows no form of it for quantised tensors")
         if isinstance(value, Edge):
             return ops.squeeze(self.b, value, 0) if is_number(value) else value
         if isinstance(value, Parameter):
@@ -338,6 +317,13 @@ def meets_complex(value: Any) -> bool:
     return isinstance(value, complex | Complex)
 
 
+def meets_quantised(value: Any) -> bool:
+    """Whether an argument is, or holds, a quantised tensor."""
+    if isinstance(value, list | tuple):
+        return any(meets_quantised(item) for item in value)
+    return isinstance(value, Quantised)
+
+
 def run(call: Call, function: Lower, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
     """Let a lowering write its operators.
 
@@ -350,12 +336,18 @@ def run(call: Call, function: Lower, args: Sequence[Any], kwargs: Mapping[str, A
             why = "ONNX has no complex numbers, and modelport no form of it for pairs of numbers"
             raise ConversionError(call.where, why)
         function = found
+    if call.domain == "aten" and meets_quantised([*args, *kwargs.values()]):
+        found = lowering_of("quantised", call.op_type, call.overload)
+        if found is None:
+            why = "modelport knows no form of it for quantised tensors"
+            raise ConversionError(call.where, why)
+        function = found
     names = arguments_of(function)
     given = dict(zip(names, args, strict=False))
     if names and names[-1] == "rest":  # a lowering that takes whatever comes
         given = {"rest": [*args, *kwargs.values()]}
         args, kwargs = (), {}
-    elif names == ("args", "named"):  # or hands it on
+    elif names == HANDED_ON:  # or hands it on
         given = {"args": args, "named": kwargs}
         args, kwargs = (), {}
     own = "x" if "x" in names or not names else names[0]
@@ -372,4 +364,4 @@ def run(call: Call, function: Lower, args: Sequence[Any], kwargs: Mapping[str, A
         raise ConversionError(call.where, error.why) from error
     except BROKEN as error:
         raise ConversionError(call.where, str(error) or type(error).__name__) from error
-    return [made] if isinstance(made, Edge | Parameter | Complex) else list(made)
+    return [made] if isinstance(made, Edge | Parameter | Complex | Quantised) else list(made)

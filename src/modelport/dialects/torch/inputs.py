@@ -6,101 +6,35 @@ axes tells the rank; a weight tells the extent of the axis that meets it, and th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
+from modelport.dialects.torch.assumptions import NO_TYPE
+from modelport.dialects.torch.axes import (
+    CHANGES,
+    EXACT,
+    GIVE_FLOATS,
+    KINDS,
+    MEANT,
+    MOVED,
+    NAMES_AXES,
+    POINTWISE,
+    SAME_RANK,
+    SPATIAL,
+    STATES,
+    SUGGESTED,
+    SUMS,
+    WHOLE,
+)
 from modelport.dialects.torch.script.numbers import SCALAR_TYPES
+from modelport.dialects.torch.told import From, Told
 from modelport.errors import ConversionError
 from modelport.model.component import Component
-from modelport.model.dtype import FLOAT32, INT64, DType
+from modelport.model.dtype import FLOAT32, INT64
 from modelport.model.graph import Dim, Graph, Node, TensorType, Value
 from modelport.model.report import Kind, Report
 from modelport.model.tensor import Tensor
-
-_SPATIAL = re.compile(
-    r"_?(?:slow_|thnn_)?(?:conv_transpose|conv|max_pool|avg_pool|adaptive_avg_pool|lp_pool"
-    r"|adaptive_max_pool|max_unpool|fractional_max_pool|reflection_pad|replication_pad"
-    r"|upsample_[a-z_]+?)([123])d(?:_with_indices|_aa)?"
-)
-_EXACT = {
-    **dict.fromkeys(("bmm", "baddbmm", "lstm", "gru", "rnn_tanh", "rnn_relu"), 3),
-    "_pack_padded_sequence": 3,
-    **dict.fromkeys(("mm", "addmm", "t"), 2),
-    **dict.fromkeys(("pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "grid_sampler"), 4),
-}
-_SUMS = ("addmm", "baddbmm")
-"""What takes a summand before what it multiplies."""
-_POINTWISE = frozenset(
-    """
-    relu relu6 sigmoid tanh gelu silu hardtanh hardswish hardsigmoid leaky_relu elu selu celu
-    softplus softsign mish prelu rrelu threshold log_sigmoid hardshrink softshrink tanhshrink
-    dropout feature_dropout alpha_dropout feature_alpha_dropout contiguous clone detach alias
-    batch_norm layer_norm group_norm instance_norm softmax log_softmax abs exp log sqrt rsqrt neg
-    square sin cos erf clamp clamp_min clamp_max add sub mul div pow to type_as float half rms_norm
-    masked_fill where rsub old_div true_divide as_tensor sort
-    """.split()
-)
-_SAME_RANK = frozenset(
-    "linear transpose permute swapaxes slice narrow cat constant_pad_nd pad flip roll glu matmul "
-    "lstm gru rnn_tanh rnn_relu t bmm cumsum pixel_shuffle pixel_unshuffle index_select".split()
-)
-_CHANGES = {"unsqueeze": 1, "select": -1, "embedding": 1, "one_hot": 1}
-_MOVED = frozenset(
-    "reshape view flatten squeeze unsqueeze select slice transpose permute contiguous expand clone "
-    "detach t narrow as_tensor to sort".split()
-)
-_WHOLE = {
-    **{"embedding": 1, "embedding_bag": 1, "one_hot": 0, "gather": 2, "index_select": 2},
-    "_pack_padded_sequence": 1,
-}
-"""Which argument of an operator holds whole numbers."""
-_SUGGESTED = {
-    **{"linear": 2, "embedding": 2, "embedding_bag": 2, "layer_norm": 3, "matmul": 2},
-    "_pack_padded_sequence": 1,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _From:
-    """A value as it comes from an input: so many more axes, the same extents or not."""
-
-    name: str
-    more: int = 0
-    same: bool = True
-
-
-@dataclass(slots=True)
-class _Told:
-    """What is told of one input; ``ranks`` by how sure they are."""
-
-    exact: list[int] = field(default_factory=list)
-    checked: list[list[int]] = field(default_factory=list)
-    conditional: list[int] = field(default_factory=list)
-    compared: list[int] = field(default_factory=list)
-    suggested: list[int] = field(default_factory=list)
-    hinted: list[int] = field(default_factory=list)  # as suggested, but under a condition
-    extents: dict[int, int] = field(default_factory=dict)
-    dtype: DType | None = None
-
-    def rank(self) -> int | None:
-        """The likeliest rank."""
-        if self.exact:
-            return self.exact[0]
-        for ranks in self.checked:
-            likely = [rank for rank in self.suggested if rank in ranks]
-            return likely[0] if likely else max(ranks)
-        if len(set(self.conditional)) == 1:
-            return self.conditional[0]
-        found = self.compared + self.conditional
-        if found:
-            likely = [rank for rank in self.suggested if rank in found]
-            if likely:
-                return likely[0]
-            return 4 if 4 in found else max(found)  # of several, pictures are the likeliest
-        ranks = self.suggested + self.hinted
-        return ranks[0] if ranks else None
 
 
 def stated(graph: Graph, report: Report) -> Graph:
@@ -120,13 +54,13 @@ def stated(graph: Graph, report: Report) -> Graph:
             continue
         kind = _type(value, told[value.name])
         shown = ", ".join("?" if dim is None else str(dim) for dim in kind.shape or ())
-        why = f"the file states no type; the code reads as if for {kind.dtype} [{shown}]"
+        why = f"{NO_TYPE}; the code reads as if for {kind.dtype} [{shown}]"
         report.add(Kind.INVENTED, Component.SIGNATURE, value.name, why)
         inputs.append(replace(value, type=kind))
     return replace(graph, inputs=inputs)
 
 
-def _type(value: Value, told: _Told) -> TensorType:
+def _type(value: Value, told: Told) -> TensorType:
     rank = told.rank()
     if rank is None or rank < 0:
         why = (
@@ -147,13 +81,14 @@ class _Reader:
 
     def __init__(self, graph: Graph, names: Sequence[str]) -> None:
         self.tensors: Mapping[str, Tensor] = graph.tensors
-        self.told = {name: _Told() for name in names}
-        self._from: dict[str, _From] = {name: _From(name) for name in names}
-        self._ranks: dict[str, _From] = {}  # the value of x.dim()
+        self.told = {name: Told() for name in names}
+        self._from: dict[str, From] = {name: From(name) for name in names}
+        self._ranks: dict[str, From] = {}  # the value of x.dim()
         self._same_dtype: dict[str, str] = {name: name for name in names}
         self._plain: dict[str, Any] = {}  # values that the file tells
-        self._sizes: dict[str, _From] = {}  # the value of x.size()
-        self._tests: dict[str, tuple[_From, str, list[int]]] = {}
+        self._quantised = set[str]()
+        self._sizes: dict[str, From] = {}  # the value of x.size()
+        self._tests: dict[str, tuple[From, str, list[int]]] = {}
         self._met: list[tuple[str, str]] = []
         self._graph(graph, 0)
         for one, two in self._met:
@@ -161,6 +96,16 @@ class _Reader:
                 rank = self.told[b].rank()
                 if self.told[a].rank() is None and rank is not None:
                     self.told[a].suggested.append(rank)
+        self._alike()
+
+    def _alike(self) -> None:
+        """Of inputs whose rows a matrix takes, as attention does, one may tell of the others."""
+        rows = [told for told in self.told.values() if told.rows]
+        sure = {max(told.exact[:1] or [told.least]) for told in rows}
+        most = max(sure, default=0)
+        for told in rows:
+            if not told.exact and told.least < most and sure <= {most, told.least, 0}:
+                told.suggested.insert(0, most)
 
     def _graph(self, graph: Graph, depth: int) -> None:
         for node in graph.nodes:
@@ -170,8 +115,13 @@ class _Reader:
         args = node.attributes["call"]["args"]
         given = [self._name(node, item) for item in args]
         name = node.op_type.rstrip("_") if not node.op_type.startswith("__") else node.op_type
-        taken = given[1:2] if name in _SUMS else given[:1]
+        if node.domain == "quantized":
+            name = KINDS.sub("", name)
+            if len(args) > 1 and isinstance(args[1], list):  # weights, packed with settings
+                args = [args[0], *args[1], *args[2:]]
+        taken = given[1:2] if name in SUMS else given[:1]
         first = self._from.get(taken[0] or "") if taken else None
+        self._others(node, name, given, args, depth)
         if node.domain == "prim":
             self._prim(node, given, args, depth)
             return
@@ -179,7 +129,19 @@ class _Reader:
             self._demands(node, name, first, args, depth)
         self._indices(name, given, depth)
         self._comparison(node, name, given, args)
+        self._quantisation(node, name, given)
         self._results(node, name, given, args, first)
+
+    def _quantisation(self, node: Node, name: str, given: list[str | None]) -> None:
+        """Which values are quantised, and what code is told that asks."""
+        if name == "is_quantized":
+            self._plain[node.outputs[0]] = given[0] in self._quantised
+            return
+        whole = name.startswith("quantize_per") or (
+            node.domain == "quantized" and not node.op_type.endswith(GIVE_FLOATS)
+        )
+        if whole or (given and given[0] in self._quantised and name not in MEANT):
+            self._quantised.update(node.outputs)
 
     def _name(self, node: Node, item: Any) -> str | None:
         if isinstance(item, Mapping) and "tensor" in item:
@@ -248,31 +210,54 @@ class _Reader:
         for output, inner in zip(node.outputs, graph.outputs, strict=False):
             self._joined(inner.name, output)
 
-    def _demands(self, node: Node, name: str, first: _From, args: list[Any], depth: int) -> None:
+    def _others(
+        self, node: Node, name: str, given: list[str | None], args: list[Any], depth: int
+    ) -> None:
+        """What an operator demands of inputs that it takes beside its first one."""
+        found: list[tuple[str | None, int]] = []
+        if name in SUMS and given[:1]:
+            found.append((given[0], EXACT[name]))
+        elif name in STATES and len(args) > 1:
+            states = args[1] if isinstance(args[1], list) else [args[1]]
+            found += [(self._name(node, state), EXACT[name]) for state in states]
+        elif name == "embedding_bag" and given[2:3] and given[2] in self._from:
+            found += [(item, 1) for item in given[1:3]]
+        for item, rank in found:
+            source = self._from.get(item or "")
+            if source is not None:
+                told = self.told[source.name]
+                (told.suggested if depth == 0 else told.hinted).insert(0, rank - source.more)
+
+    def _demands(self, node: Node, name: str, first: From, args: list[Any], depth: int) -> None:
         told = self.told[first.name]
         ranks = told.exact if depth == 0 else told.conditional
         weight = self._weight(node, args[1:] if len(args) > 1 else [])
-        spatial = _SPATIAL.fullmatch(name)
+        spatial = SPATIAL.fullmatch(name)
         if spatial:
             ranks.append(int(spatial[1]) + 2 - first.more)
-        elif name in _EXACT:
-            ranks.append(_EXACT[name] - first.more)
+        elif name in EXACT:
+            ranks.append(EXACT[name] - first.more)
         elif name == "permute" and isinstance(args[1], list):
             ranks.append(len(args[1]) - first.more)
-        elif name == "_convolution" and weight is not None:
-            ranks.append(len(weight.shape) - first.more)
+        elif name == "_convolution" and isinstance(args[3], list):  # a stride for every axis
+            ranks.append(len(args[3]) + 2 - first.more)
         elif name == "flatten" and len(args) == 3 and args[2] == -1:
             told.suggested.append(4 - first.more)
-        elif name in _SUGGESTED:
+        elif name in SUGGESTED:
             ranks = told.suggested if depth == 0 else told.hinted
-            ranks.append(_SUGGESTED[name] - first.more)
+            ranks.append(SUGGESTED[name] - first.more)
+        told.rows |= name in ("linear", "matmul") and first.same and not first.more
+        if depth == 0:
+            axes = [args[place] for place in NAMES_AXES.get(name, ()) if place < len(args)]
+            flat = [axis for item in axes for axis in (item if isinstance(item, list) else [item])]
+            named = [axis + 1 if axis >= 0 else -axis for axis in flat if type(axis) is int]
+            told.least = max([told.least, *(least - first.more for least in named)])
         if weight is not None:
             self._extents(name, first, told, weight, args)
 
-    def _extents(
-        self, name: str, first: _From, told: _Told, weight: Tensor, args: list[Any]
-    ) -> None:
-        if told.dtype is None and name not in _WHOLE and weight.dtype.kind == "float":
+    def _extents(self, name: str, first: From, told: Told, weight: Tensor, args: list[Any]) -> None:
+        typed = told.dtype is not None or name in WHOLE or not weight.shape
+        if not typed and weight.dtype.kind == "float":
             told.dtype = weight.dtype
         if not first.same or first.more or len(weight.shape) == 0:
             return
@@ -294,6 +279,8 @@ class _Reader:
 
     def _weight(self, node: Node, items: Sequence[Any]) -> Tensor | None:
         for item in items:
+            if isinstance(item, Mapping) and "quantised" in item:
+                item = item["quantised"][0]
             if isinstance(item, Mapping) and "parameter" in item:
                 return self.tensors.get(node.parameters[item["parameter"]])
             if isinstance(item, list):
@@ -303,18 +290,17 @@ class _Reader:
         return None
 
     def _indices(self, name: str, given: list[str | None], depth: int) -> None:
-        place = _WHOLE.get(name)
-        if place is None or place >= len(given):
-            return
-        origin = self._same_dtype.get(given[place] or "")
-        if origin is not None:
-            self.told[origin].dtype = self.told[origin].dtype or INT64
-        source = self._from.get(given[place] or "")
-        if source is not None:
+        for place in WHOLE.get(name, ()):
+            origin = self._same_dtype.get(given[place] or "") if place < len(given) else None
+            if origin is not None:
+                self.told[origin].dtype = self.told[origin].dtype or INT64
+        place = WHOLE.get(name, (0,))[0]
+        source = self._from.get(given[place] or "") if place < len(given) else None
+        if source is not None and name in WHOLE:
             told = self.told[source.name]
-            if name in _SUGGESTED:
+            if name in SUGGESTED:
                 (told.suggested if depth == 0 else told.hinted).append(
-                    _SUGGESTED[name] - source.more
+                    SUGGESTED[name] - source.more
                 )
 
     def _comparison(self, node: Node, name: str, given: list[str | None], args: list[Any]) -> None:
@@ -349,23 +335,23 @@ class _Reader:
         name: str,
         given: list[str | None],
         args: list[Any],
-        first: _From | None,
+        first: From | None,
     ) -> None:
         sources = [self._from[item] for item in given if item in self._from]
         self._met.extend(
             (sources[0].name, other.name)
             for other in sources[1:]
-            if name in _POINTWISE and other.name != sources[0].name
+            if name in POINTWISE and other.name != sources[0].name
         )
-        if name in _MOVED and node.outputs and given and given[0] in self._same_dtype:
+        if name in MOVED and node.outputs and given and given[0] in self._same_dtype:
             self._same_dtype[node.outputs[0]] = self._same_dtype[given[0]]
         if not node.outputs or not sources:
             return
         source = first or sources[0]
-        if name in _POINTWISE:
+        if name in POINTWISE:
             self._from[node.outputs[0]] = source
-        elif name in _SAME_RANK or _SPATIAL.fullmatch(name) or name == "_convolution":
+        elif name in SAME_RANK or SPATIAL.fullmatch(name) or name == "_convolution":
             self._from[node.outputs[0]] = replace(source, same=False)
-        elif name in _CHANGES:
-            more = source.more + _CHANGES[name]
+        elif name in CHANGES:
+            more = source.more + CHANGES[name]
             self._from[node.outputs[0]] = replace(source, more=more, same=False)

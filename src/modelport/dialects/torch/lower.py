@@ -11,14 +11,15 @@ from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.aliases import Aliases, changes, live_nodes, needed_later
 from modelport.dialects.torch.assumptions import ASSUMPTIONS, STACKED
 from modelport.dialects.torch.call import Call, Parameter, lowering_of, plain, run
+from modelport.dialects.torch.operators.quantised import quantised_weight
 from modelport.dialects.torch.script.code import compute
 from modelport.dialects.torch.script.control import CONTROL
-from modelport.dialects.torch.script.numbers import Stacked, sure
+from modelport.dialects.torch.script.numbers import CASTS, Stacked, sure
 from modelport.errors import ConversionError
 from modelport.model.component import Component
 from modelport.model.dtype import FLOAT32
 from modelport.model.graph import Graph, Node, TensorType, Value
-from modelport.model.report import Kind, Report
+from modelport.model.report import AS_NUMBER, Kind, Report
 from modelport.model.tensor import Tensor
 
 ANY = "*"
@@ -58,7 +59,37 @@ def _lowered(graph: Graph, report: Report, name: str) -> Graph:
         kind = Kind.INVENTED if why in ASSUMPTIONS else Kind.APPROXIMATED
         kind = Kind.REARRANGED if why == STACKED else kind
         report.add(kind, Component.ARCHITECTURE, where, why)
+    for name in sorted(set(_read_as_numbers(graph)) - set(made.tensors)):
+        report.add(Kind.REARRANGED, Component.WEIGHTS, name, AS_NUMBER)
     return made
+
+
+def _read_as_numbers(graph: Graph) -> Iterator[str]:
+    """Weights of one element whose values stand in the ONNX graph as numbers.
+
+    Code turned them into numbers, or, where it was traced, holds these instead.
+    """
+    for inner in graph.subgraphs():
+        for node in inner.nodes:
+            if node.op_type in CASTS:
+                yield from node.parameters.values()
+    scales = {
+        tensor.numpy().item(): name
+        for name, tensor in graph.tensors.items()
+        if tensor.size == 1 and tensor.dtype == FLOAT32 and "scale" in name
+    }
+    for node in graph.nodes if scales else ():
+        numbers = _numbers(node)
+        for name in (scales[value] for value in numbers if value in scales):
+            yield name
+            zero = graph.tensors.get(name.replace("scale", "zero_point"))
+            if zero is not None and zero.size == 1 and zero.numpy().item() in numbers:
+                yield name.replace("scale", "zero_point")
+
+
+def _numbers(node: Node) -> list[int | float]:
+    args = node.attributes["call"]["args"] if node.overload == ANY else ()
+    return [item for item in args if isinstance(item, int | float)]
 
 
 def _parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -216,6 +247,9 @@ class Walk:
                 name = node.parameters[written["parameter"]]
                 changed = self.values.get(Aliases.state(name))
                 return Parameter(self.tensors[name], name) if changed is None else changed
+            if "quantised" in written:
+                parts = [self._filled(item, node) for item in written["quantised"]]
+                return quantised_weight(self.b, *parts)
             return written
         if isinstance(written, list | tuple):
             return [self._filled(item, node) for item in written]
@@ -230,7 +264,10 @@ class Walk:
         root = self.aliases.root(name)
         held = root.removeprefix(Aliases.STATE)
         if held != root and node.op_type not in _AGAIN_THE_SAME:
-            why = f"it changes the weight {held!r} for the next run, which ONNX cannot keep"
+            why = (
+                f"it changes the weight {held!r} for the next run, which ONNX cannot keep; of a "
+                "module saved in training mode, call eval() and save it again"
+            )
             raise ConversionError(f"node {node.name!r}", why)
         if held != root:
             self.values.setdefault(root, call.tensor(Parameter(self.tensors[held], held)))

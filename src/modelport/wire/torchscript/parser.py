@@ -244,17 +244,28 @@ class _Parser:
             elif self.accept("("):
                 found = self.call(found, at)
             elif self.accept("["):
-                index = self.targets_until("]")
-                found = syntax.Subscript(found, index, at)
+                found = self.subscript(found, at)
             else:
                 break
         self.depth -= 1
         return found
 
-    def targets_until(self, close: str) -> syntax.Expression:
-        at = self.word.at
-        items = self.items(close)
-        return items[0] if len(items) == 1 else syntax.Sequence("(", items, at)
+    def subscript(self, value: syntax.Expression, at: int) -> syntax.Expression:
+        """``value[index]``, or ``value[start:end]``, which torch 1.3 wrote for ``torch.slice``."""
+        items: list[syntax.Expression] = []
+        while not self.sees("]", ":"):
+            items.append(self.expression())
+            if not self.accept(","):
+                break
+        if self.accept("]"):
+            index = items[0] if len(items) == 1 else syntax.Sequence("(", items, at)
+            return syntax.Subscript(value, index, at)
+        self.expect(":")
+        end = syntax.Literal(None, at) if self.sees("]") else self.expression()
+        self.expect("]")
+        start = items[0] if items else syntax.Literal(None, at)
+        function = syntax.Attribute(syntax.Name("torch", at), "slice", at)
+        return syntax.Call(function, [value, start, end], {}, at)
 
     def items(self, close: str) -> list[syntax.Expression]:
         found = []

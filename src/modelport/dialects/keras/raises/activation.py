@@ -96,7 +96,7 @@ def thresholded_relu(call: Call) -> Held:
 def prelu(call: Call) -> Held:
     """x, or a learned part of it where it is negative."""
     x = call.held()
-    slope = call.broadcast(1, x)
+    slope = call.arranged(1, x.order)
     negative = call.op("Multiply", call.op("Minimum", x, 0.0), slope)
     return call.op("Add", call.op("Relu", x), negative)
 

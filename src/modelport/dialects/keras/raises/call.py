@@ -22,11 +22,16 @@ if TYPE_CHECKING:
 
 FAMILIES = (
     "activation",
+    "blocks",
     "elementwise",
     "indexing",
     "linear",
     "normalization",
+    "pooling",
     "reduction",
+    "recurrent",
+    "reshape",
+    "resizing",
     "shape",
     "window",
 )
@@ -42,6 +47,9 @@ KERAS_DTYPES = frozenset(
     "float16 bfloat16 float32 float64".split()
 )
 """The data types of Keras."""
+
+_WIDER = {"bfloat16": "float32"}
+"""Data types whose elements Python has no numbers for, and what holds them."""
 
 _TABLE: dict[str, Translation] = {}
 
@@ -80,12 +88,8 @@ class Call:
         return self._name(index) != ""
 
     def held(self, index: int = 0) -> Held:
-        """The operand in whatever order its axes lie.
-
-        Raises:
-            ConversionError: it is a constant, which Keras keeps in no value of its own.
-        """
-        return self.writer.value(self._name(index), self)
+        """The operand in whatever order its axes lie; a constant becomes a layer's weight."""
+        return self.writer.value(self._name(index))
 
     def plain(self, index: int = 0) -> Held:
         """The operand with its axes as in ONNX."""
@@ -136,38 +140,50 @@ class Call:
     def operands(self, *places: int) -> list[Any]:
         """Operands that are taken together: their axes in one order, constants spelt out.
 
-        Those of fewer axes than another have them as in ONNX, and so have the others then.
+        Those of fewer axes than another have them as in ONNX, and so have the others then. One at
+        least is a value.
         """
-        held = [self.held(i) for i in places if not self.is_constant(i)]
         ranks = [self.known(i).rank or 0 for i in places]
-        order = next((x.order for x in held if x.rank == max(ranks)), plain(max(ranks)))
-        if any(x.rank != max(ranks) for x in held):
-            order = plain(max(ranks))
+        most = max(ranks)
+        constant = [self.is_constant(i) for i in places]
+        held = [self.held(i) for i, known in zip(places, constant, strict=True) if not known]
+        if not held:
+            return [self.held(places[0]), *(self.arranged(i, plain(most)) for i in places[1:])]
+        order = self.writer.cheapest([x for x in held if x.rank == most] or [held[0]])
+        if len(order) != most or any(1 < x.rank < most for x in held):
+            order = plain(most)
         return [self.arranged(i, order) for i in places]
+
+    def placed(self, place: int, order: tuple[int, ...]) -> Held:
+        """An operand as a value whose axes lie in ``order``."""
+        weight = self.weight(place) if self.is_constant(place) else None
+        if weight is not None:
+            return self.writer.constants.value(weight, order)
+        return self.writer.ordered(self.held(place), order)
 
     def arranged(self, place: int, order: tuple[int, ...]) -> Any:
         """An operand beside others that lie in ``order``; a constant as a number or an array."""
         if not self.is_constant(place):
-            x = self.held(place)
-            return self.writer.ordered(x, order if x.rank == len(order) else plain(x.rank))
-        array = self.array(place)
-        if array is None:
-            return self.writer.constant(self.weight(place), order, self)
-        if array.size == 1:
-            return array.reshape(()).item()
-        if order == plain(len(order)):
-            return array
-        full = array.reshape((1,) * (len(order) - array.ndim) + array.shape)
-        return np.transpose(full, order)
+            return self._broadcast(self.held(place), order)
+        weight = self.weight(place)
+        if weight is None:
+            raise self.refused("an operand of which nothing is known")
+        found = self.writer.constants.spelt(weight, order)
+        if isinstance(found, Held):
+            return found
+        single = found.size == 1 and found.ndim <= len(order)
+        return found.astype(_WIDER.get(found.dtype.name, found.dtype)).item() if single else found
 
-    def broadcast(self, place: int, beside: Held) -> Any:
-        """An operand that has fewer axes than ``beside`` or as many, lying as it does."""
-        if self.is_constant(place):
-            return self.arranged(place, beside.order)
-        x = self.held(place)
-        if x.rank == beside.rank:
-            return self.writer.ordered(x, beside.order)
-        raise self.refused("an operand with fewer axes, which Keras cannot turn")
+    def _broadcast(self, x: Held, order: tuple[int, ...]) -> Held:
+        """A value of as many axes in that order, or of fewer, which are the last ones in ONNX."""
+        if x.rank == len(order):
+            return self.writer.ordered(x, order)
+        x = self.writer.ordered(x, plain(x.rank))
+        if x.rank == 1 and order[-1] != len(order) - 1:
+            shape = [1] * len(order)
+            shape[order.index(len(order) - 1)] = -1
+            return self.op("Reshape", x, newshape=shape, order=order)
+        return x
 
     def cast(self, x: Held, dtype: DType | None) -> Held:
         """A value in another data type."""
@@ -190,6 +206,18 @@ class Call:
     ) -> Held:
         """A call of a stock layer; its result lies as its operand does, or in ``order``."""
         return self.writer.layer(self.node, op_type, config, x, weights or {}, order)
+
+    def layers(
+        self,
+        op_type: str,
+        config: Mapping[str, Any],
+        x: Held,
+        weights: Mapping[str, Expression],
+        keywords: Mapping[str, Any],
+        outputs: int,
+    ) -> list[Held]:
+        """A call of a stock layer with several results, or with arguments by name."""
+        return self.writer.layers(self.node, op_type, config, x, weights, None, keywords, outputs)
 
     def op(
         self, class_name: str, *args: Any, order: tuple[int, ...] | None = None, **settings: Any

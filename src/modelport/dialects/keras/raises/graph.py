@@ -14,6 +14,6 @@ def raised(graph: Graph, name: str) -> Graph:
     Raises:
         ConversionError: an operator that Keras cannot express; names it and its node.
     """
-    made = Writer(graph, infer(graph), name).write()
+    made = Writer(graph, infer(graph, naming=True), name).write()
     annotate(made, sequential=False)
     return made

@@ -7,24 +7,65 @@ from typing import Any
 import numpy as np
 
 from modelport.dialects.keras.raises.call import Call, raises
+from modelport.dialects.keras.raises.constants import MOST_WRITTEN
 from modelport.dialects.keras.raises.value import Held, plain
 from modelport.dialects.keras.stock.chain import slices
+from modelport.model.graph import Dim
 
 
 @raises("Slice")
 def slice_(call: Call) -> Held:
     """From start to stop along some axes."""
-    bounds = [call.whole(i) for i in (1, 2)]
-    if bounds[0] is None or bounds[1] is None:
+    x, shape = call.held(), call.output().shape
+    axes = call.whole(3) if call.has(3) else None
+    steps = call.whole(4) if call.has(4) else None
+    bounds = [call.known(i).extents for i in (1, 2)]
+    count = next((len(bound) for bound in bounds if bound is not None), 0)
+    if count == 0 or (call.has(3) and axes is None) or (call.has(4) and steps is None):
         raise call.refused("its bounds are computed, where Keras takes numbers")
-    x = call.held()
-    count = len(bounds[0])
-    axes = (call.whole(3) if call.has(3) else None) or list(range(count))
-    steps = (call.whole(4) if call.has(4) else None) or [1] * count
     chosen: list[Any] = [slices() for _ in range(x.rank)]
-    for axis, start, stop, step in zip(axes, bounds[0], bounds[1], steps, strict=True):
-        chosen[x.axis(axis)] = _bounds(start, stop, step)
+    for place in range(count):
+        axis = (axes[place] if axes is not None else place) % x.rank
+        step = 1 if steps is None else steps[place]
+        start, stop = (None if bound is None else bound[place] for bound in bounds)
+        before, after = call.known(0).dim(axis), shape[axis] if shape else None
+        if isinstance(start, int) and isinstance(stop, int):
+            chosen[x.axis(axis)] = _bounds(start, stop, step)
+        elif start == 0 and step == 1 and before == after is not None:
+            continue
+        elif isinstance(start, int) and start >= 0 and step > 0 and stop == before is not None:
+            chosen[x.axis(axis)] = slices(start, None, step)
+        else:
+            x = _along(call, x, axis, place)
+    if all(part == slices() for part in chosen):
+        return x
     return call.op("GetItem", x, chosen)
+
+
+def _along(call: Call, x: Held, axis: int, place: int) -> Held:
+    """Elements along an axis of which only a run knows how many there are."""
+    start, stop = (_at(call.known(i).extents, place) for i in (1, 2))
+    steps = call.whole(4) if call.has(4) else None
+    step = 1 if steps is None else steps[place]
+    before, after = call.known(0).dim(axis), call.output().dim(axis)
+    extents = call.writer.extents
+    if start is None or step < 0 or (isinstance(start, int) and start < 0):
+        raise call.refused("its bounds are computed, where Keras takes numbers")
+    if isinstance(start, int) and isinstance(before, int) and isinstance(stop, str):
+        # As many as the other extent says, but no more than there are.
+        chosen = call.op("GetItem", extents.ramp(stop), [slices(start, before, step)])
+        return call.op("Take", x, chosen, axis=x.axis(axis), order=x.order)
+    places = extents.ramp(after)
+    if step != 1:
+        places = call.op("Multiply", places, step)
+    first = start if isinstance(start, int) else extents.number(start)
+    if first != 0:
+        places = call.op("Add", places, first)
+    return call.op("Take", x, places, axis=x.axis(axis), order=x.order)
+
+
+def _at(extents: tuple[Dim, ...] | None, place: int) -> Dim:
+    return None if extents is None else extents[place]
 
 
 def _bounds(start: int, stop: int, step: int) -> dict[str, Any]:
@@ -61,23 +102,39 @@ def gather(call: Call) -> Held:
     axis = int(call.attribute("axis", 0))
     table = call.weight(0)
     if table is not None and len(table.shape) == 2 and axis == 0 and not call.is_constant(1):
-        x = call.plain(1)
+        x = _from_the_front(call, call.plain(1), table.shape[0])
         config = {"input_dim": table.shape[0], "output_dim": table.shape[1]}
         weights = {"embeddings": table}
         return call.layer("Embedding", config, x, weights, plain(x.rank + 1))
-    if call.is_constant(0):
-        raise call.refused("it takes from a constant, where Keras takes from a value")
-    x = call.plain(0)
+    x = call.held(0)
     axis %= x.rank
-    indices: Any = call.array(1) if call.is_constant(1) else call.plain(1)
-    if indices is None:
-        raise call.refused("its indices are a large constant")
-    if isinstance(indices, np.ndarray) and indices.ndim == 0:
+    indices: Any = call.array(1)
+    rank = call.known(1).rank or 0
+    if indices is not None and indices.ndim == 0:
         chosen: list[Any] = [slices() for _ in range(x.rank)]
-        chosen[axis] = int(indices)
-        return call.op("GetItem", x, chosen, order=plain(x.rank - 1))
-    rank = indices.ndim if isinstance(indices, np.ndarray) else indices.rank
-    return call.op("Take", x, indices, axis=axis, order=plain(x.rank - 1 + rank))
+        chosen[x.axis(axis)] = int(indices)
+        order = tuple(at - (at > axis) for at in x.order if at != axis)
+        return call.op("GetItem", x, chosen, order=order)
+    if rank != 1:
+        x = call.writer.ordered(x, plain(x.rank))
+    extent = call.known(0).dim(axis)
+    taken: Any = indices
+    if indices is None or indices.size > MOST_WRITTEN:
+        taken = _from_the_front(call, call.placed(1, plain(rank)), extent)
+    elif isinstance(extent, int):
+        taken = np.where(indices < 0, indices + extent, indices)
+    if rank == 1:
+        return call.op("Take", x, taken, axis=x.axis(axis), order=x.order)
+    return call.op("Take", x, taken, axis=axis, order=plain(x.rank - 1 + rank))
+
+
+def _from_the_front(call: Call, indices: Any, extent: Any) -> Any:
+    """Indices below 0 count from the end, which an Embedding and TensorFlow do not know."""
+    if not isinstance(indices, Held) or not isinstance(extent, int):
+        return indices
+    below = call.op("Less", indices, 0)
+    call.writer.dtypes[below.name] = "bool"
+    return call.op("Where", below, call.op("Add", indices, extent), indices)
 
 
 @raises("GatherElements")

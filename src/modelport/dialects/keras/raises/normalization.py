@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelport.dialects.keras.raises.call import Call, raises
 from modelport.dialects.keras.raises.reduction import reduced
-from modelport.dialects.keras.raises.value import Held
+from modelport.dialects.keras.raises.value import Held, plain
 from modelport.model.expression import Expression
 
 
@@ -86,10 +86,7 @@ def _by_channel(call: Call, place: int, x: Held) -> object:
     """A vector over the channels, shaped to broadcast beside ``x``."""
     shape = [1] * x.rank
     shape[x.axis(1)] = -1
-    array = call.array(place)
-    if array is not None:
-        return array.reshape(shape)
-    if call.is_constant(place):
-        weight = call.weight(place)
-        return call.writer.constant(weight.reshape(*shape) if weight else None, x.order, call)
+    weight = call.weight(place)
+    if weight is not None:
+        return call.writer.constants.spelt(weight.reshape(*shape), plain(x.rank))
     return call.op("Reshape", call.held(place), newshape=shape, order=x.order)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from modelport.dialects.keras.raises.call import Call, raises
 from modelport.dialects.keras.raises.value import Held, plain
+from modelport.model.expression import fill
+from modelport.model.graph import Dim
 
 
 @raises("Transpose")
@@ -14,53 +16,113 @@ def transposed(call: Call) -> Held:
     return Held(x.name, tuple(order.index(axis) for axis in x.order))
 
 
-@raises("Reshape", "Flatten", "Squeeze", "Unsqueeze")
-def reshape(call: Call) -> Held:
-    """Other extents over the same elements; at most one of them may be open."""
-    shape = call.output().shape
-    if shape is None or sum(not isinstance(extent, int) for extent in shape) > 1:
-        raise call.refused("more than one extent of its result is open")
-    wanted = [extent if isinstance(extent, int) else -1 for extent in shape]
-    x = call.plain()
-    kept = call.known(0).shape
-    if kept and wanted and kept[0] == shape[0] and -1 not in wanted[1:]:
-        if len(wanted) == 2:
-            return call.layer("Flatten", {}, x, order=plain(2))
-        config = {"target_shape": wanted[1:]}
-        return call.layer("Reshape", config, x, order=plain(len(wanted)))
-    return call.op("Reshape", x, newshape=wanted, order=plain(len(wanted)))
-
-
-@raises("Concat")
-def concat(call: Call) -> Held:
-    """One behind the other along an axis."""
-    if any(call.is_constant(i) for i in range(len(call))):
-        raise call.refused("it joins a constant with values")
-    first = call.held(0)
-    parts = [call.writer.ordered(call.held(i), first.order) for i in range(len(call))]
-    axis = first.axis(int(call.attribute("axis")))
-    if axis == 0 or first.rank < 2:
-        return call.op("Concatenate", parts, axis=axis)
-    return call.layer("Concatenate", {"axis": axis}, parts)
-
-
 @raises("Identity")
 def identity(call: Call) -> Held:
     """The same value."""
     return call.held()
 
 
+@raises("Concat")
+def concat(call: Call) -> Held:
+    """One behind the other along an axis."""
+    full = [i for i in range(len(call)) if 0 not in (call.known(i).shape or ())]
+    full = full or [0]
+    values = [call.held(i) for i in full if not call.is_constant(i)]
+    order = call.writer.cheapest(values) if values else plain(call.output().rank or 0)
+    axis = order.index(int(call.attribute("axis")) % len(order))
+    parts = [call.placed(i, order) for i in full]
+    if len(parts) == 1:
+        return parts[0]
+    if axis == 0 or len(order) < 2 or not _is_float(call):
+        return call.op("Concatenate", parts, axis=axis)
+    return call.layer("Concatenate", {"axis": axis}, parts)
+
+
+def _is_float(call: Call) -> bool:
+    dtype = call.known(0).dtype
+    return dtype is not None and dtype.kind == "float"
+
+
 @raises("Expand")
 def expand(call: Call) -> Held:
     """Repeated along axes of extent 1."""
-    shape = call.output().shape
-    wanted = call.whole(1)
-    if shape is None or None in shape or any(isinstance(extent, str) for extent in shape):
-        x = call.plain(0)
-        if wanted is not None and all(extent == 1 for extent in wanted) and len(wanted) <= x.rank:
-            return x
-        raise call.refused("an extent of its result is open")
-    return call.op("BroadcastTo", call.plain(0), shape=list(shape), order=plain(len(shape)))
+    shape, before = call.output().shape, call.known(0).shape
+    if shape is None or before is None:
+        raise call.refused("the rank of its result is not known")
+    return expanded(call, call.held(), before, shape)
+
+
+def expanded(call: Call, x: Held, before: tuple[Dim, ...], shape: tuple[Dim, ...]) -> Held:
+    """A value of the shape ``before`` repeated to another; open extents come from other values."""
+    before = (1,) * (len(shape) - len(before)) + before
+    if x.rank < len(shape):
+        x = call.writer.ordered(x, plain(x.rank))
+        wanted = [extent if isinstance(extent, int) else -1 for extent in before]
+        if wanted.count(-1) > 1:
+            x = call.op("ExpandDims", x, axis=list(range(len(shape) - x.rank)))
+        else:
+            x = call.op("Reshape", x, newshape=wanted)
+        x = Held(x.name, plain(len(shape)))
+    repeats = [1] * len(shape)
+    missing: list[Dim] = [1] * len(shape)
+    for axis, (have, want) in enumerate(zip(before, shape, strict=True)):
+        if have != want and have != 1:
+            raise call.refused("an extent of its operand is open")
+        if have == 1 and isinstance(want, int):
+            repeats[axis] = want
+        elif have == 1:
+            missing[axis] = want
+    if any(count != 1 for count in repeats):
+        x = call.op("Tile", x, repeats=[repeats[axis] for axis in x.order])
+    if all(extent == 1 for extent in missing):
+        return x
+    dtype = call.writer.dtypes.get(x.name, "float32")
+    laid = [missing[axis] for axis in x.order]
+    zeros = call.writer.extents.zeros(laid, dtype)
+    return call.op("LogicalOr" if dtype == "bool" else "Add", x, zeros)
+
+
+@raises("ConstantOfShape")
+def constant_of_shape(call: Call) -> Held:
+    """One number everywhere."""
+    shape, dtype = call.output().shape, call.output().dtype
+    number = call.writer.constants.filled(call.node.outputs[0])
+    if shape is None or dtype is None or number is None:
+        raise call.refused("its shape is not known")
+    one = fill((1,) * len(shape), number, dtype)
+    x = call.writer.constants.value(one, plain(len(shape)))
+    return expanded(call, x, one.shape, shape)
+
+
+@raises("Range")
+def range_(call: Call) -> Held:
+    """Numbers at equal distances."""
+    steps = call.writer.extents.ramp((call.output().shape or (None,))[0])
+    dtype = call.output().dtype
+    steps = call.cast(steps, dtype) if dtype is not None and dtype.name != "int64" else steps
+    if call.array(2) is None or call.array(2) != 1:
+        steps = call.op("Multiply", steps, call.arranged(2, (0,)))
+    if call.array(0) is not None and call.array(0) == 0:
+        return steps
+    return call.op("Add", steps, call.arranged(0, (0,)))
+
+
+@raises("Shape", "Size")
+def shape_of(call: Call) -> Held:
+    """Extents as numbers, of which some only a run knows."""
+    shape = call.known(0).shape
+    if shape is None:
+        raise call.refused("the rank of its operand is not known")
+    numbers = call.writer.extents
+    if call.node.op_type == "Size":
+        return numbers.product(shape)
+    start, end = call.attribute("start", 0), call.attribute("end", len(shape))
+    chosen = shape[slice(start, end)]
+    parts = [
+        numbers.fixed(extent) if isinstance(extent, int) else numbers.number(extent)
+        for extent in chosen
+    ]
+    return call.op("Stack", parts, axis=0, order=(0,))
 
 
 @raises("Tile")
@@ -94,26 +156,3 @@ def pad(call: Call) -> Held:
     if not number:
         return call.op("Pad", x, pad_width=width, mode="constant")
     return call.op("Pad", x, number, pad_width=width, mode="constant")
-
-
-@raises("DepthToSpace", "SpaceToDepth")
-def blocks(call: Call) -> Held:
-    """Channels spread over squares of positions, or gathered from them."""
-    size = int(call.attribute("blocksize"))
-    shape = call.known(0).shape or ()
-    if any(not isinstance(extent, int) for extent in shape[1:]):
-        raise call.refused("an extent of its operand is open")
-    _, channels, height, width = (extent if isinstance(extent, int) else -1 for extent in shape)
-    x, six = call.plain(), plain(6)
-    if call.node.op_type == "SpaceToDepth":
-        parts = [-1, channels, height // size, size, width // size, size]
-        axes, ends = [0, 3, 5, 1, 2, 4], [-1, channels * size**2, height // size, width // size]
-    elif call.attribute("mode", "DCR") == "DCR":
-        parts = [-1, size, size, channels // size**2, height, width]
-        axes, ends = [0, 3, 4, 1, 5, 2], [-1, channels // size**2, height * size, width * size]
-    else:
-        parts = [-1, channels // size**2, size, size, height, width]
-        axes, ends = [0, 1, 4, 2, 5, 3], [-1, channels // size**2, height * size, width * size]
-    found = call.op("Reshape", x, newshape=parts, order=six)
-    found = call.op("Transpose", found, axes=axes, order=six)
-    return call.op("Reshape", found, newshape=ends, order=plain(4))

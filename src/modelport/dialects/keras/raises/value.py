@@ -42,6 +42,13 @@ def channels_last(rank: int) -> tuple[int, ...]:
     return (0, *range(2, rank), 1) if rank > 2 else plain(rank)
 
 
+def in_place(order: Sequence[int], shape: Sequence[object] | None) -> bool:
+    """Whether the elements lie one after the other as in ONNX: only axes of extent 1 moved."""
+    extents = tuple(shape) if shape is not None else ("?",) * len(order)
+    long = [axis for axis in order if extents[axis] != 1]
+    return long == sorted(long)
+
+
 def between(have: Sequence[int], want: Sequence[int]) -> tuple[int, ...]:
     """The permutation that brings axes from one order to another."""
     return tuple(have.index(axis) for axis in want)

@@ -1,128 +1,190 @@
-"""Windows that move over the axes between batch and channels."""
+"""Convolutions: layers where the file holds the kernel, else operations."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from modelport.dialects.keras.raises.call import Call, raises
+from modelport.dialects.keras.raises.padding import Window, cropped, strided, window
 from modelport.dialects.keras.raises.value import Held, channels_last
-from modelport.model.expression import transpose
+from modelport.model.expression import Expression, concatenate, fill
+
+MOST_GROUPS = 64
+"""Groups of a convolution that are written one by one."""
 
 
 @raises("Conv")
 def conv(call: Call) -> Held:
-    """A convolution with a kernel of the file, (out, in / groups, spatial ...) in ONNX."""
+    """A convolution; the kernel is (out, in / groups, spatial ...) in ONNX."""
+    shape = [extent if isinstance(extent, int) else 0 for extent in call.known(1).shape or ()]
+    if not 3 <= len(shape) <= 5 or 0 in shape:
+        raise call.refused("Keras moves windows of known extents over one to three axes")
+    moved = window(call, shape[2:])
     weight, bias = call.weight(1), call.weight(2)
     if weight is None or (call.has(2) and bias is None):
-        raise call.refused("its kernel is computed, where Keras has weights")
-    spatial = len(weight.shape) - 2
-    strides = call.ints("strides") or [1] * spatial
-    dilations = call.ints("dilations") or [1] * spatial
-    x, padding = padded(call, weight.shape[2:], strides, dilations)
-    weights = {"kernel": transpose(weight, (*range(2, spatial + 2), 1, 0))}
-    if bias is not None:
-        weights["bias"] = bias
-    config = {
-        "filters": weight.shape[0],
-        "kernel_size": list(weight.shape[2:]),
-        "strides": strides,
+        return _computed(call, moved)
+    config: dict[str, Any] = {"kernel_size": shape[2:], "use_bias": bias is not None}
+    apart = max(moved.dilations) > 1 < max(moved.strides)
+    x, padding = moved.padded(zeros=apart)
+    strides = [1] * moved.spatial if apart else moved.strides
+    config |= {"strides": strides, "padding": padding, "dilation_rate": moved.dilations}
+    config |= {"data_format": "channels_last", "activation": "linear"}
+    groups = int(call.attribute("group", 1))
+    spatial = [*range(2, moved.spatial + 2)]
+    even = len(set(strides)) == 1 and (max(moved.dilations) == 1 or max(strides) == 1)
+    if groups > 1 and shape[1] == 1 and moved.spatial < 3 and even:
+        kind, config["depth_multiplier"] = "DepthwiseConv", shape[0] // groups
+        spread = weight.reshape(groups, shape[0] // groups, *shape[2:])
+        kernel = spread.transpose(*spatial, 0, 1)
+    else:
+        kind = "Conv"
+        config |= {"filters": shape[0], "groups": groups}
+        kernel = weight.transpose(*spatial, 1, 0)
+    weights = {"kernel": kernel} | ({"bias": bias} if bias is not None else {})
+    found = call.layer(f"{kind}{moved.spatial}D", config, x, weights)
+    return strided(call, found, moved.strides) if apart else found
+
+
+def _computed(call: Call, moved: Window) -> Held:
+    """A convolution with a kernel that is a result of others."""
+    order = (*range(2, moved.spatial + 2), 1, 0)
+    kernel = call.placed(1, order)
+    apart = max(moved.dilations) > 1 < max(moved.strides)
+    x, padding = moved.padded(zeros=apart)
+    settings: dict[str, Any] = {
+        "strides": [1] * moved.spatial if apart else moved.strides,
         "padding": padding,
+    }
+    settings |= {"data_format": "channels_last", "dilation_rate": moved.dilations}
+    groups = int(call.attribute("group", 1))
+    if not 1 <= groups <= MOST_GROUPS:
+        raise call.refused(f"{groups} groups of a kernel that is computed")
+    if groups == 1:
+        found = call.op("Conv", x, kernel, **settings)
+    else:
+        last = x.rank - 1
+        inputs = call.ops("Split", groups, x, indices_or_sections=groups, axis=last)
+        kernels = call.ops("Split", groups, kernel, indices_or_sections=groups, axis=last)
+        pairs = zip(inputs, kernels, strict=True)
+        parts = [call.op("Conv", *pair, **settings) for pair in pairs]
+        found = call.op("Concatenate", parts, axis=x.rank - 1)
+    found = strided(call, found, moved.strides) if apart else found
+    return call.op("Add", found, call.arranged(2, (0,))) if call.has(2) else found
+
+
+@raises("ConvTranspose")
+def conv_transpose(call: Call) -> Held:
+    """What a convolution spread out again; the kernel is (in, out / groups, spatial ...)."""
+    weight, bias = call.weight(1), call.weight(2)
+    shape = [extent if isinstance(extent, int) else 0 for extent in call.known(1).shape or ()]
+    if not 3 <= len(shape) <= 5 or 0 in shape:
+        raise call.refused("Keras moves windows of known extents over one to three axes")
+    groups = int(call.attribute("group", 1))
+    moved = window(call, shape[2:])
+    if weight is None or (call.has(2) and bias is None):
+        raise call.refused("its kernel is computed, where Keras has weights")
+    weight = _dense(weight, groups) if groups > 1 else weight
+    for axis, dilation in enumerate(moved.dilations, 2):
+        weight = _dilated(weight, axis, dilation)
+    begins, more = _spread(call, moved)
+    kernel = weight.transpose(*range(2, moved.spatial + 2), 1, 0)
+    weights = {"kernel": kernel} | ({"bias": bias} if bias is not None else {})
+    beyond = _beyond(call, moved, begins)
+    config = {
+        "filters": weight.shape[1],
+        "kernel_size": list(weight.shape[2:]),
+        "strides": moved.strides,
+        "padding": "valid",
+        "output_padding": beyond if more or _short(moved) or any(beyond) else None,
         "data_format": "channels_last",
-        "dilation_rate": dilations,
-        "groups": int(call.attribute("group", 1)),
+        "dilation_rate": [1] * moved.spatial,
         "activation": "linear",
         "use_bias": bias is not None,
     }
-    return call.layer(f"Conv{spatial}D", config, x, weights)
+    found = call.layer(f"Conv{moved.spatial}DTranspose", config, call.last(0), weights)
+    return cropped(call, found, [(begin, max(0, end)) for begin, end in begins])
 
 
-def padded(
-    call: Call,
-    kernel: Sequence[int],
-    strides: Sequence[int],
-    dilations: Sequence[int],
-    *,
-    zeros: bool = False,
-    lowest: bool = False,
-    only_same: bool = False,
-) -> tuple[Held, str]:
-    """The operand, channels last, and the padding a layer can do itself; else it is padded.
-
-    Zeros are put around it, or the ``lowest`` number. A layer's own padding counts for nothing in
-    a mean: ``zeros`` says that it has to, ``only_same`` that it must not.
-    """
-    spatial = len(kernel)
-    pads = call.ints("pads") or [0] * (2 * spatial)
-    x = call.last(0)
-    if not any(pads):
-        return x, "valid"
-    around = list(zip(pads[:spatial], pads[spatial:], strict=True))
-    if around == _same(call, kernel, strides, dilations) and not zeros:
-        return x, "same"
-    if only_same:
-        raise call.refused("the padding of its windows counts for nothing, and is not Keras' own")
-    if lowest:
-        width = [[0, 0], *(list(pair) for pair in around), [0, 0]]
-        dtype = call.known(0).dtype
-        least = float(np.finfo(dtype.numpy).min) if dtype and dtype.name != "bfloat16" else -3e38
-        return call.op("Pad", x, least, pad_width=width, mode="constant"), "valid"
-    padding: list[Any] = [list(pair) for pair in around]
-    if spatial == 1:
-        return call.layer("ZeroPadding1D", {"padding": padding[0]}, x), "valid"
-    config = {"padding": padding, "data_format": "channels_last"}
-    return call.layer(f"ZeroPadding{spatial}D", config, x), "valid"
+def _beyond(call: Call, moved: Window, ends: Sequence[tuple[int, int]]) -> list[int]:
+    """How far the result goes on after the last window."""
+    beyond = [max(0, -end) for _, end in ends]
+    if any(over >= stride for over, stride in zip(beyond, moved.strides, strict=True) if over):
+        raise call.refused("its result reaches further than Keras' own")
+    return beyond
 
 
-def _same(
-    call: Call, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
-) -> list[tuple[int, int]]:
-    """What Keras' ``same`` pads: to ceil(extent / stride) elements, more at the end."""
-    extents = (call.known(0).shape or ())[2:]
-    found = []
-    for extent, size, stride, dilation in zip(extents, kernel, strides, dilations, strict=True):
-        reach = (size - 1) * dilation + 1
-        if stride == 1:
-            missing = reach - 1
-        elif isinstance(extent, int):
-            missing = max(0, (-(-extent // stride) - 1) * stride + reach - extent)
+def _short(moved: Window) -> bool:
+    """Whether windows leave gaps, which Keras fills unless it is told how long the result is."""
+    return any(reach < s for reach, s in zip(moved.reach, moved.strides, strict=True))
+
+
+def _spread(call: Call, moved: Window) -> tuple[list[tuple[int, int]], bool]:
+    """What of the whole result goes at either end (below 0: what comes to it)."""
+    more = call.ints("output_padding") or [0] * moved.spatial
+    wanted = call.ints("output_shape")[-moved.spatial :] or None
+    mode = call.attribute("auto_pad", "NOTSET")
+    ends = []
+    for axis in range(moved.spatial):
+        reach, stride = moved.reach[axis], moved.strides[axis]
+        if wanted is None and not mode.startswith("SAME"):
+            begin, end = moved.around[axis] if mode == "NOTSET" else (0, 0)
+            ends.append((begin, end - more[axis]))
+            continue
+        total = reach - stride
+        if wanted is not None:
+            extent = call.known(0).dim(2 + axis)
+            if not isinstance(extent, int):
+                raise call.refused("an extent of its operand is open")
+            total = (extent - 1) * stride + reach + more[axis] - wanted[axis]
         else:
-            missing = -1
-        found.append((missing // 2, missing - missing // 2))
-    return found
+            total += more[axis]
+        begin = total - total // 2 if mode == "SAME_LOWER" else total // 2
+        ends.append((begin, total - begin - more[axis]))
+    return ends, any(more)
+
+
+def _dense(weight: Expression, groups: int) -> Expression:
+    """The kernel of one group that does what ``groups`` do: zeros between them."""
+    inside, outside = weight.shape[0] // groups, weight.shape[1]
+    rows = []
+    for group in range(groups):
+        part = weight.slice(0, group * inside, (group + 1) * inside)
+        parts = [part]
+        for count, place in ((group, 0), (groups - 1 - group, len(parts))):
+            if count:
+                zeros = fill((inside, count * outside, *weight.shape[2:]), 0, weight.dtype)
+                parts.insert(0 if place == 0 else len(parts), zeros)
+        rows.append(concatenate(parts, 1))
+    return concatenate(rows, 0)
+
+
+def _dilated(weight: Expression, axis: int, dilation: int) -> Expression:
+    """The kernel with zeros between its elements along an axis."""
+    if dilation == 1 or weight.shape[axis] == 1:
+        return weight
+    shape: Sequence[int] = weight.shape
+    before, size, after = shape[:axis], shape[axis], shape[axis + 1 :]
+    gaps = fill((*before, size, dilation - 1, *after), 0, weight.dtype)
+    spread = concatenate([weight.reshape(*before, size, 1, *after), gaps], axis + 1)
+    return spread.reshape(*before, size * dilation, *after).slice(
+        axis, 0, (size - 1) * dilation + 1
+    )
 
 
 @raises("GlobalAveragePool", "GlobalMaxPool")
 def global_pool(call: Call) -> Held:
     """The mean or the largest element over all but batch and channels, their extents 1."""
-    x = call.last(0)
+    rank = call.known(0).rank or 0
     kind = "Average" if call.node.op_type == "GlobalAveragePool" else "Max"
+    if not 3 <= rank <= 5:
+        x = call.held()
+        axes = sorted(x.axis(axis) for axis in range(2, rank))
+        return call.op("Mean" if kind == "Average" else "Max", x, axis=axes, keepdims=True)
+    x = call.held()
+    order = x.order
+    if order != channels_last(rank) and order[:2] == (0, 1):  # no need to turn it for one number
+        config = {"data_format": "channels_first", "keepdims": True}
+        return call.layer(f"Global{kind}Pooling{rank - 2}D", config, call.plain(0))
     config = {"data_format": "channels_last", "keepdims": True}
-    return call.layer(f"Global{kind}Pooling{x.rank - 2}D", config, x)
-
-
-@raises("MaxPool", "AveragePool")
-def pool(call: Call) -> Held:
-    """The largest element or the mean of each window."""
-    kernel = call.ints("kernel_shape")
-    spatial = len(kernel)
-    strides = call.ints("strides") or [1] * spatial
-    dilations = call.ints("dilations") or [1] * spatial
-    if call.attribute("ceil_mode", 0) or set(dilations) - {1}:
-        raise call.refused("its windows lie in a way that Keras has not")
-    kind = "Max" if call.node.op_type == "MaxPool" else "Average"
-    if kind == "Average" and call.attribute("count_include_pad", 0):
-        x, padding = padded(call, kernel, strides, dilations, zeros=True)
-    elif kind == "Average":
-        x, padding = padded(call, kernel, strides, dilations, only_same=True)
-    else:
-        x, padding = padded(call, kernel, strides, dilations, lowest=True)
-    config = {
-        "pool_size": kernel,
-        "strides": strides,
-        "padding": padding,
-        "data_format": "channels_last",
-    }
-    return call.layer(f"{kind}Pooling{spatial}D", config, x, order=channels_last(x.rank))
+    return call.layer(f"Global{kind}Pooling{rank - 2}D", config, call.last(0))

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from modelport.dialects.keras.defaults import complete
-from modelport.dialects.keras.raises.call import DOMAIN, Call, Result, table
+from modelport.dialects.keras.raises.call import DOMAIN, KERAS_DTYPES, Call, Result, table
+from modelport.dialects.keras.raises.constants import Constants
+from modelport.dialects.keras.raises.extents import Extents
+from modelport.dialects.keras.raises.naming import Names
 from modelport.dialects.keras.raises.value import Held, between, plain
-from modelport.dialects.keras.words import snake_case
-from modelport.dialects.onnx.scopes import scope_of
 from modelport.dialects.onnx.types.infer import Types
 from modelport.dialects.onnx.types.known import UNKNOWN, Known
 from modelport.errors import ConversionError
-from modelport.model.expression import Expression, same, source, sources
-from modelport.model.graph import Graph, Node, Scope, TensorType, Value
-from modelport.model.tensor import Tensor
-
-MOST_WRITTEN = 1 << 16
-"""Elements of a constant whose values stand in a config."""
-
-_NOBODYS = re.compile(r"\d+|onnx::.*|val_\d+|.*_output_\d+")
-"""Names that an exporter made up."""
-_LAST = re.compile(r"[./](?=[^./]*$)")
-"""What stands before the last part of a name."""
+from modelport.model.expression import Expression, source
+from modelport.model.graph import Dim, Graph, Node, Scope, TensorType, Value
+from modelport.model.tensor import InMemory, Tensor
 
 
 class Writer:
@@ -36,17 +28,24 @@ class Writer:
         self.graph = graph
         self.types = types
         self.made = Graph(name)
+        self.dtypes: dict[str, str] = {}
+        """The data type of each value of Keras."""
+        self.producers = {name: node for node in graph.nodes for name in node.outputs if name}
         self._held: dict[str, Held] = {}
+        self._before: dict[str, tuple[Held, tuple[Dim, ...]]] = {}
+        self._computed: dict[str, Tensor] = {}
+        self._failed: dict[str, ConversionError] = {}
         self._turned: dict[tuple[str, tuple[int, ...]], Held] = {}
-        self._layers: dict[str, tuple[Mapping[str, Any], Mapping[str, Expression], int]] = {}
+        self._names = Names()
         self._absorbed: set[int] = set()
         self._chain: dict[int, Node] = {}
         self._users: dict[str, list[Node]] = {}
-        self._order: list[str] = []
         for node in graph.nodes:
             for used in node.inputs:
                 if used:
                     self._users.setdefault(used, []).append(node)
+        self.extents = Extents(self)
+        self.constants = Constants(self)
         for value in graph.outputs:
             self._users.setdefault(value.name, []).append(Node("", "output", ""))
 
@@ -61,11 +60,20 @@ class Writer:
                 self._input(value)
         for node in self.graph.nodes:
             if id(node) not in self._absorbed and not self._is_known(node):
-                self._write(node)
+                self._try(node)
         for value in self.graph.outputs:
             self._output(value)
+        self._prune()
         self._state()
         return self.made
+
+    def _try(self, node: Node) -> None:
+        """Write a node; that it cannot be written is an error where somebody needs its results."""
+        try:
+            self._write(node)
+        except ConversionError as error:
+            for name in self._last(node).outputs:
+                self._failed.setdefault(name, error)
 
     def _write(self, node: Node) -> None:
         function = table().get(node.op_type) if node.domain == DOMAIN else None
@@ -80,7 +88,32 @@ class Writer:
         found = [result] if isinstance(result, Held) else list(result)
         for name, held in zip(node.outputs, found, strict=False):
             if name:
-                self._held[name] = held
+                self.hold(name, held)
+
+    def hold(self, name: str, held: Held) -> None:
+        """Let a value of Keras stand for one of ONNX."""
+        self._held[name] = held
+        self._failed.pop(name, None)
+        known = self.known(name)
+        if known.dtype is not None:
+            self.dtypes[held.name] = known.dtype.name
+        self.extents.found(held, known.shape)
+
+    def _prune(self) -> None:
+        """Leave out what no output needs."""
+        needed = {value.name for value in self.made.outputs}
+        kept: list[Node] = []
+        called: set[str] = set()
+        for node in reversed(self.made.nodes):
+            # Calls are counted: one before a call that stays has to stay.
+            again = node.op_type == "InputLayer" or node.scope[-1].name in called
+            if again or not needed.isdisjoint(node.outputs):
+                needed.update(node.inputs)
+                kept.append(node)
+                called.add(node.scope[-1].name)
+        self.made.nodes = kept[::-1]
+        used = {name for node in kept for name in node.parameters.values()}
+        self.made.tensors = {k: v for k, v in self.made.tensors.items() if k in used}
 
     def _is_known(self, node: Node) -> bool:
         return all(self.known(name).array is not None for name in node.outputs if name)
@@ -91,21 +124,19 @@ class Writer:
         known = self.known(value.name)
         if not isinstance(value.type, TensorType) or known.shape is None or known.dtype is None:
             raise ConversionError(value.name, "Keras takes tensors of known rank and data type")
+        if known.dtype.name not in KERAS_DTYPES:
+            raise ConversionError(value.name, f"Keras has no data type {known.dtype}")
         extents = [extent if isinstance(extent, int) else None for extent in known.shape]
-        if not extents:
-            raise ConversionError(value.name, "an input of Keras has at least a batch axis")
         config = {"batch_shape": extents, "dtype": known.dtype.name, "sparse": False}
-        name = self._unused(value.name)
+        name = self._names.unused(value.name)
         config |= {"name": name, "optional": False}
         out = f"{name}:0:0"
         self._add(Node("keras", "InputLayer", name, [], [out]), "InputLayer", config, [], {})
-        self._held[value.name] = Held(out, plain(len(extents)))
+        self.hold(value.name, Held(out, plain(len(extents))))
         self.made.inputs.append(Value(out, value.type))
 
     def _output(self, value: Value) -> None:
-        held = self._held.get(value.name)
-        if held is None:
-            raise ConversionError(value.name, "a constant output; Keras gives what it computes")
+        held = self.value(value.name)
         found = self.ordered(held, plain(held.rank))
         if any(found.name == other.name for other in self.made.outputs) or any(
             found.name == other.name for other in self.made.inputs
@@ -141,30 +172,46 @@ class Writer:
 
     def is_constant(self, name: str) -> bool:
         """Whether a value of the ONNX graph is a weight or constant."""
-        return name not in self._held
+        return name not in self._held and self.weight(name) is not None
 
-    def value(self, name: str, call: Call) -> Held:
-        """The value of Keras that stands for one of ONNX."""
-        held = self._held.get(name)
-        if held is None:
-            raise call.refused(f"its operand {name!r} is a constant, where Keras takes a value")
-        return held
+    def value(self, name: str) -> Held:
+        """The value of Keras that stands for one of ONNX; a constant becomes a layer's weight.
+
+        Raises:
+            ConversionError: it comes from an operator that could not be written.
+        """
+        if name not in self._held:
+            weight = self.weight(name)
+            if name in self._failed:
+                raise self._failed[name]
+            if weight is None:
+                raise ConversionError(name, "a value of which nothing is known")
+            self.hold(name, self.constants.value(weight, plain(len(weight.shape))))
+        return self._held[name]
 
     def weight(self, name: str) -> Expression | None:
-        """What the file holds under a name."""
+        """What the file holds under a name, or what is computed of that alone."""
         tensor = self.graph.tensors.get(name)
-        return None if tensor is None else source(tensor)
+        if tensor is not None:
+            return source(tensor)
+        known = self.known(name)
+        if known.array is None or known.dtype is None:
+            return self.constants.repeated(name)
+        if name not in self._computed:
+            array = np.ascontiguousarray(known.array, known.dtype.numpy)
+            self._computed[name] = Tensor(name, InMemory(array))
+        return source(self._computed[name])
 
-    def constant(self, expression: Expression | None, order: tuple[int, ...], call: Call) -> Any:
-        """A constant that is too large to be followed, as an array in the config."""
-        if expression is None:
-            raise call.refused("an operand of which nothing is known")
-        size = int(np.prod(expression.shape))
-        if size > MOST_WRITTEN:
-            raise call.refused(f"a constant of {size:,} elements, where Keras takes a value")
-        array = Tensor("", expression).numpy()
-        full = array.reshape((1,) * (len(order) - array.ndim) + array.shape)
-        return np.transpose(full, order)
+    def cheapest(self, held: Sequence[Held]) -> tuple[int, ...]:
+        """The order in which values of one rank are together with the fewest turned."""
+
+        def costs(order: tuple[int, ...]) -> tuple[int, bool]:
+            turned = {
+                x.name for x in held if x.order != order and (x.name, order) not in self._turned
+            }
+            return len(turned), order == plain(len(order))
+
+        return min(dict.fromkeys(x.order for x in held), key=costs)
 
     def ordered(self, held: Held, order: tuple[int, ...]) -> Held:
         """The same value with its axes in another order; turned once for all who want it."""
@@ -195,38 +242,43 @@ class Writer:
         order: tuple[int, ...] | None,
     ) -> Held:
         """A call of a stock layer, one more of the same where its weights are the same."""
-        operands = [x] if isinstance(x, Held) else list(x)
-        held = {"dtype": _dtype(weights), **config}
-        name, number = self._called(node, op_type, held, weights)
-        out = f"{name}:{number}:0"
-        given = [{"tensor": i} for i in range(len(operands))]
-        made = Node("keras", op_type, f"{name}:{number}" if number else name)
-        made.inputs, made.outputs = [item.name for item in operands], [out]
-        for role, expression in weights.items():
-            tensor = f"{name}/{role}"
-            made.parameters[role] = tensor
-            self.made.tensors.setdefault(tensor, Tensor(tensor, expression))
-        args = [given] if not isinstance(x, Held) else given
-        settings = {"trainable": True, **complete(op_type, held), "name": name}
-        self._add(made, op_type, settings, args, {}, number)
-        return Held(out, operands[0].order if order is None else order)
+        return self.layers(node, op_type, config, x, weights, order, {}, 1)[0]
 
-    def _called(
+    def layers(
         self,
         node: Node,
         op_type: str,
         config: Mapping[str, Any],
+        x: Held | Sequence[Held],
         weights: Mapping[str, Expression],
-    ) -> tuple[str, int]:
-        """The name of the layer, and the number of this call of it."""
-        for name, (known, held, calls) in self._layers.items():
-            alike = known == {**config, "op_type": op_type} and held.keys() == weights.keys()
-            if weights and alike and all(same(held[role], weights[role]) for role in held):
-                self._layers[name] = (known, held, calls + 1)
-                return name, calls + 1
-        name = self._unused(self._wanted(node, op_type, weights))
-        self._layers[name] = ({**config, "op_type": op_type}, dict(weights), 0)
-        return name, 0
+        order: tuple[int, ...] | None,
+        keywords: Mapping[str, Any],
+        outputs: int,
+    ) -> list[Held]:
+        """The same of a layer with several results, or with arguments by name."""
+        first = x if isinstance(x, Held) else x[0]
+        held = {"dtype": self._computes(weights, first), **config}
+        name, number = self._names.of_layer(node, op_type, held, weights)
+        outs = [f"{name}:{number}:{i}" for i in range(outputs)]
+        made = Node("keras", op_type, f"{name}:{number}" if number else name, outputs=outs)
+        inputs: list[str] = []
+        args = [_placed(x, inputs)]
+        kwargs = {key: _placed(value, inputs) for key, value in keywords.items()}
+        made.inputs = inputs
+        for role, expression in weights.items():
+            tensor = f"{name}/{role}"
+            made.parameters[role] = tensor
+            self.made.tensors.setdefault(tensor, Tensor(tensor, expression))
+        settings = {"trainable": True, **complete(op_type, held), "name": name}
+        self._add(made, op_type, settings, args, kwargs, number)
+        self.dtypes.update(dict.fromkeys(outs, held["dtype"]))
+        return [Held(out, first.order if order is None else order) for out in outs]
+
+    def _computes(self, weights: Mapping[str, Expression], first: Held) -> str:
+        """The data type of a layer: that of its weights, else that of what it takes."""
+        for part in weights.values():
+            return part.dtype.name
+        return self.dtypes.get(first.name, "float32")
 
     def op(
         self,
@@ -238,7 +290,7 @@ class Writer:
         outputs: int = 1,
     ) -> list[Held]:
         """A call of an operation of ``keras.ops``; constants stand in the call."""
-        name = self._unused(self._wanted(node, class_name, {}))
+        name = self._names.of(node, class_name)
         inputs: list[str] = []
         first = next((item for item in _values(args)), None)
         call = [_placed(item, inputs) for item in args]
@@ -248,6 +300,8 @@ class Writer:
         self._add(made, class_name, {**settings, "name": name}, call, {})
         if order is None:
             order = first.order if first is not None else ()
+        taken = "float32" if first is None else self.dtypes.get(first.name, "float32")
+        self.dtypes.update(dict.fromkeys(outs, str(settings.get("dtype") or taken)))
         return [Held(out, order) for out in outs]
 
     def _add(
@@ -265,35 +319,21 @@ class Writer:
         node.attributes["call"] = {"args": args, "kwargs": dict(kwargs)}
         node.scope = (Scope(name, op_type, number),)
         self.made.nodes.append(node)
-        if name not in self._order:
-            self._order.append(name)
 
-    def _wanted(self, node: Node, op_type: str, weights: Mapping[str, Expression]) -> str:
-        """What a layer is called: as its weights are, as the modules around it, or by its class."""
-        names = [
-            tensor.name
-            for part in weights.values()
-            for tensor in sources(part)
-            if not re.fullmatch(r"\d+|onnx::.*|val_\d+|.*_output_\d+", tensor.name)
-        ]
-        stems = {
-            re.split(r"[./](?=[^./]*$)", name)[0] for name in names if re.search(r"[./]", name)
-        }
-        if len(stems) == 1:
-            return stems.pop()
-        path = [step.name for step in scope_of(node)]
-        return ".".join(path) if path and weights else snake_case(op_type)
+    def remember(self, made: Held, before: Held, extents: Sequence[Dim]) -> None:
+        """Note what a value was before it got another shape; ``extents`` are those it had."""
+        self._before[made.name] = (before, tuple(extents))
 
-    def _unused(self, name: str) -> str:
-        """A layer's name like this one that no other has."""
-        word = re.sub(r"[^A-Za-z0-9_.\-]+|[./]", "_", name).strip("_") or "layer"
-        found, count = word, 0
-        while found in self._order or found in self._layers:
-            count += 1
-            found = f"{word}_{count}"
-        return found
+    def before(self, held: Held, extents: Sequence[Dim]) -> str | None:
+        """The value of these extents that a value was before it got another shape."""
+        before, had = self._before.get(held.name, (held, (None,)))
+        return None if None in had or had != tuple(extents) else before.name
 
     # Neighbours
+
+    def is_used(self, name: str) -> bool:
+        """Whether anybody takes a result."""
+        return bool(name) and name in self._users
 
     def follower(self, node: Node, op_types: Sequence[str]) -> Node | None:
         """The only user of a node's only result, if it is one of these operators."""
@@ -311,11 +351,6 @@ class Writer:
         while id(node) in self._chain:
             node = self._chain[id(node)]
         return node
-
-
-def _dtype(weights: Mapping[str, Expression]) -> str:
-    floats = [part.dtype.name for part in weights.values() if part.dtype.kind == "float"]
-    return floats[0] if floats else "float32"
 
 
 def _values(args: Sequence[Any]) -> list[Held]:
@@ -336,6 +371,7 @@ def _placed(value: Any, inputs: list[str]) -> Any:
     if isinstance(value, list | tuple):
         return [_placed(item, inputs) for item in value]
     if isinstance(value, np.ndarray):
-        config = {"value": value.tolist(), "dtype": value.dtype.name}
+        spelt = value if value.dtype.kind in "biuf" else value.astype(np.float32)  # bfloat16
+        config = {"value": spelt.tolist(), "dtype": value.dtype.name}
         return {"class_name": "__numpy__", "config": config}
     return value

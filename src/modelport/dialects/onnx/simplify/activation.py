@@ -187,6 +187,15 @@ def _clip(scene: Scene, node: Node, name: str, number: float) -> bool:
 
 
 @rule("Clip")
+def clipped_twice(scene: Scene, node: Node) -> bool:
+    """Nothing below 0 of what is nowhere below 0."""
+    relu = scene.inner(node.inputs[0], "Relu")
+    if relu is None or bounds(scene, node)[0] != 0:
+        return False
+    return scene.rewire(node, [relu.inputs[0], *node.inputs[1:]])
+
+
+@rule("Clip")
 def rectified(scene: Scene, node: Node) -> bool:
     """Nothing below 0 and no bound above."""
     if bounds(scene, node) != (0, None) or not is_float(scene, node.outputs[0]):
@@ -273,6 +282,8 @@ def parametric(scene: Scene, node: Node) -> bool:
             return scene.become(node, "LeakyRelu", [x], alpha=-factor)
         if len(rest) == 1 and factor == -1 and _spreads(scene, rest[0], x):
             return scene.become(node, "PRelu", [x, rest[0]])
+        if len(rest) == 1 and factor == 1 and _spreads(scene, rest[0], x):
+            return scene.become(node, "PRelu", [x, scene.put(node, "Neg", rest)])
     return False
 
 

@@ -149,6 +149,15 @@ def transposed_tensor(scene: Scene, name: str) -> str | None:
     return _instead(scene, name, weight.transpose(1, 0), "transposed")
 
 
+def spread_tensor(scene: Scene, name: str, shape: tuple[int, ...], order: tuple[int, ...]) -> str:
+    """A weight (or constant) under a shape with more axes of 1, and those in another order."""
+    tensor = scene.tensor(name)
+    if tensor is None:
+        return name
+    held = source(tensor).reshape(*shape).transpose(*order)
+    return _instead(scene, name, held, "transposed")
+
+
 def _instead(scene: Scene, name: str, held: Expression, what: str) -> str:
     if _is_free(scene, name):
         scene.replace_tensor(name, held)

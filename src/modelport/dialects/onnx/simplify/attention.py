@@ -117,6 +117,11 @@ def _sees_something(scene: Scene, mask: str) -> bool:
     array = scene.array(mask)
     if array is not None and array.ndim:
         return bool(np.all(np.any(np.isfinite(array), axis=-1)))
+    cut = scene.producer(mask, "Trilu")
+    if cut is not None and cut.attributes.get("upper", 1):
+        # Above the diagonal: the first column is 0.
+        above = scene.number(cut.inputs[1]) if len(cut.inputs) > 1 and cut.inputs[1] else 0
+        return above is not None and above >= 1
     low, _ = span(scene, mask)
     dtype = scene.dtype(mask)
     least = -65504.0 if dtype is not None and dtype.name == "float16" else -3.4028236e38

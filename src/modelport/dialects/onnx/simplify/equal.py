@@ -28,7 +28,7 @@ def again(scene: Scene, node: Node) -> bool:
     if first is None or first is node or not scene.has(first) or _key(scene, first) != key:
         scene.seen[key] = node
         return False
-    if not scene.comes_before(first, node):
+    if scene.place(first) > scene.place(node):
         scene.seen[key] = node
         first, node = node, first
     pairs = list(zip(first.outputs, node.outputs, strict=False))
@@ -56,7 +56,7 @@ def _operand(scene: Scene, name: str) -> Any:
     known = scene.known(name) if name else None
     if known is None or known.held is None or known.dtype is None:
         return name
-    if known.dtype.kind != "int" and not scene.is_made(name):
+    if known.dtype.kind != "int" and name not in scene.made:
         return name
     array = scene.array(name)
     if array is None or array.size > MOST_COMPARED:

@@ -11,6 +11,8 @@ from modelport.dialects.onnx.simplify.match import (
     is_all,
     is_filled,
     keeps_axes,
+    polynomial,
+    product,
     split_number,
 )
 from modelport.dialects.onnx.simplify.nothing import same_shape
@@ -24,12 +26,30 @@ _BY_CHANNEL = ("InstanceNormalization", "GroupNormalization")
 
 
 @dataclass(slots=True)
+class Mean:
+    """The mean of ``of`` over ``axes``, which stay as axes of 1."""
+
+    of: str
+    axes: list[int]
+
+
+@dataclass(slots=True)
 class Spread:
     """The root of a mean of squares (of ``of``, over ``axes``) and a small number."""
 
     of: str
     axes: list[int]
     epsilon: float
+
+
+def _mean(scene: Scene, name: str) -> Mean | None:
+    node = scene.producer(name, "ReduceMean", "GlobalAveragePool")
+    rank = None if node is None else scene.rank(node.inputs[0])
+    if node is None or rank is None or not keeps_axes(node):
+        return None
+    last = node.op_type == "GlobalAveragePool"
+    axes = list(range(2, rank)) if last else axes_of(scene, node, rank)
+    return None if axes is None else Mean(node.inputs[0], axes)
 
 
 def _spread(scene: Scene, root: Node) -> Spread | None:
@@ -39,17 +59,14 @@ def _spread(scene: Scene, root: Node) -> Spread | None:
         return None
     total = scene.producer(root.inputs[0], "Add")
     parts = None if total is None else split_number(scene, total)
-    mean = None if parts is None else scene.producer(parts[0], "ReduceMean")
-    rank = None if mean is None else scene.rank(mean.inputs[0])
-    if parts is None or mean is None or rank is None or not keeps_axes(mean):
-        return None
-    axes, square = axes_of(scene, mean, rank), scene.producer(mean.inputs[0], "Mul", "Pow")
-    if square is None or axes is None:
+    mean = None if parts is None else _mean(scene, parts[0])
+    square = None if mean is None else scene.producer(mean.of, "Mul", "Pow")
+    if parts is None or mean is None or square is None:
         return None
     twice = square.op_type == "Mul" and square.inputs[0] == square.inputs[1]
     if not twice and not (square.op_type == "Pow" and scene.number(square.inputs[1]) == 2):
         return None
-    return Spread(square.inputs[0], axes, parts[1])
+    return Spread(square.inputs[0], mean.axes, parts[1])
 
 
 def _scaled_by_spread(scene: Scene, node: Node) -> tuple[str, Spread] | None:
@@ -120,8 +137,8 @@ def normalized(scene: Scene, node: Node) -> bool:
 
 def _weighted_first(scene: Scene, node: Node, name: str, centred: str) -> bool:
     """``(w x) / s`` as ``w (x / s)``."""
-    product = scene.inner(name, "Mul")
-    for x, weight in () if product is None else both(product):
+    before = scene.inner(name, "Mul")
+    for x, weight in () if before is None else both(before):
         if x == centred and same_shape(scene, x, name):
             rest = [item if item != name else x for item in node.inputs]
             return scene.become(node, "Mul", [scene.put(node, node.op_type, rest), weight])
@@ -149,12 +166,31 @@ def _is_single(scene: Scene, name: str) -> bool:
 def _centred(scene: Scene, name: str, axes: list[int]) -> str | None:
     """The value that ``name`` is less its mean over these axes."""
     node = scene.producer(name, "Sub")
-    mean = None if node is None else scene.producer(node.inputs[1], "ReduceMean")
-    if node is None or mean is None or mean.inputs[0] != node.inputs[0] or not keeps_axes(mean):
+    mean = None if node is None else _mean(scene, node.inputs[1])
+    if node is None or mean is None or mean.of != node.inputs[0] or mean.axes != axes:
         return None
-    rank = scene.rank(node.inputs[0])
-    same = rank is not None and axes_of(scene, mean, rank) == axes
-    return node.inputs[0] if same else None
+    return node.inputs[0]
+
+
+@rule("Mul")
+def weight_first(scene: Scene, node: Node) -> bool:
+    """``x (w / s)`` as ``(x / s) w``."""
+    factor, factors = product(scene, node.outputs[0])
+    if factor != 1 or len(factors) != 3:
+        return False
+    for place, name in enumerate(factors):
+        spread = inverse_spread(scene, name)
+        rest = factors[:place] + factors[place + 1 :]
+        if spread is None or spread.of not in rest:
+            continue
+        rest.remove(spread.of)
+        if not same_shape(scene, spread.of, node.outputs[0]):
+            return False
+        if spread.of in node.inputs and name in node.inputs:
+            return False
+        scaled = scene.put(node, "Mul", [spread.of, name])
+        return scene.become(node, "Mul", [scaled, *rest])
+    return False
 
 
 @rule("Add", "Sub")
@@ -162,59 +198,59 @@ def shifted(scene: Scene, node: Node) -> bool:
     """``x s + (b - mean(x) s)``, with ``s`` the weight over the root of the variance."""
     if len(node.inputs) != 2 or not _is_single(scene, node.outputs[0]):
         return False
-    for first, second in both(node):
-        scaled = scene.inner(first, "Mul")
-        if scaled is None:
-            continue
-        rest = scene.inner(second, "Sub", "Mul")
-        if rest is None or (rest.op_type == "Sub") != (node.op_type == "Add"):
-            continue
-        beta = rest.inputs[0] if rest.op_type == "Sub" else ""
-        taken = scene.producer(rest.inputs[1], "Mul") if beta else rest
-        if taken is not None and _is_shifted(scene, node, scaled, taken, beta):
-            return True
-    return False
+    found = _mean_inside(scene, node, 0)
+    mean = None if found is None else _mean(scene, found)
+    if found is None or mean is None or not same_shape(scene, mean.of, node.outputs[0]):
+        return False
+    terms = polynomial(scene, node.outputs[0], mean.of)
+    scaled = [key for key, value in terms.items() if mean.of in key and value == 1]
+    if len(scaled) != 1:
+        return False
+    scale = list(scaled[0])
+    scale.remove(mean.of)
+    spreads = [item for name in scale if (item := inverse_spread(scene, name)) is not None]
+    if len(spreads) != 1 or terms.pop(tuple(sorted([*scale, found])), 0) != -1:
+        return False
+    del terms[scaled[0]]
+    weights = [name for name in scale if inverse_spread(scene, name) is None]
+    fits = len(weights) < 2 and all(len(key) == 1 for key in terms) and len(terms) < 2
+    if not fits or any(value != 1 for value in terms.values()):
+        return False
+    if _centred(scene, spreads[0].of, mean.axes) != mean.of or spreads[0].axes != mean.axes:
+        return False
+    return _write_shifted(scene, node, mean, spreads[0].epsilon, weights, [k[0] for k in terms])
 
 
-def _is_shifted(scene: Scene, node: Node, scaled: Node, taken: Node, beta: str) -> bool:
-    for x, scale in both(scaled):
-        mean = next(
-            (
-                found
-                for name, other in both(taken)
-                if other == scale
-                if (found := scene.producer(name, "ReduceMean")) is not None
-            ),
-            None,
-        )
-        if mean is None or mean.inputs[0] != x or not keeps_axes(mean):
-            continue
-        spread, gamma = inverse_spread(scene, scale), ""
-        product = scene.producer(scale, "Mul") if spread is None else None
-        for inverse, weight in () if product is None else both(product):
-            if spread is None:
-                spread, gamma = inverse_spread(scene, inverse), weight
-        shape = scene.known(x).shape
-        if spread is None or shape is None or _centred(scene, spread.of, spread.axes) != x:
-            continue
-        rank, axes = len(shape), spread.axes
-        if axes != list(range(axes[0], rank)) or axes_of(scene, mean, rank) != axes:
-            continue
-        extents = tuple(extent for extent in shape[axes[0] :] if isinstance(extent, int))
-        if len(extents) < len(axes):
-            continue
-        dtype = scene.known(x).dtype
-        weights = [_fitting(scene, name, extents) if name else "" for name in (gamma, beta)]
-        if dtype is None or None in weights:
-            continue
-        gamma, beta = (item or "" for item in weights)
-        if not gamma:
-            where = node.name or node.outputs[0]
-            gamma = scene.add_tensor(f"{where}/ones", fill(extents, 1.0, dtype))
-        given = [x, gamma, beta] if beta else [x, gamma]
-        settings = {} if axes[0] == rank - 1 else {"axis": axes[0] - rank}
-        return scene.become(node, "LayerNormalization", given, epsilon=spread.epsilon, **settings)
-    return False
+def _mean_inside(scene: Scene, node: Node, depth: int) -> str | None:
+    """The mean that a sum of products takes in."""
+    for name in node.inputs:
+        if _mean(scene, name) is not None:
+            return name
+        inner = scene.producer(name, "Add", "Sub", "Mul", "Neg") if depth < 3 else None
+        if inner is not None and (inner.op_type == "Neg" or scene.is_single(name)):
+            found = _mean_inside(scene, inner, depth + 1)
+            if found is not None:
+                return found
+    return None
+
+
+def _write_shifted(
+    scene: Scene, node: Node, mean: Mean, epsilon: float, weights: list[str], biases: list[str]
+) -> bool:
+    shape, dtype = scene.known(mean.of).shape or (), scene.dtype(mean.of)
+    rank, axes = len(shape), mean.axes
+    extents = tuple(extent for extent in shape[axes[0] :] if isinstance(extent, int))
+    if axes != list(range(axes[0], rank)) or len(extents) < len(axes) or dtype is None:
+        return False
+    given = [_fitting(scene, name, extents) for name in (*weights, *biases)]
+    if None in given:
+        return False
+    found = [name for name in given if name is not None]
+    if not weights:
+        where = node.name or node.outputs[0]
+        found.insert(0, scene.add_tensor(f"{where}/ones", fill(extents, 1.0, dtype)))
+    settings = {} if axes[0] == rank - 1 else {"axis": axes[0] - rank}
+    return scene.become(node, "LayerNormalization", [mean.of, *found], epsilon=epsilon, **settings)
 
 
 @rule("Mul", "Add")

@@ -43,13 +43,13 @@ def cast(scene: Scene, node: Node) -> bool:
     return dtype is not None and dtype == wanted and scene.pass_on(node, node.inputs[0])
 
 
-@rule("Reshape", "Expand", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Pad", "Tile", "Resize")
+@rule("Reshape", "Expand", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Pad", "Tile")
 def unshaped(scene: Scene, node: Node) -> bool:
-    """Where the shape stays, the elements do, but for what a Slice or Resize may do to them."""
+    """Where the shape stays, the elements do, but for what a Slice or Pad may do to them."""
     source = node.inputs[0]
     if not same_shape(scene, source, node.outputs[0]):
         return False
-    if node.op_type in ("Slice", "Pad", "Resize") and not _keeps(scene, node):
+    if node.op_type in ("Slice", "Pad") and not _keeps(scene, node):
         return False
     return scene.pass_on(node, source)
 
@@ -59,17 +59,17 @@ def _keeps(scene: Scene, node: Node) -> bool:
     if node.op_type == "Slice":
         steps = scene.whole(node.inputs[4]) if len(node.inputs) > 4 and node.inputs[4] else [1]
         return steps is not None and all(step == 1 for step in steps)
-    if node.op_type == "Pad":
-        amounts = scene.whole(node.inputs[1])
-        return amounts is not None and not any(amounts)
-    return False
+    amounts = scene.whole(node.inputs[1])
+    return amounts is not None and not any(amounts)
 
 
 @rule("Concat", "Sum", "Mean", "Max", "Min")
 def alone(scene: Scene, node: Node) -> bool:
-    """One value put together with nothing; values without elements add nothing to a Concat."""
+    """One value with nothing, or two as a sum; empty values add nothing to a Concat."""
     if len(node.inputs) == 1:
         return scene.pass_on(node, node.inputs[0])
+    if node.op_type == "Sum" and len(node.inputs) == 2:
+        return scene.become(node, "Add", node.inputs)
     if node.op_type != "Concat":
         return False
     axis = int(node.attributes["axis"])
@@ -108,7 +108,7 @@ def neutral(scene: Scene, node: Node) -> bool:
     places = (1, 0) if node.op_type in ("Mul", "Add") else (1,)
     for place in places:
         source = node.inputs[1 - place]
-        if scene.number(node.inputs[place]) == wanted and scene.array(source) is None:
+        if scene.number(node.inputs[place]) == wanted and scene.tensor(source) is None:
             fits = same_shape(scene, source, node.outputs[0])
             return fits and scene.pass_on(node, source)
     return False

@@ -20,11 +20,17 @@ class Scene:
     """One graph, the model's or that of a body inside a node, and what is known there.
 
     The graph is a copy that may be changed; its list of nodes is written by ``finish``. ``names``
-    are all names of the model, so that new ones are new.
+    are all names of the model, so that new ones are new; ``made`` those of tensors that are no
+    weights of the file.
     """
 
     def __init__(
-        self, graph: Graph, facts: Mapping[str, Known], outer: Scene | None, names: set[str]
+        self,
+        graph: Graph,
+        facts: Mapping[str, Known],
+        outer: Scene | None,
+        names: set[str],
+        made: set[str],
     ) -> None:
         self.graph = graph
         self.outer = outer
@@ -34,7 +40,7 @@ class Scene:
         self.given = {value.name for value in graph.inputs}
         self.changed = False
         self.gone = False
-        self.made: set[str] = set()
+        self.made = made
         self.seen: dict[Any, Node] = {}
         self._names = names
         self._order = [[node] for node in graph.nodes]
@@ -131,8 +137,11 @@ class Scene:
 
     def number(self, name: str) -> float | None:
         """A constant of one element."""
+        shape = self.known(name).shape
+        if shape is None or any(extent != 1 for extent in shape):
+            return None
         array = self.array(name)
-        if array is None or array.size != 1 or array.dtype.kind not in "fiu":
+        if array is None or array.dtype.kind not in "fiu":
             return None
         return float(array.reshape(())[()])
 
@@ -156,18 +165,10 @@ class Scene:
         owner = self.owner(name)
         return None if owner is None else owner.graph.tensors.get(name)
 
-    def is_made(self, name: str) -> bool:
-        """Whether a value is a constant that was none of the file's weights."""
-        owner = self.owner(name)
-        return owner is not None and name in owner.made
-
-    def comes_before(self, first: Node, second: Node) -> bool:
-        """Whether a node stands before another one."""
-        a, b = self._slot[first], self._slot[second]
-        if a != b:
-            return a < b
-        slot = self._order[a]
-        return slot.index(first) < slot.index(second)
+    def place(self, node: Node) -> tuple[int, int]:
+        """Where a node stands among the others."""
+        slot = self._slot[node]
+        return slot, self._order[slot].index(node)
 
     # What rules do
 
@@ -185,6 +186,13 @@ class Scene:
         self.facts[output] = self.told(op_type, inputs, attributes)[0]
         self._take(node)
         self.changed = True
+        return output
+
+    def put_instead(self, node: Node, inputs: Sequence[str], attributes: dict[str, Any]) -> str:
+        """The same call on other inputs, under the node's name; gives its output."""
+        output = self.put(node, node.op_type, inputs, **attributes)
+        new = self._producers[output]
+        node.name, new.name = new.name, node.name
         return output
 
     def told(self, op_type: str, inputs: Sequence[str], attributes: Any) -> list[Known]:

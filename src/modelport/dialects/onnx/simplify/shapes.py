@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from modelport.dialects.onnx.scopes import scope_of
 from modelport.dialects.onnx.simplify.nothing import order_of, same_shape
 from modelport.dialects.onnx.simplify.rules import rule
 from modelport.dialects.onnx.simplify.scene import Scene
@@ -12,6 +13,7 @@ from modelport.model.graph import Dim, Node
 
 _KEEPS_ORDER = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose")
 _DEEPEST = 8
+_MOST_ASKED = 32
 
 
 @rule("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose")
@@ -76,26 +78,24 @@ def _reshape(scene: Scene, node: Node, source: str) -> bool:
         return False
     if len(wanted) == 2 and len(shape) >= 2 and wanted[0] is not None and wanted[0] == shape[0]:
         return scene.become(node, "Flatten", [source])
-    open_axes = _open(scene, node)
-    numbers = target(shape, wanted, open_axes)
+    numbers = target(shape, wanted, _is_open(scene, node))
     if numbers is None:
         return False
     where = node.name or node.outputs[0]
     return scene.become(node, "Reshape", [source, scene.constant(numbers, INT64, f"{where}/shape")])
 
 
-def _open(scene: Scene, node: Node) -> list[int]:
-    """The axes that a node leaves open as it is: an empty value has no shape there, either way."""
+def _is_open(scene: Scene, node: Node) -> bool:
+    """Whether a node leaves an axis open as it is: then it takes no empty values either."""
     extents = scene.known(node.inputs[1]).extents if node.op_type == "Reshape" else None
-    return [axis for axis, extent in enumerate(extents or ()) if extent == -1]
+    return -1 in (extents or ())
 
 
-def target(
-    shape: Sequence[Dim], wanted: Sequence[Dim], open_axes: Sequence[int]
-) -> list[int] | None:
+def target(shape: Sequence[Dim], wanted: Sequence[Dim], is_open: bool) -> list[int] | None:
     """What Reshape takes to make ``wanted`` of ``shape``: 0 keeps an extent, -1 is the rest.
 
-    None where that cannot be said, also not of values without elements.
+    None where that cannot be said. Both at once do not work for empty values: they are only said
+    together where a node ``is_open`` as it is, and so takes none.
     """
     numbers: list[int] = []
     for axis, extent in enumerate(wanted):
@@ -108,7 +108,7 @@ def target(
         else:
             numbers.append(-1)
     rest = [axis for axis, number in enumerate(numbers) if number == -1]
-    if len(rest) > 1 or (rest and 0 in numbers and rest[0] not in open_axes):
+    if len(rest) > 1 or (rest and 0 in numbers and not is_open):
         return None
     return numbers
 
@@ -148,7 +148,7 @@ def asked_for(scene: Scene, node: Node) -> bool:
         if isinstance(extent, int):
             numbers.append(extent)
             continue
-        found = _who_has(scene, str(extent))
+        found = _who_has(scene, node, str(extent))
         if found is None:
             return False
         if numbers:
@@ -161,15 +161,35 @@ def asked_for(scene: Scene, node: Node) -> bool:
     return scene.become(node, "Concat", parts, axis=0)
 
 
-def _who_has(scene: Scene, extent: str) -> tuple[str, int] | None:
-    """An input of the model that has an extent, and the axis."""
-    while scene.outer is not None:
-        scene = scene.outer
-    for value in scene.graph.inputs:
-        shape = scene.known(value.name).shape or ()
-        if extent in shape and value.name not in scene.graph.tensors:
-            return value.name, shape.index(extent)
+def _who_has(scene: Scene, node: Node, extent: str) -> tuple[str, int] | None:
+    """A value that has an extent, and the axis.
+
+    An input of the model, but inside a module rather one whose shape is asked for there.
+    """
+    outer = scene
+    while outer.outer is not None:
+        outer = outer.outer
+    inputs = [v.name for v in outer.graph.inputs if v.name not in outer.graph.tensors]
+    near = _asked(scene, node)
+    for name in [*near, *inputs] if scope_of(node) else [*inputs, *near]:
+        shape = scene.known(name).shape or ()
+        if extent in shape:
+            return name, shape.index(extent)
     return None
+
+
+def _asked(scene: Scene, node: Node) -> list[str]:
+    """The values whose shapes go into a node."""
+    found, waiting, left = [], [node], _MOST_ASKED
+    while waiting and left:
+        left -= 1
+        item = waiting.pop(0)
+        if item.op_type == "Shape":
+            found.append(item.inputs[0])
+        else:
+            makers = [scene.producer(name) for name in item.inputs if name]
+            waiting += [maker for maker in makers if maker is not None]
+    return found
 
 
 @rule("Transpose")

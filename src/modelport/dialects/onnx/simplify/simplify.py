@@ -10,28 +10,37 @@ from modelport.dialects.onnx.simplify import (
     activation,
     arrangement,
     attention,
+    batches,
     constants,
+    creation,
     equal,
+    indexing,
+    layout,
     linear,
     normalization,
     nothing,
     padding,
+    recurrent,
     shapes,
+    softmax,
 )
 from modelport.dialects.onnx.simplify.rules import RULES
 from modelport.dialects.onnx.simplify.scene import Scene
 from modelport.dialects.onnx.types.infer import Types, infer
 from modelport.dialects.onnx.types.table import DOMAIN
+from modelport.errors import ConversionError
 from modelport.model.graph import Graph, Node, inner_graphs
 
 FAMILIES = (
-    *(arrangement, nothing, shapes, linear, padding),
-    *(activation, normalization, attention),
+    *(arrangement, nothing, shapes, indexing, linear, batches, padding, recurrent, creation),
+    *(activation, softmax, normalization, attention),
 )
 """The files that register rules: importing them fills the table."""
 
 _MOST_SWEEPS = 12
 """How often all nodes are looked at: what is simple already is looked at twice."""
+_MOST_ROUNDS = 3
+"""How often all is inferred anew: a simpler graph tells more."""
 _MOST_STEPS = 20
 """How often one node may change in one sweep."""
 
@@ -46,20 +55,37 @@ def simplified(graph: Graph) -> Graph:
     Raises:
         ConversionError: a node that no runtime would load, or bodies nested beyond reason.
     """
-    copy = _copied(graph, {})
-    scenes = _scenes(copy)
+    try:
+        copy = _copied(graph, {})
+    except RecursionError as error:
+        raise ConversionError("the model", "graphs too deep in each other") from error
+    made: set[str] = set()
+    for _ in range(_MOST_ROUNDS):
+        if not _round(copy, made):
+            break
+    return copy
+
+
+def _round(graph: Graph, made: set[str]) -> bool:
+    """Infer what is known, and apply every rule until none fits; false where none did."""
+    scenes = _scenes(graph, made)
+    changed = False
     for _ in range(_MOST_SWEEPS):
         for scene in scenes:
             scene.changed = False
             if not scene.gone:
                 _sweep(scene)
-        if not any(scene.changed for scene in scenes):
+        if any(scene.changed for scene in scenes):
+            changed = True
+            continue
+        moved = [layout.propagate(scene) for scene in scenes if not scene.gone]
+        if not any(moved):
             break
     for scene in scenes:
         if not scene.gone:
             equal.unite(scene)
             scene.finish()
-    return copy
+    return changed
 
 
 def _sweep(scene: Scene) -> None:
@@ -104,7 +130,7 @@ def _inner(value: Any, done: dict[int, Graph]) -> Any:
     return value
 
 
-def _scenes(graph: Graph) -> list[Scene]:
+def _scenes(graph: Graph, made: set[str]) -> list[Scene]:
     """The scene of the graph and those of the bodies in it; a body in several nodes has none."""
     types = infer(graph, naming=True)
     names = set(_names(graph))
@@ -113,7 +139,7 @@ def _scenes(graph: Graph) -> list[Scene]:
         for node in inner.nodes:
             for body in inner_graphs(node.attributes):
                 calls[id(body)] = calls.get(id(body), 0) + 1
-    scenes = [Scene(graph, types, None, names)]
+    scenes = [Scene(graph, types, None, names, made)]
     for scene in scenes:  # grows meanwhile
         scene.begin()
         for node in scene.graph.nodes:
@@ -123,7 +149,7 @@ def _scenes(graph: Graph) -> list[Scene]:
                 if own is None:
                     _pin(scene, body)
                 else:
-                    bodies.append(Scene(body, own, scene, names))
+                    bodies.append(Scene(body, own, scene, names, made))
             if bodies:
                 scene.bodies[node] = bodies
                 scenes.extend(bodies)

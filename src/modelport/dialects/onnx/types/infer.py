@@ -14,7 +14,7 @@ from modelport.dialects.onnx.types.known import UNKNOWN, Known, of_tensor
 from modelport.dialects.onnx.types.stated import completed, stated
 from modelport.dialects.onnx.types.table import results
 from modelport.errors import ConversionError
-from modelport.model.graph import Graph, Node
+from modelport.model.graph import Graph, Node, inner_graphs
 
 _DEEPEST = 64
 """Bodies within bodies; Python's own stack ends not far beyond."""
@@ -145,11 +145,16 @@ class _Walk:
             return self.body(graph, types, given, depth + 1)
 
         try:
-            return results(
+            found = results(
                 node.op_type, inputs, node.attributes, len(node.outputs), body, node.domain
             )
         except ValueError as error:
             raise ConversionError(node.name or node.op_type, str(error)) from error
+        for inner in inner_graphs(node.attributes):
+            # What an operator without a rule does with its bodies nobody knows.
+            if id(inner) not in types._bodies:
+                body(inner, [])
+        return found
 
 
 def _claimed(known: Known, value: Any, names: set[str] | None) -> Known:

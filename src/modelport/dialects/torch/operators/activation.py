@@ -6,6 +6,7 @@ from typing import Any
 
 from modelport.dialects.onnx import arithmetic, ops
 from modelport.dialects.onnx.edge import Edge
+from modelport.dialects.torch.assumptions import DROPS
 from modelport.dialects.torch.call import Call, Parameter, aten, torch_dtype
 from modelport.dialects.torch.promote import computed, floating
 from modelport.model.dtype import FLOAT32, FLOAT64
@@ -229,7 +230,7 @@ def glu(call: Call, x: Any, dim: int = -1) -> Edge:
 
 def _dropping(call: Call, input: Any, p: float, train: bool) -> Edge:
     if train and p > 0:
-        raise ValueError("it drops elements at random, as in training")
+        call.b.note(call.name, DROPS)
     return call.tensor(input)
 
 
@@ -246,7 +247,8 @@ def fake_quantize(
     b, edge = call.b, call.tensor(x)
     step = b.constant(scale, FLOAT32) if isinstance(scale, float) else call.tensor(scale)
     zero = ops.cast(b, call.tensor(zero_point), edge.dtype)
-    whole = ops.unary(b, "Round", ops.divide(b, edge, step))
+    inverse = ops.divide(b, b.constant(1.0, step.dtype), step)  # as torch: halves round otherwise
+    whole = ops.unary(b, "Round", ops.multiply(b, edge, inverse))
     held = ops.clip(b, ops.add(b, whole, zero), quant_min, quant_max)
     return ops.multiply(b, ops.subtract(b, held, zero), step)
 

@@ -12,7 +12,7 @@ from modelport.dialects.torch.call import Call, aten
 from modelport.dialects.torch.operators.linear import linear
 
 
-def _lstm_step(b: Builder, gates: Edge, cell: Edge) -> tuple[Edge, Edge]:
+def lstm_step(b: Builder, gates: Edge, cell: Edge) -> tuple[Edge, Edge]:
     """The new output and cell state from the sums of the gates i f g o."""
     i, f, g, o = ops.split(b, gates, -1, 4)
     i, f, o = (ops.unary(b, "Sigmoid", part) for part in (i, f, o))
@@ -33,7 +33,7 @@ def lstm_cell(
 ) -> list[Edge]:
     """One step of an LSTM."""
     sides = [linear(call, input, w_ih, b_ih), linear(call, hx[0], w_hh, b_hh)]
-    return list(_lstm_step(call.b, ops.add(call.b, *sides), call.tensor(hx[1])))
+    return list(lstm_step(call.b, ops.add(call.b, *sides), call.tensor(hx[1])))
 
 
 @aten("gru_cell")
@@ -41,9 +41,14 @@ def gru_cell(
     call: Call, input: Any, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None
 ) -> Edge:
     """One step of a GRU."""
-    b, state = call.b, call.tensor(hx)
-    given = ops.split(b, linear(call, input, w_ih, b_ih), -1, 3)
-    held = ops.split(b, linear(call, state, w_hh, b_hh), -1, 3)
+    state = call.tensor(hx)
+    given = linear(call, input, w_ih, b_ih)
+    return gru_step(call.b, given, linear(call, state, w_hh, b_hh), state)
+
+
+def gru_step(b: Builder, from_input: Edge, from_state: Edge, state: Edge) -> Edge:
+    """The new state from the sums of the gates r z n, of the input and of the state before."""
+    given, held = ops.split(b, from_input, -1, 3), ops.split(b, from_state, -1, 3)
     reset, update = (
         ops.unary(b, "Sigmoid", ops.add(b, *pair)) for pair in zip(given[:2], held[:2], strict=True)
     )
@@ -102,7 +107,7 @@ def _walk(
     now = body.input(f"{b.path}/gates", over.dtype, over.shape[1:])
     inner = Call(body, call.op_type, call.overload, call.name)
     gates = ops.add(body, now, linear(inner, hidden, w_hh, b_hh))
-    output, after = _lstm_step(body, gates, cell)
+    output, after = lstm_step(body, gates, cell)
     projected = linear(inner, output, w_hr)
     for edge in (projected, after, projected):
         body.output(f"{b.path}/next", edge)

@@ -6,7 +6,7 @@ from typing import Any
 
 from modelport.dialects.onnx import arithmetic, layout, ops
 from modelport.dialects.onnx.edge import Edge
-from modelport.dialects.torch.call import Call, aten
+from modelport.dialects.torch.call import Call, aten, number_edge
 from modelport.dialects.torch.operators.reduce import reduce_bool
 from modelport.dialects.torch.promote import (
     chosen,
@@ -17,7 +17,7 @@ from modelport.dialects.torch.promote import (
     together_floating,
     truth,
 )
-from modelport.model.dtype import BOOL, INT32
+from modelport.model.dtype import BOOL, INT32, INT64
 
 _COMPARISONS = {
     **{"gt": "Greater", "greater": "Greater", "ge": "GreaterOrEqual"},
@@ -45,9 +45,29 @@ def not_equal(call: Call, x: Any, other: Any) -> Edge:
 
 @aten("equal")
 def equal(call: Call, x: Any, other: Any) -> Edge:
-    """Whether two tensors hold the same elements."""
-    same = computed(call, "Equal", *together(call, x, other))
-    return reduce_bool(call, same, None, False, every=True)
+    """Whether two tensors hold the same elements: a truth of Python."""
+    left, right = together(call, x, other)
+    if left.rank != right.rank:
+        return number_edge(call.b.constant([False], BOOL))
+    known = [a == b and a is not None for a, b in zip(left.shape, right.shape, strict=True)]
+    shapes = None
+    if not all(known):  # torch compares their shapes first
+        sides = [ops.shape_of(call.b, edge) for edge in (left, right)]
+        shapes = reduce_bool(call, computed(call, "Equal", *sides), None, False, every=True)
+        least = call.b.emit("Min", sides, INT64, (left.rank,))
+        start = call.b.constant([0] * left.rank, INT64)
+        left, right = (
+            call.b.emit("Slice", [edge, start, least], edge.dtype, (None,) * edge.rank)
+            for edge in (left, right)
+        )
+    same = reduce_bool(call, computed(call, "Equal", left, right), None, False, every=True)
+    if shapes is not None:
+        same = call.b.emit("And", [same, shapes], BOOL, ())
+    return _number(call, same)
+
+
+def _number(call: Call, edge: Edge) -> Edge:
+    return number_edge(ops.unsqueeze(call.b, edge, 0))
 
 
 def _logical(op_type: str) -> Any:
@@ -85,9 +105,9 @@ def all_close(
     atol: float = 1e-8,
     equal_nan: bool = False,
 ) -> Edge:
-    """Whether all elements are close."""
+    """Whether all elements are close: a truth of Python."""
     close = is_close(call, x, other, rtol, atol, equal_nan)
-    return reduce_bool(call, close, None, False, every=True)
+    return _number(call, reduce_bool(call, close, None, False, every=True))
 
 
 @aten("where.self", "where.Scalar", "where.ScalarOther", "where.ScalarSelf")

@@ -12,6 +12,7 @@ from typing import Any
 
 from modelport.dialects.onnx import ops
 from modelport.dialects.onnx.edge import Edge
+from modelport.dialects.torch.assumptions import DROPS
 from modelport.dialects.torch.call import Call, Parameter, aten
 from modelport.dialects.torch.operators.cells import projected_layer
 from modelport.dialects.torch.operators.packed import pack, unpack, unpacked_mask
@@ -35,7 +36,7 @@ def lstm(
     batch_first: bool,
 ) -> list[Edge]:
     """Outputs of the last layer, and the last hidden and cell states of all."""
-    _check(dropout, train, num_layers)
+    _check(call, dropout, train, num_layers)
     options = (has_biases, num_layers, bidirectional, batch_first)
     return _stack(call, "LSTM", None, input, hx, params, *options)
 
@@ -53,7 +54,7 @@ def _one_state(op_type: str, activation: str | None) -> Any:
         bidirectional: bool,
         batch_first: bool,
     ) -> list[Edge]:
-        _check(dropout, train, num_layers)
+        _check(call, dropout, train, num_layers)
         options = (has_biases, num_layers, bidirectional, batch_first)
         return _stack(call, op_type, activation, input, [hx], params, *options)
 
@@ -79,7 +80,7 @@ def packed_lstm(
     bidirectional: bool,
 ) -> list[Edge]:
     """An LSTM over packed sequences: what it gives is packed likewise."""
-    _check(dropout, train, num_layers)
+    _check(call, dropout, train, num_layers)
     options = (params, has_biases, num_layers, bidirectional)
     return _packed(call, "LSTM", None, data, batch_sizes, hx, *options)
 
@@ -97,7 +98,7 @@ def _one_packed_state(op_type: str, activation: str | None) -> Any:
         train: bool,
         bidirectional: bool,
     ) -> list[Edge]:
-        _check(dropout, train, num_layers)
+        _check(call, dropout, train, num_layers)
         options = (params, has_biases, num_layers, bidirectional)
         return _packed(call, op_type, activation, data, batch_sizes, [hx], *options)
 
@@ -130,9 +131,9 @@ def _packed(
     return [pack(call, output, mask), *states]
 
 
-def _check(dropout: float, train: bool, layers: int) -> None:
+def _check(call: Call, dropout: float, train: bool, layers: int) -> None:
     if dropout and train and layers > 1:
-        raise ValueError("it drops elements at random between its layers, as in training")
+        call.b.note(call.name, DROPS)
 
 
 def _stack(

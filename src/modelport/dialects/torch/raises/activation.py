@@ -6,7 +6,7 @@ import numpy as np
 
 from modelport.dialects.torch.raises.call import Call, arguments, raises, torch_dtype
 from modelport.dialects.torch.raises.dtypes import is_whole, to
-from modelport.dialects.torch.raises.writer import literal
+from modelport.dialects.torch.raises.literals import literal
 from modelport.model.expression import reshape
 
 _SELU = (1.67326319217681884765625, 1.05070102214813232421875)

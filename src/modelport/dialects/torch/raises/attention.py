@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from modelport.dialects.onnx.types.known import DTYPE_OF
 from modelport.dialects.torch.raises.call import Call, arguments, raises, torch_dtype
-from modelport.model.dtype import FLOAT32
+from modelport.model.dtype import FLOAT32, FLOAT64
 
 ATTENTION = '''
 def _attention(
-    q, k, v, mask=None, past=0, lengths=None, scale=None, causal=False, softcap=0.0,
-    left=-1, right=-1, dtype=None, stage=0,
+    q,
+    k,
+    v,
+    mask=None,
+    past=0,
+    lengths=None,
+    scale=None,
+    causal=False,
+    softcap=0.0,
+    left=-1,
+    right=-1,
+    dtype=None,
+    stage=0,
 ):
     """Attention, and its scores at one of four stages."""
     scale = math.sqrt(q.shape[-1] ** -0.5 if scale is None else scale)
@@ -60,7 +71,11 @@ def _linear_attention(q, k, v, heads, state=None, decay=None, beta=None, scale=N
     q = q.float().unflatten(-1, (heads[0], -1))
     k, v = (x.float().unflatten(-1, (heads[1], -1)) for x in (k, v))
     kind = dtype if state is None else state.dtype
-    state = k.new_zeros(len(k), heads[1], k.shape[-1], v.shape[-1]) if state is None else state
+    state = (
+        k.new_zeros(len(k), heads[1], k.shape[-1], v.shape[-1])
+        if state is None
+        else state
+    )
     state, outputs = state.float(), []
     for step in range(q.shape[1]):
         key, value = k[:, step], v[:, step]
@@ -213,3 +228,36 @@ def linear_attention(call: Call) -> None:
         scale=(call.attribute("scale", 0.0), 0.0),
     )
     call.several(f"{call.helper(LINEAR_ATTENTION)}({text})")
+
+
+@raises("FlexAttention", domain="ai.onnx.preview")
+def flex_attention(call: Call) -> None:
+    """Attention whose scores and probabilities go through bodies of their own."""
+    writer, own = call.writer, call.dtype(0)
+    heads = [call.known(index).dim(1) for index in (0, 1)]
+    k, v = call[1], call[2]
+    if heads[0] is None or heads[0] != heads[1]:
+        times = f"{call[0]}.shape[1] // {k}.shape[1]"
+        k, v = (f"{text}.repeat_interleave({times}, dim=1)" for text in (k, v))
+    precision = call.attribute("softmax_precision")
+    wide = FLOAT64 if own is FLOAT64 else FLOAT32
+    wide = wide if precision is None else DTYPE_OF[precision]
+    there, back = ("", "") if wide is own else (f".to({torch_dtype(t)})" for t in (wide, own))
+    scale = call.attribute("scale", f"{call[0]}.shape[-1] ** -0.5")
+    scores = f"({call[0]} @ {k}.transpose(-1, -2) * {scale}){there}"
+    chances = f"F.softmax({_changed(call, 'score_mod', scores)}, dim=-1)"
+    writer.bind(call.node.outputs[0], f"{_changed(call, 'prob_mod', chances)}{back} @ {v}")
+
+
+def _changed(call: Call, name: str, text: str) -> str:
+    """What a body makes of a value; the value where there is none."""
+    writer = call.writer
+    ref = writer.ref()
+    writer.let((ref,), text, inline=True)
+    if name not in call.node.attributes:
+        return str(ref)
+    body = call.body(name)
+    with writer.within(body, here=True) as frame:
+        frame.refs[body.inputs[0].name] = ref
+        writer.write(body)
+        return writer.tensor(body.outputs[0].name)

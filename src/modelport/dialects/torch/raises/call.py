@@ -37,6 +37,7 @@ FAMILIES = (
     "pool",
     "quantized",
     "rank",
+    "recurrent",
     "reduction",
     "sampling",
     "sequence",
@@ -226,10 +227,24 @@ class Call:
         targets = [self.writer.target(name) for name in self.node.outputs]
         self.writer.let(targets, text)
 
-    def next(self, *op_types: str) -> Call | None:
-        """The call that alone takes this one's only result, where it is one of these operators."""
-        node = self.writer.follower(self.node, op_types)
+    def parameter(self, index: int, expression: Expression) -> str:
+        """An operand that the file holds, rearranged to ``expression``, as a tensor."""
+        return self.writer.parameter(self._name(index), expression)
+
+    def next(self, *op_types: str, output: int = 0) -> Call | None:
+        """The call that alone takes a result of this one, where it is one of these operators."""
+        node = self.writer.follower(self.node, op_types, output)
         return None if node is None else Call(self.writer, node)
+
+    def producer(self, index: int) -> Call | None:
+        """The call that gives an operand."""
+        node = self.writer.producer(self._name(index))
+        return None if node is None else Call(self.writer, node)
+
+    @property
+    def turned(self) -> str | None:
+        """The first operand with its first two axes exchanged, where a layer gave it so."""
+        return self.writer.turned.get(self._name(0))
 
     def absorb(self, following: Call) -> None:
         """Let this translation stand for the following call, too."""

@@ -6,7 +6,9 @@ from modelport.dialects.torch.raises.call import Call, arguments, pair, raises, 
 from modelport.dialects.torch.raises.window import Window, window
 
 CONV_TRANSPOSE = '''
-def _conv_transpose(x, weight, bias, cuts=None, shape=None, extra=0, upper=False, **settings):
+def _conv_transpose(
+    x, weight, bias, cuts=None, shape=None, extra=0, upper=False, **settings
+):
     """A transposed convolution cut on each side (below 0: widened), or cut to a shape."""
     conv = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[x.dim() - 3]
     x = conv(x, weight, **settings)
@@ -20,13 +22,18 @@ def _conv_transpose(x, weight, bias, cuts=None, shape=None, extra=0, upper=False
     return x if bias is None else x + bias.reshape(-1, *[1] * (x.dim() - 2))
 '''
 DEFORM_CONV = '''
-def _deform_conv(x, weight, offset, bias, mask, stride, padding, dilation, groups, parts):
+def _deform_conv(
+    x, weight, offset, bias, mask, stride, padding, dilation, groups, parts
+):
     """A convolution whose windows take their elements from where the offsets point."""
     batch, channels, height, width = x.shape
     rows, columns = weight.shape[2:]
     high, wide = offset.shape[2:]
     y = torch.arange(high, device=x.device) * stride[0] - padding[0]
-    y = y.reshape(-1, 1, 1, 1) + torch.arange(rows, device=x.device)[:, None] * dilation[0]
+    y = (
+        y.reshape(-1, 1, 1, 1)
+        + torch.arange(rows, device=x.device)[:, None] * dilation[0]
+    )
     z = torch.arange(wide, device=x.device) * stride[1] - padding[1]
     z = z.reshape(-1, 1, 1) + torch.arange(columns, device=x.device) * dilation[1]
     offset = offset.reshape(batch * parts, rows, columns, 2, high, wide)
@@ -69,13 +76,7 @@ def placed(call: Call, found: Window) -> tuple[str, str]:
 def conv(call: Call) -> str:
     """A convolution over (batch, channels, ...)."""
     weight, bias = call.weight(1), call.weight(2)
-    kernel = call.ints("kernel_shape")
-    if not kernel:
-        extents = [call.known(1).dim(axis) for axis in range(2, call.rank(1))]
-        kernel = [extent for extent in extents if isinstance(extent, int)]
-        if len(kernel) < len(extents):
-            kernel = _free_kernel(call, len(extents))
-    found = window(call, kernel)
+    found = window(call, _kernel(call))
     x, padding = placed(call, found)
     groups = int(call.attribute("group", 1))
     settings: dict[str, tuple[object, object]] = {
@@ -100,15 +101,19 @@ def conv(call: Call) -> str:
     return f"F.conv{found.axes}d({arguments(*operands, **settings)})"
 
 
-def _free_kernel(call: Call, axes: int) -> list[int]:
-    """The extents of a kernel that only shows when it runs, where nothing depends on them.
+def _kernel(call: Call) -> list[int]:
+    """The extents of the kernel; where they only show when it runs, any, if nothing needs them.
 
     Raises:
         ConversionError: the padding depends on them.
     """
-    if call.attribute("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
+    extents = [call.known(1).dim(axis) for axis in range(2, call.rank(1))]
+    kernel = call.ints("kernel_shape") or [e for e in extents if isinstance(e, int)]
+    if len(kernel) == len(extents):
+        return kernel
+    if call.attribute("auto_pad", "NOTSET").startswith("SAME") or call.ints("output_shape"):
         raise call.refused("its padding depends on the extents of a kernel that are not known")
-    return [1] * axes
+    return [1] * len(extents)
 
 
 @raises("ConvTranspose")
@@ -116,11 +121,7 @@ def conv_transpose(call: Call) -> str:
     """The gradient of a convolution, which widens."""
     weight, bias = call.weight(1), call.weight(2)
     axes = call.rank(1) - 2
-    kernel = call.ints("kernel_shape") or [
-        extent if isinstance(extent := call.known(1).dim(axis), int) else 1
-        for axis in range(2, axes + 2)
-    ]
-    found = window(call, kernel)
+    found = window(call, _kernel(call))
     extra = call.ints("output_padding") or [0] * axes
     groups = int(call.attribute("group", 1))
     settings: dict[str, tuple[object, object]] = {

@@ -18,7 +18,9 @@ def _max_roi_pool(x, rois, shape, scale):
             for column in range(shape[1]):
                 step = max(right - left + 1, 1) / shape[1]
                 first = max(left + math.floor(column * step), 0)
-                columns = slice(first, max(left + math.ceil((column + 1) * step), first))
+                columns = slice(
+                    first, max(left + math.ceil((column + 1) * step), first)
+                )
                 cell = x[int(image), :, rows, columns]
                 if cell.numel():
                     cells[:, row, column] = cell.amax(dim=(1, 2))
@@ -61,10 +63,15 @@ def _roi_corners(start, length, cells, ratio, extent):
     where = where.clamp(0, extent - 1)
     low = where.floor()
     high = (low + 1).clamp(max=extent - 1)
-    return [(low.long(), (1 - where + low) * inside), (high.long(), (where - low) * inside)]
+    return [
+        (low.long(), (1 - where + low) * inside),
+        (high.long(), (where - low) * inside),
+    ]
 '''
 SUPPRESSION = '''
-def _non_max_suppression(boxes, scores, most, overlap=0.0, least=-math.inf, centers=False):
+def _non_max_suppression(
+    boxes, scores, most, overlap=0.0, least=-math.inf, centers=False
+):
     """The (image, class, box) of the best boxes, without those that overlap a better one."""
     first, second = boxes.split(2, dim=-1)
     if centers:

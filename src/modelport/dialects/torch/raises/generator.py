@@ -5,8 +5,8 @@ from __future__ import annotations
 from modelport.dialects.torch.raises.call import Call, raises, torch_dtype
 from modelport.dialects.torch.raises.cast import casted
 from modelport.dialects.torch.raises.dtypes import is_whole, to
+from modelport.dialects.torch.raises.literals import literal
 from modelport.dialects.torch.raises.whole import bare, counts
-from modelport.dialects.torch.raises.writer import literal
 from modelport.model.dtype import BOOL, FLOAT32, FLOAT64, INT64, DType
 
 _RANGE = '''

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from modelport.dialects.onnx.scopes import scope_of
@@ -26,13 +27,15 @@ class Source:
         return self.code.replace(WEIGHTS, weights)
 
 
-def raised(graph: Graph, title: str) -> Source:
+def raised(graph: Graph, title: str, weights: Container[str] | None = None) -> Source:
     """The source of a graph in the newest operator set.
+
+    ``weights`` are the names of tensors that may be trained, all where it is None.
 
     Raises:
         ConversionError: an operator that torch cannot express; names it and its node.
     """
-    writer = Writer(graph, infer(graph))
+    writer = Writer(graph, infer(graph), weights)
     body = writer.main()
     inputs = [writer.frame.refs[v.name] for v in graph.inputs if v.name in writer.frame.refs]
     types: dict[Path, str] = {}
@@ -46,6 +49,6 @@ def raised(graph: Graph, title: str) -> Source:
         [f"-> {value}" for value in graph.outputs],
     )
     helpers = list(writer.helpers.values())
-    text = program(body, inputs, writer.members, types, described, helpers)
-    state = {key: held for member in writer.members for key, held in member.state.items()}
+    text = program(body, inputs, writer.owned.members, types, described, helpers)
+    state = {key: held for member in writer.owned.members for key, held in member.state.items()}
     return Source(text, state)

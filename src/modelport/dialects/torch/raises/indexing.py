@@ -27,7 +27,8 @@ def _scatter_parts(x, indices, updates, reduce):
         index = index * extent + place % extent
     flat = x.reshape(-1, *x.shape[depth:])
     updates = updates.reshape(-1, *x.shape[depth:])
-    return flat.index_reduce(0, index.flatten(), updates, reduce).reshape(x.shape)
+    index = index.reshape(-1, *[1] * (updates.dim() - 1)).expand_as(updates)
+    return flat.scatter_reduce(0, index, updates, reduce).reshape(x.shape)
 '''
 TENSOR_SCATTER = '''
 def _write_at(cache, update, start, dim, circular=False):
@@ -48,6 +49,28 @@ def _reverse_sequence(x, lengths, time, batch):
     x = x[index, torch.arange(x.shape[1], device=x.device)]
     return x.movedim((0, 1), (time, batch))
 '''
+
+
+SIGNED = {
+    "uint16": "int16", "uint32": "int32", "uint64": "int64", "float8_e4m3fn": "int8",
+    "float8_e4m3fnuz": "int8", "float8_e5m2": "int8", "float8_e5m2fnuz": "int8",
+    "float8_e8m0fnu": "int8",
+}  # fmt: skip
+"""Types whose elements torch moves only by the bits of another one."""
+
+
+def moved(call: Call, index: int) -> str:
+    """An operand whose elements are moved only, in a type that torch moves."""
+    dtype = call.known(index).dtype
+    name = SIGNED.get(dtype.name) if dtype is not None else None
+    return call[index] if name is None else f"{call[index]}.view(torch.{name})"
+
+
+def moved_back(call: Call, text: str) -> str:
+    """A result in the type of the first operand again."""
+    dtype = call.known(0).dtype
+    fine = dtype is None or dtype.name not in SIGNED
+    return text if fine or dtype is None else f"{text}.view(torch.{dtype.name})"
 
 
 @raises("Gather")
@@ -96,7 +119,8 @@ def _places(call: Call, index: int, axis: int) -> str:
 def gather_elements(call: Call) -> str:
     """One element for each index, along an axis."""
     axis = call.axis()
-    return f"{call[0]}.gather({axis}, {_places(call, 1, axis)})"
+    text = f"{moved(call, 0)}.gather({axis}, {_places(call, 1, axis)})"
+    return moved_back(call, text)
 
 
 @raises("ScatterElements")
@@ -106,7 +130,8 @@ def scatter_elements(call: Call) -> str:
     places, how = _places(call, 1, axis), call.attribute("reduction", "none")
     if how in ("none", "add"):
         function = "scatter" if how == "none" else "scatter_add"
-        return f"{call[0]}.{function}({axis}, {places}, {call[2]})"
+        text = f"{moved(call, 0)}.{function}({axis}, {places}, {moved(call, 2)})"
+        return moved_back(call, text)
     reduce = {"mul": "prod", "max": "amax", "min": "amin"}[how]
     return f'{call[0]}.scatter_reduce({axis}, {places}, {call[2]}, reduce="{reduce}")'
 
@@ -126,7 +151,8 @@ def scatter_nd(call: Call) -> str:
     how = call.attribute("reduction", "none")
     if how in ("none", "add"):
         more = ", accumulate=True" if how == "add" else ""
-        return f"{call[0]}.index_put({call[1]}.unbind(-1), {call[2]}{more})"
+        text = f"{moved(call, 0)}.index_put({call[1]}.unbind(-1), {moved(call, 2)}{more})"
+        return moved_back(call, text)
     reduce = {"mul": "prod", "max": "amax", "min": "amin"}[how]
     return f'{call.helper(SCATTER_PARTS)}({call[0]}, {call[1]}, {call[2]}, "{reduce}")'
 
@@ -142,13 +168,14 @@ def tensor_scatter(call: Call) -> str:
         else f"torch.zeros({call[0]}.shape[0], dtype=torch.int64, device={call[0]}.device)"
     )
     name = call.helper(TENSOR_SCATTER)
-    return f"{name}({call[0]}, {call[1]}, {start}, {axis}{circular})"
+    text = f"{name}({moved(call, 0)}, {moved(call, 1)}, {start}, {axis}{circular})"
+    return moved_back(call, text)
 
 
 @raises("NonZero")
 def non_zero(call: Call) -> str:
     """The indices of the elements that are not zero, an axis a row."""
-    return f"{call[0]}.nonzero().T"
+    return f"{moved(call, 0)}.nonzero().T"
 
 
 @raises("Compress")

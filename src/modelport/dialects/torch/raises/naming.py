@@ -9,11 +9,15 @@ from collections.abc import Mapping, Sequence
 from modelport.dialects.onnx.scopes import scope_of
 from modelport.dialects.torch.source.calls import called
 from modelport.dialects.torch.source.members import Path, attribute, common
-from modelport.model.expression import Expression, sources
+from modelport.model.expression import Expression, source, sources
 from modelport.model.graph import Graph, Node, Scope
+from modelport.model.tensor import Tensor
 
+_LAYERED = ("nn.LSTM(", "nn.GRU(", "nn.RNN(")
 _PARAMETER = re.compile(r"\w*(weight|bias)\w*")
 """What torch's own modules call their parameters."""
+_RECURRENT = re.compile(r"(weight|bias)_[ih]h_l\d+(_reverse)?")
+"""What its recurrent layers call theirs, which ONNX holds several in one."""
 _NOBODYS = re.compile(r"^(\d+|onnx::.*|.*_output_\d+|val_\d+|.*const_fold.*|.*Constant.*)$")
 """Names that an exporter made up."""
 
@@ -25,15 +29,26 @@ class Names:
         self._taken: set[Path] = set()
         self._below: dict[Path, set[str]] = {}
         self._uses: Counter[str] = Counter()
+        self._names: dict[int, list[str]] = {}
+        self._alone: dict[int, str] = {}
         for inner in graph.subgraphs():
             for name in inner.tensors:
                 self._uses[name] = 0
             for node in inner.nodes:
                 self._uses.update(name for name in node.inputs if name in self._uses)
-            for name in inner.tensors:
+            for name, tensor in inner.tensors.items():
+                leaves = sources(source(tensor))
+                for leaf in leaves:
+                    self._names.setdefault(id(leaf), []).append(name)
+                if len(leaves) == 1:
+                    self._alone.setdefault(id(leaves[0]), name)
                 path = self.split(name)
                 for length in range(len(path) + 1):
                     self._below.setdefault(path[:length], set()).add(name)
+
+    def of(self, tensor: Tensor) -> str:
+        """What the graph calls a tensor of the file, or what is made of it alone."""
+        return self._alone.get(id(tensor), tensor.name)
 
     @staticmethod
     def split(name: str) -> Path:
@@ -65,14 +80,17 @@ class Names:
 
         None where others stand below it, or where a tensor would lose the name that torch gave it.
         """
-        if any(_loses_its_name(role, part) for role, part in tensors.items()):
+        # Each layer of a recurrent module of several is a module of its own here.
+        layered = constructor.startswith(_LAYERED)
+        if not layered and any(self._loses_its_name(*pair) for pair in tensors.items()):
             return None
         held = [tensor for part in tensors.values() for tensor in sources(part)]
+        named = [self.of(tensor) for tensor in held]
         scope = self.path(scope_of(node))
         # What several modules share is called after one of them only.
-        trusted = [t.name for t in held if self._uses[t.name] == 1 or not scope]
+        trusted = [name for name in named if self._uses[name] == 1 or not scope]
         paths = [path for name in trusted if (path := self.split(name))]
-        own = {tensor.name for tensor in held}
+        own = {name for tensor in held for name in self._names.get(id(tensor), ())}
         base = common([path[:-1] for path in paths]) if paths else ()
         while len(base) > max(1, len(scope)) and self._below.get(base[:-1], set()) <= own:
             base = base[:-1]
@@ -80,9 +98,16 @@ class Names:
         if not base:
             kind = constructor.partition("(")[0].rpartition(".")[2]
             return self._unused((re.sub(r"\d?d?$", "", kind).lower() or "layer",), number=True)
-        if not self._below.get(base, set()) <= own:
+        if not layered and not self._below.get(base, set()) <= own:
             return None
         return self._unused(base)
+
+    def _loses_its_name(self, role: str, expression: Expression) -> bool:
+        """Whether a parameter of torch (``in_proj_weight``) would have to be called otherwise."""
+        if _RECURRENT.fullmatch(role):
+            return False
+        names = [self.of(tensor).rpartition(".")[2] for tensor in sources(expression)]
+        return len(names) == 1 and bool(_PARAMETER.fullmatch(names[0])) and names[0] != role
 
     def tensor(self, name: str, scope: Sequence[Scope]) -> Path:
         """The path of a parameter or buffer."""
@@ -106,12 +131,6 @@ class Names:
         return path not in self._taken and all(
             path[:length] not in self._taken for length in range(1, len(path))
         )
-
-
-def _loses_its_name(role: str, expression: Expression) -> bool:
-    """Whether a parameter of torch (``in_proj_weight``) would have to be called otherwise."""
-    names = [tensor.name.rpartition(".")[2] for tensor in sources(expression)]
-    return len(names) == 1 and bool(_PARAMETER.fullmatch(names[0])) and names[0] != role
 
 
 def _stem(names: Sequence[str]) -> Path:

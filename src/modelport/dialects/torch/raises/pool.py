@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelport.dialects.torch.raises.call import Call, arguments, pair, pair_of, raises
+from modelport.dialects.torch.raises.call import Call, arguments, pair, raises
 from modelport.dialects.torch.raises.window import Window, window
 
 WINDOW_SUM = '''
@@ -23,7 +23,9 @@ def _whole_indices(index, padded, x, pads, columns=False):
     sizes = list(zip(places, x.shape[2:]))
     for place, extent in reversed(sizes) if columns else sizes:
         found = found * extent + place
-    plane = torch.arange(planes, device=x.device).reshape(*x.shape[:2], *[1] * len(pads))
+    plane = torch.arange(planes, device=x.device).reshape(
+        *x.shape[:2], *[1] * len(pads)
+    )
     return found + plane * math.prod(x.shape[2:])
 '''
 UNPOOL = '''
@@ -108,13 +110,7 @@ def average_pool(call: Call) -> None:
     where = f"{found.kernel}, {found.stride}, {found.dilation}"
     total = f"{name}({found.padded(call, call[0])}, {where})"
     ones = f"torch.ones_like({call[0]})"
-    if include and found.ceil:
-        flat = Window(found.kernel, found.stride, found.dilation, found.pads)
-        ones = flat.padded(call, ones, "1.0")
-        rest = Window(found.kernel, found.stride, found.dilation, [0] * 2 * found.axes, "", True)
-        ones = rest.padded(call, ones)
-    else:
-        ones = found.padded(call, ones, "1.0" if include else "0.0")
+    ones = found.padded(call, ones, "1.0" if include else "0.0", "0.0" if include else None)
     call.writer.bind(call.node.outputs[0], f"{total} / {name}({ones}, {where})")
 
 
@@ -181,12 +177,3 @@ def max_unpool(call: Call) -> str:
     else:
         wanted = f"[*{call[0]}.shape[:2], {', '.join(extents)}]"
     return f"{call.helper(UNPOOL)}({call[0]}, {call[1]}, {shape}, {wanted})"
-
-
-@raises("ReduceMean")
-def reduce_mean(call: Call) -> str:
-    """The mean along axes."""
-    axes = call.whole(1)
-    keep = bool(call.attribute("keepdims", 1))
-    dims = "" if axes is None else pair_of(axes)
-    return f"{call[0]}.mean({arguments(*([dims] if dims else []), keepdim=(keep, False))})"

@@ -12,8 +12,18 @@ from modelport.dialects.torch.raises.shape import extents, listed
 from modelport.dialects.torch.raises.window import window
 
 RESIZE = '''
-def _resize(x, axes, take, scales=None, sizes=None, fit=None, roi=None, outside=0.0,
-            coordinates="half_pixel", **how):
+def _resize(
+    x,
+    axes,
+    take,
+    scales=None,
+    sizes=None,
+    fit=None,
+    roi=None,
+    outside=0.0,
+    coordinates="half_pixel",
+    **how,
+):
     """Other extents along axes, where ``take`` says what lies between elements."""
     extents = [x.shape[axis] for axis in axes]
     if sizes is not None:
@@ -61,7 +71,9 @@ def _weighted(x, axis, at, scale, cubic=None, exclude=False, antialias=False):
     """Sums of the elements around these places: linear, or cubic with a coefficient."""
     stretch = max(1.0, 1 / scale) if antialias else 1.0
     reach = math.ceil((1 if cubic is None else 2) * stretch)
-    index = at.floor().long()[:, None] + torch.arange(1 - reach, 1 + reach, device=x.device)
+    index = at.floor().long()[:, None] + torch.arange(
+        1 - reach, 1 + reach, device=x.device
+    )
     away = (index - at[:, None]).abs() / stretch
     if cubic is None:
         weight = (1 - away).clamp(min=0)
@@ -83,7 +95,8 @@ def _col2im(x, shape, kernel, stride, dilation, pads):
     count = len(shape)
     padded = [n + before + after for n, before, after in zip(shape, pads, pads[count:])]
     steps = [
-        (n - d * (k - 1) - 1) // s + 1 for n, d, k, s in zip(padded, dilation, kernel, stride)
+        (n - d * (k - 1) - 1) // s + 1
+        for n, d, k, s in zip(padded, dilation, kernel, stride)
     ]
     x = x.unflatten(2, steps).unflatten(1, (-1, *kernel))
     image = x.new_zeros(*x.shape[:2], *padded)

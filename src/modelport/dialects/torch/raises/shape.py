@@ -65,8 +65,11 @@ def reshape(call: Call) -> str | Sizes:
     items = list(wanted.items)
     if keeps:
         items = [f"{call[0]}.shape[{i}]" if item == "0" else item for i, item in enumerate(items)]
-    if call.known(0).rank and items[:1] == [f"{call[0]}.shape[0]"] and items[1:] == ["(-1)"]:
-        return f"{call[0]}.flatten(1)" if call.rank(0) > 1 else f"{call[0]}.unsqueeze(1)"
+    kept = len(items) - 1
+    if kept and items == [*(f"{call[0]}.shape[{i}]" for i in range(kept)), "(-1)"]:
+        rank = call.known(0).rank
+        if rank is not None and rank > kept:
+            return f"{call[0]}.flatten({kept})" if rank > kept + 1 else call[0]
     return f"{call[0]}.reshape({', '.join(items) or '()'})"
 
 
@@ -89,6 +92,8 @@ def transposed(call: Call) -> str:
     moved = [i for i, axis in enumerate(order) if i != axis]
     if not moved:
         return call[0]
+    if order == [1, 0, 2] and call.turned is not None:
+        return call.turned
     if len(moved) == 2:
         return f"{call[0]}.transpose({moved[0]}, {moved[1]})"
     return f"{call[0]}.permute({', '.join(map(str, order))})"

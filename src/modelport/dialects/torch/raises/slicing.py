@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modelport.dialects.torch.raises.call import Call, raises
+from modelport.dialects.torch.raises.indexing import moved, moved_back
 from modelport.dialects.torch.raises.shape import extents, listed
 from modelport.dialects.torch.source.sizes import Sizes
 
@@ -16,7 +17,9 @@ def _slice(x, starts, ends, axes, steps):
     """x[start:end:step] along axes; steps may be negative."""
     for start, end, axis, step in zip(starts, ends, axes, steps):
         index = list(range(x.shape[axis]))[start:end:step]
-        x = x.index_select(axis, torch.tensor(index, dtype=torch.int64, device=x.device))
+        x = x.index_select(
+            axis, torch.tensor(index, dtype=torch.int64, device=x.device)
+        )
     return x
 '''
 PAD = '''
@@ -149,12 +152,33 @@ def split(call: Call) -> str | None:
             writer.frame.sizes[name] = Sizes(given.items[at : at + count], False, given.like)
             at += count
         return None
-    if not call.has(1) or (wanted and wanted.numbers and len(set(wanted.numbers)) == 1):
+    even = not call.has(1) or bool(wanted and wanted.numbers and len(set(wanted.numbers)) == 1)
+    if even and _unbound(call, axis):
+        return None
+    if even:
         text = f"{call[0]}.chunk({len(outputs)}, dim={axis})"
     else:
         text = f"{call[0]}.split({listed(call, 1)}, dim={axis})"
     call.several(text)
     return None
+
+
+def _unbound(call: Call, axis: int) -> bool:
+    """Write the pieces without their axis, where each has one element and is used without it."""
+    if call.known(0).dim(axis) != len(call.node.outputs):
+        return False
+    ends = [call.next("Squeeze", output=i) for i in range(len(call.node.outputs))]
+    rank = call.rank(0)
+    following = [
+        end for end in ends if end is not None and [a % rank for a in end.whole(1) or ()] == [axis]
+    ]
+    if len(following) < len(ends):
+        return False
+    targets = [call.writer.target(end.node.outputs[0]) for end in following]
+    for end in following:
+        call.absorb(end)
+    call.writer.let(targets, f"{call[0]}.unbind({axis or ''})")
+    return True
 
 
 @raises("Pad")
@@ -226,4 +250,4 @@ def trilu(call: Call) -> str:
     known = call.whole(1) if call.has(1) else [0]
     diagonal = f"int({call[1]})" if known is None else str(known[0])
     more = "" if diagonal == "0" else f", diagonal={diagonal}"
-    return f"torch.{function}({call[0]}{more})"
+    return moved_back(call, f"torch.{function}({moved(call, 0)}{more})")

@@ -21,7 +21,7 @@ def _pad_same(x, kernel, stride, dilation, lower=False, value=0.0):
     return F.pad(x, pads, value=value)
 '''
 PAD_TO_LAST = '''
-def _pad_to_last(x, kernel, stride, dilation, pads, value=0.0):
+def _pad_to_last(x, kernel, stride, dilation, pads, value=0.0, beyond=None):
     """Padding, and behind it what the last window needs to be whole (``ceil_mode``)."""
     around, last = [], []
     for axis in reversed(range(len(kernel))):
@@ -33,7 +33,8 @@ def _pad_to_last(x, kernel, stride, dilation, pads, value=0.0):
             steps -= 1
         around += [before, after]
         last += [0, max(steps * step + window - before - extent - after, 0)]
-    return F.pad(F.pad(x, around, value=value), last, value=value)
+    x = F.pad(x, around, value=value)
+    return F.pad(x, last, value=value if beyond is None else beyond)
 '''
 
 
@@ -67,8 +68,8 @@ class Window:
         """The padding of each axis, as torch takes it."""
         return pair(self.pads[: self.axes])
 
-    def padded(self, call: Call, x: str, value: str = "0.0") -> str:
-        """The operand with its padding around it (and room for the last window)."""
+    def padded(self, call: Call, x: str, value: str = "0.0", beyond: str | None = None) -> str:
+        """The operand with its padding around it, and what is beyond under the last window."""
         where = f"{self.kernel}, {self.stride}, {self.dilation}"
         if self.same:
             more = arguments(lower=(self.same == "lower", False), value=(value, "0.0"))
@@ -76,6 +77,7 @@ class Window:
             return f"{call.helper(PAD_SAME)}({x}, {where}{more})"
         filled = "" if value == "0.0" else f", value={value}"
         if self.ceil:
+            filled += "" if beyond is None else f", beyond={beyond}"
             return f"{call.helper(PAD_TO_LAST)}({x}, {where}, {self.pads}{filled})"
         if not any(self.pads):
             return x

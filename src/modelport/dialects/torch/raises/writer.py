@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-
-import numpy as np
 
 from modelport.dialects.onnx.scopes import scope_of
 from modelport.dialects.onnx.types.infer import Types
 from modelport.dialects.onnx.types.known import UNKNOWN, Known
 from modelport.dialects.torch.raises.call import Call, Result, Same, table, torch_dtype
-from modelport.dialects.torch.raises.naming import Names
+from modelport.dialects.torch.raises.literals import literal
+from modelport.dialects.torch.raises.ownership import Ownership
 from modelport.dialects.torch.source.calls import module
 from modelport.dialects.torch.source.inline import all_expressions
 from modelport.dialects.torch.source.members import (
-    BUFFER,
-    CONSTANT,
-    MODULE,
-    PARAMETER,
     PREFIX,
     Member,
     Path,
@@ -36,8 +31,7 @@ from modelport.dialects.torch.source.statements import (
     parse,
 )
 from modelport.errors import ConversionError
-from modelport.model.derived import same, sources
-from modelport.model.dtype import FLOAT64, INT64, DType
+from modelport.model.dtype import INT64
 from modelport.model.expression import Expression, source
 from modelport.model.graph import Graph, Node, inner_graphs
 
@@ -61,17 +55,13 @@ class Frame:
 class Writer:
     """Writes the statements of a graph, node by node."""
 
-    def __init__(self, graph: Graph, types: Types) -> None:
-        self.members: list[Member] = []
-        self.names = Names(graph)
-        self._modules: dict[str, list[Member]] = {}
-        self._scopes: dict[Member, Path] = {}
-        self._owners: dict[int, list[tuple[Member, str]]] = {}
+    def __init__(self, graph: Graph, types: Types, weights: Container[str] | None = None) -> None:
+        self.owned = Ownership(graph, weights)
         self.helpers: dict[str, str] = {}
         self._count = 0
         self._absorbed: set[int] = set()
         self._chain: dict[int, Node] = {}
-        self._constants: dict[tuple[str, str], Member] = {}
+        self.turned: dict[str, str] = {}
         self.node: Node | None = None
         self.frame = Frame(graph, types)
         self._enter(self.frame)
@@ -126,7 +116,7 @@ class Writer:
             else:
                 self.bind(name, item)
 
-    def bind(self, name: str, text: str, *, module: str = "", inline: bool = False) -> Ref:
+    def bind(self, name: str, text: str, *, module: str = "", inline: bool = True) -> Ref:
         """A statement that computes the value ``name``."""
         ref = self.ref()
         self.frame.refs[name] = ref
@@ -183,8 +173,8 @@ class Writer:
         """Where a statement belongs: at its node, but not below what it uses."""
         if self.node is None:
             return ()
-        own = self.names.scope(scope_of(self.node))
-        parents = [self.members[number].path[:-1] for number in used]
+        own = self.owned.names.scope(scope_of(self.node))
+        parents = [self.owned.members[number].path[:-1] for number in used]
         return own[: len(common([module(own), *parents]))]
 
     # What operands are
@@ -197,12 +187,18 @@ class Writer:
         """How often a value is used."""
         return len(self.frame.users.get(name, ()))
 
-    def follower(self, node: Node, op_types: Sequence[str]) -> Node | None:
-        """The only user of a node's only result, if it is one of these operators."""
-        users = self.frame.users.get(self._last(node).outputs[0], [])
+    def follower(self, node: Node, op_types: Sequence[str], output: int = 0) -> Node | None:
+        """The only user of a result of a node, if it is one of these operators."""
+        users = self.frame.users.get(self._last(node).outputs[output], [])
         if len(users) != 1 or users[0].op_type not in op_types or users[0].domain != "ai.onnx":
             return None
         return users[0] if users[0].name != "" or users[0].outputs else None
+
+    def producer(self, name: str) -> Node | None:
+        """The node of this graph that gives a value."""
+        if not name:
+            return None
+        return next((node for node in self.frame.graph.nodes if name in node.outputs), None)
 
     def absorbed(self, node: Node, following: Node) -> None:
         """``following`` needs no statement of its own any more."""
@@ -288,68 +284,23 @@ class Writer:
         self, constructor: str, tensors: Mapping[str, Expression], node: Node
     ) -> Member | None:
         """The module of this constructor over these tensors; None where it cannot be one."""
-        held = [tensor for part in tensors.values() for tensor in sources(part)]
-        tied = any(len(tensor.shape) > 1 for tensor in held)
-        scope = self.names.path(scope_of(node))
-        for member in self._modules.get(constructor, ()):
-            # Fresh normalisations have equal numbers, which exporters store once.
-            if (tied or scope == self._scopes[member]) and _equal(member.tensors, tensors):
-                return member
-        if any(id(tensor) in self._owners and len(tensor.shape) > 1 for tensor in held):
-            return None
-        path = self.names.module(tensors, node, constructor)
-        if path is None:
-            return None
-        made = self._own(path, MODULE, constructor, dict(tensors))
-        self._modules.setdefault(constructor, []).append(made)
-        self._scopes[made] = scope
-        return made
+        return self.owned.module(constructor, tensors, node)
 
-    def _own(
-        self, path: Path, kind: str, constructor: str, tensors: dict[str, Expression]
-    ) -> Member:
-        member = Member(len(self.members), path, kind, constructor, tensors)
-        self.members.append(member)
-        for role, part in tensors.items():
-            for tensor in sources(part):
-                self._owners.setdefault(id(tensor), []).append((member, role))
-        return member
+    def parameter(self, name: str, expression: Expression) -> str:
+        """A tensor that the file holds, rearranged, as an attribute of the model."""
+        return self.owned.parameter(name, expression, self.node)
 
     def _held(self, name: str) -> str:
         """A constant or weight as an attribute of the model."""
         known = self.known(name)
         expression = self.weight(name)
-        if known.array is not None and known.array.size <= MOST_WRITTEN:
-            return str(self._written(name, known))
-        if expression is None:
-            if known.array is None or known.dtype is None:
-                raise ConversionError(name, "nothing gives this value")
-            return str(self._written(name, known))
-        for tensor in sources(expression):
-            for member, role in self._owners.get(id(tensor), ()):
-                if same(member.tensors[role], expression):
-                    return f"{member}.{role}" if role else str(member)
-        dtype = expression.dtype
-        shape = ", ".join(map(str, expression.shape))
-        shape = shape if expression.shape else "()"
-        kind = "" if dtype.name == "float32" else f", dtype={torch_dtype(dtype)}"
-        owned = PARAMETER if dtype.kind in ("float", "complex") else BUFFER
-        path = self.names.tensor(name, scope_of(self.node) if self.node else ())
-        return str(self._own(path, owned, f"torch.empty({shape}{kind})", {"": expression}))
-
-    def _written(self, name: str, known: Known) -> Member:
-        array = known.array
-        assert array is not None and known.dtype is not None  # noqa: PT018
-        values = f"torch.tensor({_nested(array.tolist(), known.dtype)}"
-        if not array.size:
-            values = f"torch.empty({tuple(array.shape)}"
-        text = f"{values}, dtype={torch_dtype(known.dtype)})"
-        scope = self.names.path(scope_of(self.node)) if self.node is not None else ()
-        key = (".".join(scope), text)
-        if key not in self._constants:
-            path = self.names.constant(name, scope)
-            self._constants[key] = self._own(path, CONSTANT, text, {})
-        return self._constants[key]
+        small = known.array is not None and known.array.size <= MOST_WRITTEN
+        if small and known.array is not None and known.array.size > 1 and expression is not None:
+            floats = known.dtype is not None and known.dtype.kind == "float"
+            small = not (floats and self.owned.is_weight(name))
+        if expression is None or small:
+            return str(self.owned.written(name, known, self.node))
+        return self.parameter(name, expression)
 
     def _enter(self, frame: Frame) -> None:
         for node in frame.graph.nodes:
@@ -367,34 +318,6 @@ def _captured(node: Node) -> Iterator[str]:
             for within in inner.nodes:
                 yield from within.inputs
             yield from (value.name for value in inner.outputs)
-
-
-def _equal(a: Mapping[str, Expression], b: Mapping[str, Expression]) -> bool:
-    return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
-
-
-def literal(value: float | int | bool | complex, dtype: DType | None = None) -> str:
-    """A number as Python writes it, in brackets where a sign would bind differently.
-
-    A float is written in the fewest digits that mean it in its data type.
-    """
-    if not isinstance(value, float):
-        text = repr(value)
-    elif value != value:
-        return "math.nan"
-    elif value in (float("inf"), float("-inf")):
-        return "math.inf" if value > 0 else "(-math.inf)"
-    else:
-        short = str(np.float32(value)) if dtype is not FLOAT64 else ""
-        text = short if short and float(np.float32(short)) == value else repr(value)
-    return f"({text})" if text.startswith("-") else text
-
-
-def _nested(items: object, dtype: DType | None) -> str:
-    if isinstance(items, list):
-        return f"[{', '.join(_nested(item, dtype) for item in items)}]"
-    text = literal(items, dtype) if isinstance(items, float) else repr(items)
-    return text[1:-1] if text.startswith("(") else text
 
 
 def _is_module_call(text: str) -> bool:

@@ -8,14 +8,17 @@ from typing import Any
 from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.call import (
     BROKEN,
+    HANDED_ON,
     Call,
     Parameter,
     arguments_of,
     in_place,
     lowering_of,
     meets_complex,
+    meets_quantised,
     run,
 )
+from modelport.dialects.torch.script.functional import FUNCTIONAL
 from modelport.dialects.torch.script.lists import GROWS, LOOKS_AT_NONE, SPECIAL
 from modelport.dialects.torch.script.numbers import (
     OPERATORS,
@@ -56,7 +59,7 @@ def compute(call: Call, node: Node, args: list[Any], kwargs: dict[str, Any]) -> 
     if held is not None and name != "Constant":
         raise Read(held)
     try:
-        special = SPECIAL.get(name)
+        special = SPECIAL.get(name) or FUNCTIONAL.get(name)
         if special is not None:
             found = special(call, args, kwargs)
             if found is not NotImplemented:
@@ -92,10 +95,14 @@ def _operator(call: Call, node: Node, args: list[Any], kwargs: dict[str, Any]) -
     domain = "aten" if node.domain == "prim" else node.domain
     if domain == "aten" and meets_complex(values):
         domain = "complex"
+    elif domain == "aten" and meets_quantised(values):
+        domain = "quantised"
     function = lowering_of(domain, name, call.overload)
     if function is None:
         raise ConversionError(call.where, "ONNX has no form of it that modelport knows")
     names = arguments_of(function)
+    if names == HANDED_ON:
+        names = arguments_of(lowering_of("aten", name, call.overload) or function)
     named = zip([*names, *[""] * len(args)], args, strict=False)
     args = [dtype_of_number(item) if key == "dtype" else item for key, item in named]
     if name == "to":  # a number can only be a dtype

@@ -11,6 +11,7 @@ from modelport.dialects.onnx.edge import Edge
 from modelport.dialects.torch.call import (
     Call,
     Parameter,
+    Quantised,
     is_number,
     lowering_of,
     number_edge,
@@ -42,6 +43,8 @@ def _constant(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
 def _edge(call: Call, value: Any) -> Edge:
     if isinstance(value, Parameter):
         return call.tensor(value)
+    if isinstance(value, Quantised):
+        return value.values
     if not isinstance(value, Edge) or is_number(value):
         raise ValueError("it is given what is no tensor")
     return value
@@ -64,7 +67,7 @@ def _extent(call: Call, value: Any, shape: Sequence[Any], axis: int) -> Any:
     known = shape[axis]
     if isinstance(known, int):
         return known
-    extent = ops.extent(call.b, call.tensor(value), axis)
+    extent = ops.extent(call.b, _edge(call, value), axis)
     return extent if isinstance(extent, int) else number_edge(extent, known)
 
 
@@ -115,6 +118,10 @@ def _one_of(call: Call, items: Sequence[Any], place: Any) -> Edge:
     number = ops.reshape(b, ops.cast(b, call.tensor(place), INT64), [])
     found = Edge(b.node("SequenceAt", [held, b.name(number)])[0], first.dtype, shape)
     return number_edge(found) if all(is_number(item) for item in items) else found
+
+
+def _is_quantized(call: Call, args: list[Any], kwargs: dict[str, Any]) -> bool:
+    return isinstance(args[0], Quantised)
 
 
 def _is_floating_point(call: Call, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -345,6 +352,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "str": _text,
     "dtype": _dtype_of,
     "is_floating_point": _is_floating_point,
+    "is_quantized": _is_quantized,
     "list": _list,
     "tensor": _tensor,
     "as_tensor": _tensor,

@@ -12,6 +12,7 @@ from modelport.dialects.torch.call import (
     Call,
     Complex,
     Parameter,
+    Quantised,
     is_number,
     lowering_of,
     number_edge,
@@ -159,7 +160,7 @@ def computed(value: Any) -> bool:
     """Whether a value holds something that is no plain value."""
     if isinstance(value, list | tuple):
         return any(computed(item) for item in value)
-    return isinstance(value, Edge | Parameter | Complex | Stacked | Growing | Maybe)
+    return isinstance(value, Edge | Parameter | Complex | Quantised | Stacked | Growing | Maybe)
 
 
 def whole_number(value: Any) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelport.dialects.onnx.edge import Edge
-from modelport.dialects.torch.call import Complex, Parameter, is_number
+from modelport.dialects.torch.call import Complex, Parameter, Quantised, is_number
 
 _DIMS = {
     "mean": "dim",
@@ -29,7 +29,7 @@ _RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 
 def is_tensor(value: Any) -> bool:
     """Whether a value is a tensor, and no computed number."""
-    return isinstance(value, Edge | Parameter | Complex) and not is_number(value)
+    return isinstance(value, Edge | Parameter | Complex | Quantised) and not is_number(value)
 
 
 def overload_of(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ from modelport.formats.shared.pickle.arguments import (
     latin1,
     literal,
     nothing,
+    pairs,
     pattern,
     plain_name,
     some_bytes,
@@ -35,7 +36,7 @@ _BYTES_OR_TEXT = (str, bytes, bytearray, Blob, Stub)
 _DATE_STATE = (bytes, str, Stub)
 
 _STANDARD: dict[str, Check] = {
-    "collections.OrderedDict": literal,
+    "collections.OrderedDict": pairs,
     "collections.Counter": literal,
     "collections.defaultdict": factory,
     "collections.deque": either(literal, kinds((list, tuple), (int, type(None)))),
@@ -43,7 +44,7 @@ _STANDARD: dict[str, Check] = {
     "builtins.frozenset": literal,
     "builtins.list": literal,
     "builtins.tuple": literal,
-    "builtins.dict": literal,
+    "builtins.dict": pairs,
     "builtins.bytes": some_bytes,
     "builtins.bytearray": some_bytes,
     "builtins.complex": kinds(NUMBER, NUMBER),

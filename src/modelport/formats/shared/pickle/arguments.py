@@ -73,6 +73,13 @@ def literal(args: tuple[Any, ...]) -> bool:
     return not args or (len(args) == 1 and isinstance(args[0], list | tuple | set | dict))
 
 
+def pairs(args: tuple[Any, ...]) -> bool:
+    """Nothing, or a dict or pairs that the stream spells out, so that every key is seen."""
+    if not literal(args) or not args or isinstance(args[0], dict):
+        return literal(args)
+    return all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in args[0])
+
+
 def latin1(args: tuple[Any, ...]) -> bool:
     """Text that stands for bytes, and the name of Latin-1: how protocol 0 to 2 write bytes."""
     text = args[:1] and isinstance(args[0], str | Blob)

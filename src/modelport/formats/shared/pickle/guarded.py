@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from modelport.formats.shared.pickle.arguments import Check, kinds
+from modelport.formats.shared.pickle.arguments import Check, anything, every, kinds
 from modelport.formats.shared.pickle.known import acts_when_imported, is_territory
 from modelport.formats.shared.pickle.names import canonical, package
 from modelport.wire.pickle import Reference, Stub
@@ -22,13 +22,21 @@ _PLANTED = frozenset(
     "__import__ __bases__ __subclasses__ __mro__".split()
 )
 """Attributes that make an object act later, and that no pickler writes into a state."""
-_CLASS_HOOKS = frozenset({"__init_subclass__", "__subclasshook__", "__prepare__", "__set_name__"})
+_CLASS_HOOKS = frozenset(
+    {
+        *("__init_subclass__", "__subclasshook__", "__prepare__", "__set_name__"),
+        *("__mro_entries__", "__class_getitem__"),
+    }
+)
 """Methods that Python calls while it makes or registers classes."""
 _METACLASSES = frozenset(
     "builtins.type abc.ABCMeta enum.EnumMeta enum.EnumType typing.GenericMeta typing._ProtocolMeta "
     "typing.NamedTupleMeta typing._TypedDictMeta torch._C._TensorMeta".split()
 )
-_CLOUDPICKLE = ("cloudpickle.cloudpickle", "cloudpickle.cloudpickle_fast")
+CLOUDPICKLE = ("cloudpickle.cloudpickle", "cloudpickle.cloudpickle_fast")
+DILL = ("dill._dill", "dill.dill")
+_MAIN = "builtins.__main__"
+"""How dill names the variables of the program that loads."""
 
 
 def entries(value: Any) -> Iterator[tuple[Any, Any]]:
@@ -74,11 +82,19 @@ def _hooked(value: Any) -> bool:
     )
 
 
+_TYPES = tuple(f"{place}._load_type" for place in DILL)
+
+
 def _skeleton(args: tuple[Any, ...]) -> bool:
     """A metaclass, a name, classes, what its body holds, and how cloudpickle keeps track."""
-    if len(args) < 4 or not isinstance(args[0], Reference) or not isinstance(args[2], tuple):
+    if len(args) < 4 or not isinstance(args[2], tuple):
         return False
-    metaclass = canonical(args[0])
+    if isinstance(args[0], Reference):
+        metaclass = canonical(args[0])
+    elif _called(args[0]) in _TYPES and args[0].args == ("type",):
+        metaclass = "builtins.type"
+    else:
+        return False
     if is_territory(metaclass) and metaclass not in _METACLASSES:
         return False
     return isinstance(args[1], str) and not _hooked(args[3])
@@ -95,7 +111,7 @@ def _filled(*makers: str) -> Check:
         made = bool(args) and _called(args[0]) in names
         return made and not any(map(_hooked, args[1:]))
 
-    names = {f"{place}.{maker}" for place in _CLOUDPICKLE for maker in makers}
+    names = {f"{place}.{maker}" for place in CLOUDPICKLE for maker in makers}
     return check
 
 
@@ -125,6 +141,35 @@ def _module(args: tuple[Any, ...]) -> bool:
     return len(args) == 1 and isinstance(args[0], str) and not acts_when_imported(args[0])
 
 
+def _function(args: tuple[Any, ...]) -> bool:
+    """Code, the variables it sees (a dict, or those of the program), and plain facts."""
+    seen = args[1] if len(args) > 1 else None
+    main = isinstance(seen, Reference) and canonical(seen) == _MAIN
+    return isinstance(args[0], Stub) and (seen is None or main or isinstance(seen, dict))
+
+
+def _type_of(args: tuple[Any, ...]) -> bool:
+    """A type of Python by its name."""
+    return len(args) == 1 and isinstance(args[0], str)
+
+
+def _fields(args: tuple[Any, ...]) -> bool:
+    """A name, those of the fields, and a module, which is imported to look for the class."""
+    return len(args) in (3, 4) and isinstance(args[1], tuple) and _module((args[2],))
+
+
+def _of_made(args: tuple[Any, ...]) -> bool:
+    """An attribute of a cell, function or class that the stream has made."""
+    makers = {f"{place}.{name}" for place in DILL for name in _DILL_MAKERS}
+    fits = len(args) == 3 and _called(args[0]) in makers and isinstance(args[1], str)
+    return fits and args[1] not in _CLASS_HOOKS
+
+
+def _two_dicts(args: tuple[Any, ...]) -> bool:
+    """Two dicts of the stream's own, the first of which gets what the second has."""
+    return len(args) == 2 and all(isinstance(value, dict) for value in args)
+
+
 def _typing(args: tuple[Any, ...]) -> bool:
     """A form of ``typing``, and what stands in its brackets."""
     form = len(args) == 2 and isinstance(args[0], Reference) and canonical(args[0])
@@ -140,6 +185,43 @@ _CLOUD: dict[str, Check] = {
     "subimport": _module,
     "_fill_function": _filled("_make_skel_func"),
 }
+
+_ARRAYS = frozenset(
+    f"numpy._core.{name}"
+    for name in ("multiarray._reconstruct", "multiarray.scalar", "numeric._frombuffer")
+)
+
+
+def _array(args: tuple[Any, ...]) -> bool:
+    """An array or number of numpy."""
+    return len(args) == 1 and _called(args[0]) in _ARRAYS
+
+
+_NONE = type(None)
+_TENSORFLOW: dict[str, Check] = {
+    "tensorflow.python.framework.dtypes.as_dtype": kinds((int, str)),
+    "tensorflow.python.framework.tensor_shape.Dimension": kinds((int, _NONE)),
+    "tensorflow.python.framework.tensor_shape.TensorShape": kinds((list, tuple, _NONE)),
+    **{
+        f"tensorflow.python.framework.{place}.TensorSpec": kinds(Stub, Stub, (str, _NONE), least=1)
+        for place in ("tensor", "tensor_spec")
+    },
+    "tensorflow.python.framework.ops.convert_to_tensor": _array,
+    "tensorflow.python.module.module.Module": kinds(),
+}
+
+_DILL_MAKERS = ("_create_cell", "_create_function", "_create_type", "_create_namedtuple")
+_DILL: dict[str, Check] = {
+    "_create_function": _function,
+    "_create_code": every((int, str, bytes, tuple, Stub)),
+    "_create_cell": anything,
+    "_create_type": _skeleton,
+    "_create_namedtuple": _fields,
+    "_import_module": _module,
+    "_load_type": _type_of,
+    "_setitems": _two_dicts,
+}
+"""Of ``dill._dill``; its ``_getattr`` evaluates a text, and ``_create_filehandle`` opens files."""
 
 _ENUMS = {
     "torchvision.transforms": "InterpolationMode",
@@ -172,7 +254,9 @@ GUARDED: dict[str, Check] = {
         for place, names in _ENUMS.items()
         for name in names.split()
     },
-    **{f"{place}.{name}": check for place in _CLOUDPICKLE for name, check in _CLOUD.items()},
+    **{f"{place}.{name}": check for place in CLOUDPICKLE for name, check in _CLOUD.items()},
+    **{f"{place}.{name}": check for place in DILL for name, check in _DILL.items()},
+    "builtins.setattr": _of_made,
     "pandas.core.indexes.base._new_Index": _class_of("pandas."),
     "pandas.core.indexes.datetimes._new_DatetimeIndex": _class_of("pandas."),
     **{
@@ -183,6 +267,7 @@ GUARDED: dict[str, Check] = {
             "neighbors.ball_tree",
         )
     },
+    **_TENSORFLOW,
     "joblib.memory.Memory": _no_folder,
     "types.SimpleNamespace": _not_planted,
     "operator.getitem": _typing,

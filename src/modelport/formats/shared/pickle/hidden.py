@@ -1,4 +1,4 @@
-"""Pickles in the bytes that a pickle holds, which do nothing until somebody loads them.
+"""Pickles in the bytes and texts that a pickle holds, which do nothing until somebody loads them.
 
 The verdict on the file stays what it is: the finding says what the inner pickle would do.
 """
@@ -8,16 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from modelport.errors import ModelportError
 from modelport.formats.shared.pickle.names import canonical
 from modelport.formats.shared.pickle.objects import encoded
+from modelport.formats.shared.pickle.sniff import is_packed, means_something
+from modelport.formats.shared.polyglot import BEGINNINGS
 from modelport.formats.shared.torch.storage import LEGACY_HEAD
 from modelport.model.model import Level
-from modelport.wire.pickle import Blob, BlobKind, Program, Reference, Stub, begins, interpret
+from modelport.wire.compressed import kind, unpack
+from modelport.wire.pickle import Blob, Program, Reference, Stub, begins, interpret
 from modelport.wire.source import ByteSource, BytesSource, SliceSource
 
 DEEPEST = 3
 _MOST = 1_000_000
 _LEAST = 4
+_HEAD = 256
 
 _Found = tuple[str, Level, str, int]
 Judge = Callable[[Program], Iterator[_Found]]
@@ -51,7 +56,7 @@ def _told(found: list[_Found]) -> str:
 
 
 def _sources(program: Program) -> Iterator[tuple[int, ByteSource]]:
-    """Where bytes begin as a pickle of protocol 2 to 5 does, each once, with the place to tell."""
+    """Where bytes or texts are pickles, each once, with the place to tell."""
     waiting: list[tuple[int, Any]] = [
         (stub.offset, part) for stub in program.stubs for part in _parts(stub)
     ]
@@ -85,10 +90,31 @@ def _parts(stub: Stub) -> Iterator[Any]:
 
 
 def _pickle(value: Any) -> ByteSource | None:
-    if isinstance(value, Blob) and value.kind is not BlobKind.TEXT:
-        if not begins(value.source.read_at(value.offset, min(_LEAST, value.length))):
-            return None
-        return SliceSource(value.source, value.offset, value.length, f"{value.source.name}!bytes")
-    if not isinstance(value, bytes | bytearray) or not begins(value):
+    """The pickle that bytes, or a text of one character a byte, hold, also a packed one."""
+    source = _bytes(value)
+    if source is None or source.size < _LEAST:
         return None
-    return None if value.startswith(LEGACY_HEAD) else BytesSource(bytes(value), "bytes")
+    head = source.read_at(0, min(_HEAD, source.size))
+    if begins(head):
+        return None if head.startswith(LEGACY_HEAD) else source
+    wrapper = kind(head)
+    if wrapper is not None:
+        try:
+            return unpack(source, wrapper) if is_packed(source, wrapper) else None
+        except ModelportError:  # compressed data of another kind, which is broken or too large
+            return None
+    if head[0] not in BEGINNINGS or b"\n" not in head:
+        return None  # what protocol 0 names, it names on a line of its own
+    return source if means_something(interpret(source)) else None
+
+
+def _bytes(value: Any) -> ByteSource | None:
+    if isinstance(value, Blob):
+        name = f"{value.source.name}!bytes"
+        return SliceSource(value.source, value.offset, value.length, name)
+    if isinstance(value, str) and value[:1] < "\u0100":
+        try:
+            value = value.encode("latin-1")
+        except UnicodeEncodeError:
+            return None
+    return BytesSource(value, "bytes") if isinstance(value, bytes | bytearray) else None

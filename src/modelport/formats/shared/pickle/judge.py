@@ -14,23 +14,25 @@ from typing import Any
 
 from modelport.errors import LimitExceeded
 from modelport.formats.shared.pickle.allowed import CALLS, NAMES, SCALARS
-from modelport.formats.shared.pickle.guarded import GUARDED, SOURCE
+from modelport.formats.shared.pickle.called import DEEP, NEW, RECONSTRUCTOR, called, owner_of
+from modelport.formats.shared.pickle.guarded import DILL, GUARDED, SOURCE
 from modelport.formats.shared.pickle.hidden import hidden
 from modelport.formats.shared.pickle.inner import LOADS, inner_source
-from modelport.formats.shared.pickle.keras import is_method, model_inside
+from modelport.formats.shared.pickle.keras import RESTORES, is_method, model_inside
 from modelport.formats.shared.pickle.known import (
     acts_when_imported,
     is_harmless,
-    is_module,
     is_territory,
     rooted,
 )
+from modelport.formats.shared.pickle.made import Made
 from modelport.formats.shared.pickle.names import canonical
 from modelport.formats.shared.pickle.show import short
 from modelport.formats.shared.pickle.states import acts
 from modelport.formats.shared.torch.storage import LEGACY_HEAD
 from modelport.model.model import Finding, Level
 from modelport.wire.pickle import (
+    Blob,
     Fault,
     FaultKind,
     PersistentId,
@@ -47,23 +49,13 @@ _FAULTS = {
     FaultKind.BROKEN_FRAME: ("PKL-022", Level.MALFORMED),
     FaultKind.PROTOCOL: ("PKL-022", Level.MALFORMED),
 }
-_RECONSTRUCTOR = "copyreg._reconstructor"
-_NEW = {
-    _RECONSTRUCTOR: 3,
-    "copyreg.__newobj__": None,
-    "copyreg.__newobj_ex__": 3,
+_MAKES_NEW = frozenset(f"builtins.{name}" for name in "object tuple int str float".split()) | {
+    "enum.Enum"
 }
-"""Functions that make an instance of their first argument, and how many arguments they get."""
-_BUILTIN_TYPE = (
-    "cloudpickle.cloudpickle._builtin_type",
-    "cloudpickle.cloudpickle_fast._builtin_type",
-)
-"""Functions that give a type of ``types`` by its name."""
 _STREAMS = 5
-_DEEP = 8
-_FUNCTIONS = "torch._C._VariableFunctionsClass"
-"""Where torch's own functions lie (``torch.relu``); naming one is common, calling one is not."""
 _REBUILD_TYPE = ("torch._tensor._rebuild_from_type_v2", "torch._tensor._rebuild_from_type")
+_LOOKS_INSIDE = ("torch.", "numpy.", "pandas.", "scipy.", "sklearn.")
+"""Packages whose functions call methods of a class they are given, such as ``__setstate__``."""
 _BUILTIN_NEW = frozenset({"collections.OrderedDict", "torch.nn.parameter.Parameter", "uuid.UUID"})
 
 
@@ -86,11 +78,12 @@ _Found = tuple[str, Level, str, int]
 
 
 def _all(program: Program) -> Iterator[_Found]:
-    called = {id(stub.callable) for stub in program.stubs}
+    made = Made(program)
+    used = {id(stub.callable) for stub in program.stubs}
     for reference in program.references:
-        yield from _reference(reference, id(reference) in called)
+        yield from _reference(reference, id(reference) in used)
     for stub in program.stubs:
-        yield from _call(stub)
+        yield from _call(stub, made)
         yield from _states(stub)
     yield from map(_fault, program.faults)
     if program.error is not None:
@@ -103,18 +96,18 @@ def _fault(fault: Fault) -> _Found:
     return rule, level, fault.what, fault.offset
 
 
-def _reference(reference: Reference, called: bool) -> Iterator[_Found]:
+def _reference(reference: Reference, used: bool) -> Iterator[_Found]:
     name = rooted(reference)
     if reference.module == "?" or name in NAMES:
         return
     if acts_when_imported(name.rpartition(".")[0]) or acts_when_imported(reference.module):
         what = f"imports {reference.module}, which acts when it is imported"
         yield "PKL-007", Level.DANGEROUS, what, reference.offset
-    elif not called:
+    elif not used:
         yield "PKL-010", Level.NEEDS_CODE, f"names {name}", reference.offset
 
 
-def _call(stub: Stub) -> Iterator[_Found]:
+def _call(stub: Stub, made: Made) -> Iterator[_Found]:
     target = stub.callable
     if isinstance(target, PersistentId):
         # A class by its source text, as torch wrote it before 1.0; the reader judges the id.
@@ -122,14 +115,20 @@ def _call(stub: Stub) -> Iterator[_Found]:
     if is_method(target):
         yield from model_inside(stub)
         return
-    name = _name(target)
-    if name is None:
+    name = called(target)
+    if name is None and stub.opcode == "NEWOBJ" and not stub.args and made.is_class(target):
+        yield _of_made(stub, target, made)
+    elif name is None:
         what = f"calls what it has computed: {short(target)}"
         yield "PKL-002", Level.DANGEROUS, what, stub.offset
-    elif name in _NEW or stub.opcode in ("NEWOBJ", "NEWOBJ_EX"):
-        yield from _instance(stub, name)
+    elif name.startswith(_LOOKS_INSIDE) and made.gives_class(stub):
+        yield "PKL-011", Level.DANGEROUS, _as_called(stub, name), stub.offset
+    elif name in NEW or stub.opcode in ("NEWOBJ", "NEWOBJ_EX"):
+        yield from _instance(stub, name, made)
     elif name in _REBUILD_TYPE:
-        yield from _rebuilt(stub)
+        yield from _rebuilt(stub, made)
+    elif name in RESTORES:
+        yield from model_inside(stub)
     elif name in SOURCE:
         what = f"{name} executes the Python source that the file brings with it"
         yield "PKL-008", Level.DANGEROUS, what, stub.offset
@@ -137,6 +136,8 @@ def _call(stub: Stub) -> Iterator[_Found]:
         check = CALLS[name] if name in CALLS else GUARDED[name]
         if not isinstance(stub.args, tuple) or stub.kwargs or not check(stub.args):
             yield "PKL-011", Level.DANGEROUS, _as_called(stub, name), stub.offset
+        elif name in _CODE:
+            yield _code(stub, name)
         elif name in GUARDED:
             yield "PKL-010", Level.NEEDS_CODE, f"needs {name}", stub.offset
     elif name == LOADS:
@@ -147,23 +148,26 @@ def _call(stub: Stub) -> Iterator[_Found]:
         yield _unknown(stub, name)
 
 
-def _instance(stub: Stub, name: str) -> Iterator[_Found]:
+def _instance(stub: Stub, name: str, known: Made) -> Iterator[_Found]:
     """``cls.__new__(cls, ...)``, which runs no ``__init__``."""
     made: Any = stub.callable
     args = stub.args
-    if name in _NEW:
-        count = _NEW[name]
+    if name in NEW:
+        count = NEW[name]
+        if name == RECONSTRUCTOR and _is_empty(args) and known.is_class(args[0]):
+            yield _of_made(stub, args[0], known)
+            return
         fits = isinstance(args, tuple) and args and (count is None or len(args) == count)
-        if not fits or _name(args[0]) is None:
+        if not fits or called(args[0]) is None:
             yield "PKL-011", Level.DANGEROUS, _as_called(stub, name), stub.offset
             return
-        base = _name(args[1]) if name == _RECONSTRUCTOR else None
+        base = called(args[1]) if name == RECONSTRUCTOR else None
         if base is not None and not _is_base(base):
             yield "PKL-011", Level.DANGEROUS, _as_called(stub, name), stub.offset
             return
         made, args = args[0], args[1:]
-    cls = _name(made) or ""
-    plain = not args if name not in _NEW else True
+    cls = called(made) or ""
+    plain = not args if name not in NEW else True
     if cls in _BUILTIN_NEW or (cls in NAMES and plain):
         return
     if cls in CALLS and isinstance(args, tuple) and CALLS[cls](args):
@@ -172,6 +176,24 @@ def _instance(stub: Stub, name: str) -> Iterator[_Found]:
         yield "PKL-010", Level.NEEDS_CODE, "needs torch.classes.quantized", stub.offset
         return
     yield _unknown(stub, cls, instance=True)
+
+
+def _is_empty(args: Any) -> bool:
+    """Whether ``_reconstructor`` makes an object of nothing but its class."""
+    fits = isinstance(args, tuple) and len(args) == 3 and args[2] is None
+    return fits and called(args[1]) == "builtins.object"
+
+
+def _of_made(stub: Stub, cls: Any, made: Made) -> _Found:
+    if made.is_quiet(stub, cls):
+        return (
+            "PKL-010",
+            Level.NEEDS_CODE,
+            "needs a class that the file brings with it",
+            stub.offset,
+        )
+    what = f"calls code that the file brings with it: {short(cls)}"
+    return "PKL-002", Level.DANGEROUS, what, stub.offset
 
 
 _PACKED = ("__torch__.torch.classes.quantized.", "__torch__.torch.classes.rnn.")
@@ -189,13 +211,53 @@ def _is_quantised(stub: Stub) -> bool:
     )
 
 
+_CODE = frozenset({"types.CodeType", *(f"{place}._create_code" for place in DILL)})
+
+
+def _code(stub: Stub, name: str) -> _Found:
+    what = f"needs {name}, for it brings code of its own, which runs when it is called"
+    return "PKL-016", Level.NEEDS_CODE, what, stub.offset
+
+
 def _unknown(stub: Stub, name: str, instance: bool = False) -> _Found:
+    if name in _CODE:
+        return _code(stub, name)
     if is_harmless(name) or (instance and name in GUARDED) or not is_territory(name):
         return "PKL-010", Level.NEEDS_CODE, f"needs {name}", stub.offset
-    if instance and name.startswith(_CLASS_PLACES) and name.rsplit(".", 1)[-1] != _MAPS_FILES:
+    if instance and name.startswith(_CLASS_PLACES) and not _reaches_out(stub, name):
         return "PKL-010", Level.NEEDS_CODE, f"needs {name}", stub.offset
     return "PKL-001", Level.DANGEROUS, _as_called(stub, name), stub.offset
 
+
+def _reaches_out(stub: Stub, name: str) -> bool:
+    """Whether making an instance of a class in ``_CLASS_PLACES`` opens a file or runs a text."""
+    if name.startswith(_OPENERS) or name.rsplit(".", 1)[-1] == _MAPS_FILES:
+        return True
+    if not name.startswith(_EVALUATE) or name in _WORDS:
+        return False
+    waiting = [stub.args]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, tuple | list):
+            waiting.extend(value)
+        elif isinstance(value, str | Blob | bytes):
+            return True
+    return False
+
+
+_OPENERS = (
+    *("pandas.io.", "pandas.HDFStore", "pandas.Excel", "sklearn.datasets."),
+    *("keras.src.saving.", "keras.src.export.", "keras.saving.", "keras.export."),
+    *("tf_keras.src.saving.", "tf_keras.saving.", "tensorflow.python.keras.saving."),
+    "tensorflow.python.framework.test_util.",
+)
+"""Classes that open files as soon as they get an item, or write them when they are freed."""
+_EVALUATE = ("sympy.", "torch.fx.")
+"""Places of classes of SymPy, which evaluate every text they are made of as Python."""
+_WORDS = frozenset(
+    {"sympy.core.symbol.Symbol", "sympy.core.symbol.Dummy", "sympy.core.numbers.Float"}
+)
+"""Those that take a name, or digits, for what they are."""
 
 _BASES = frozenset(
     f"builtins.{name}"
@@ -217,6 +279,14 @@ def _is_base(name: str) -> bool:
     return name in _BASES or name in SCALARS or is_harmless(name) or not is_territory(name)
 
 
+_TENSORFLOW = tuple(
+    f"tensorflow.{place}."
+    for place in (
+        *("keras", "python.framework", "python.keras", "python.ops", "python.trackable"),
+        "python.training",
+    )
+)
+"""Its other places have classes that remove folders or end processes when they are freed."""
 _CLASS_PLACES = (
     *(
         "torch.nn.",
@@ -238,22 +308,30 @@ _CLASS_PLACES = (
         "scipy.interpolate.",
         "scipy.spatial.",
         "pandas.",
-        "tensorflow.",
+        *_TENSORFLOW,
         "keras.",
         "tf_keras.",
         "PIL.Image.",
     ),
-    *("jax.", "attr.", "numpy.random.", "numpy.polynomial.", "joblib.numpy_pickle.", "tqdm."),
+    *(
+        "jax.",
+        "attr.",
+        "sympy.",
+        "numpy.random.",
+        "numpy.polynomial.",
+        "joblib.numpy_pickle.",
+        "tqdm.",
+    ),
 )
 """Where classes lie whose ``__new__`` does nothing but make an empty instance."""
 
 
-def _rebuilt(stub: Stub) -> Iterator[_Found]:
+def _rebuilt(stub: Stub, made: Made) -> Iterator[_Found]:
     """``_rebuild_from_type_v2(function, type, arguments, state)`` calls the function."""
     args = stub.args if isinstance(stub.args, tuple) else ()
     known = len(args) >= 3 and isinstance(args[0], Reference) and isinstance(args[2], tuple)
     if known and canonical(args[0]) not in _REBUILD_TYPE:
-        yield from _call(Stub("REDUCE", args[0], args[2], {}, stub.offset))
+        yield from _call(Stub("REDUCE", args[0], args[2], {}, stub.offset), made)
         return
     yield "PKL-011", Level.DANGEROUS, _as_called(stub, _REBUILD_TYPE[0]), stub.offset
 
@@ -271,56 +349,22 @@ def _inner(stub: Stub) -> Iterator[_Found]:
             yield rule, level, what, stub.offset
         if program.error is not None:
             return
-        if any(_name(inner.callable) == LOADS for inner in program.stubs):
+        if any(called(inner.callable) == LOADS for inner in program.stubs):
             what = "loads a file inside a file inside a pickle, which nobody writes"
             yield "PKL-011", Level.DANGEROUS, what, stub.offset
             return
         start = program.end
 
 
-def _name(target: Any, depth: int = _DEEP) -> str | None:
-    """The name of a class or function, also of one inside a class of user code; else None.
-
-    ``depth`` is how many classes inside each other are followed.
-    """
-    if isinstance(target, Reference):
-        return rooted(target)
-    if not isinstance(target, Stub) or depth == 0:
-        return None
-    args, getter = target.args, target.callable
-    if isinstance(getter, Reference) and canonical(getter) in _BUILTIN_TYPE:
-        named = isinstance(args, tuple) and len(args) == 1 and f"types.{args[0]}"
-        return named if named and is_harmless(named) else None
-    if not isinstance(getter, Reference) or canonical(getter) != "builtins.getattr":
-        return None
-    if not isinstance(args, tuple) or len(args) != 2 or not isinstance(args[1], str):
-        return None
-    owner = _owner(args[0], depth - 1)
-    if owner is None or args[1].startswith("__") or is_module(owner.rsplit(".", 1)[-1]):
-        return None
-    name = f"{owner}.{args[1]}"
-    closed = is_territory(owner) and owner != _FUNCTIONS and not is_harmless(name)
-    return None if closed else name
-
-
-def _owner(value: Any, depth: int) -> str | None:
-    """The class of an object or the class itself, by name, where the stream spells it out."""
-    named = _name(value, depth)
-    if named is not None or not isinstance(value, Stub):
-        return named
-    name = _name(value.callable, depth)
-    if name in _NEW and isinstance(value.args, tuple) and value.args:
-        return _name(value.args[0], depth)
-    return name if name != "builtins.getattr" else None
-
-
 def _attribute(stub: Stub) -> Iterator[_Found]:
     """``getattr(object, name)``: how methods and inner classes of user code are pickled."""
     if is_method(stub):
         return  # which calling it is judged by
-    name = _name(stub)
+    name = called(stub)
     args = stub.args if isinstance(stub.args, tuple) else ()
-    owner = _owner(args[0], _DEEP) if len(args) == 2 and isinstance(args[1], str) else None
+    owner = owner_of(args[0], DEEP) if len(args) == 2 and isinstance(args[1], str) else None
+    if name is None and owner in _MAKES_NEW and args[1] == "__new__":
+        name = f"{owner}.__new__"  # named by classes that have it for a method
     if name is None and (owner or "").startswith(_CLASS_PLACES) and not args[1].startswith("__"):
         # A method of such a class, which is named; calling it would be another thing.
         name = f"{owner}.{args[1]}"
@@ -337,9 +381,9 @@ def _states(stub: Stub) -> Iterator[_Found]:
 
 def _made(stub: Stub) -> str | None:
     """The class or function that made an object, by name."""
-    name = _name(stub.callable)
-    if name in _NEW and isinstance(stub.args, tuple) and stub.args:
-        return _name(stub.args[0])
+    name = called(stub.callable)
+    if name in NEW and isinstance(stub.args, tuple) and stub.args:
+        return called(stub.args[0])
     return name
 
 

@@ -21,6 +21,13 @@ _METHOD = "_unpickle_model"
 _PLACES = ("keras.src.", "keras.models.", "keras.engine.")
 
 
+RESTORES = frozenset(
+    f"{place}.saving.pickle_utils.deserialize_model_from_bytecode"
+    for place in ("tf_keras.src", "keras.src", "keras")
+)
+"""Functions of Keras 2 that load a model from the bytes of its archive."""
+
+
 def is_method(getter: Any) -> bool:
     """Whether a stub is the class method of Keras that restores a model: ``getattr(cls, name)``."""
     if not isinstance(getter, Stub) or not isinstance(getter.callable, Reference):
@@ -41,7 +48,7 @@ def model_inside(stub: Stub) -> Iterator[tuple[str, Level, str, int]]:
 
     source = _archive(stub)
     if source is None:
-        what = f"calls {_METHOD} of Keras with something else than the bytes of a model"
+        what = "restores a model of Keras from something else than the bytes of a model"
         yield "PKL-011", Level.DANGEROUS, what, stub.offset
         return
     yield "PKL-010", Level.NEEDS_CODE, "needs Keras, whose model is in the pickle", stub.offset
@@ -57,8 +64,12 @@ def model_inside(stub: Stub) -> Iterator[tuple[str, Level, str, int]]:
 
 
 def _archive(stub: Stub) -> ByteSource | None:
-    """The bytes of the ``io.BytesIO`` that is the only argument."""
+    """The bytes that are the only argument, or in its ``io.BytesIO``."""
     given = stub.args[0] if isinstance(stub.args, tuple) and len(stub.args) == 1 else None
+    if isinstance(stub.callable, Reference):
+        source = bytes_source(given, "model")
+        zipped = source is not None and source.read_at(0, min(2, source.size)) == b"PK"
+        return source if zipped else None
     if not isinstance(given, Stub) or not isinstance(given.callable, Reference):
         return None
     if canonical(given.callable) != "io.BytesIO" or given.args != () or len(given.states) != 1:

@@ -67,6 +67,7 @@ _MAKERS = (
         "pandas._libs.internals._unpickle_block",
     ),
     *("torch.distributed._shard.sharded_tensor.api.ShardedTensor", "torch.Generator"),
+    "sympy.polys.matrices.domainmatrix.DomainMatrix",
     *("torch._C.Generator", "torch._utils_internal.get_file_path"),
     *("torch._dynamo.decorators._DimRange", "torch.nested._internal.nested_tensor._rebuild_njt"),
 )
@@ -107,7 +108,8 @@ TERRITORIES = frozenset(
     "pkg_resources distutils wheel _distutils_hack IPython ipykernel jupyter_client requests "
     "urllib3 httpx aiohttp certifi charset_normalizer idna yaml jinja2 click rich tqdm fsspec "
     "huggingface_hub modelport pyfive numcodecs pexpect ptyprocess psutil pytest _pytest py fabric "
-    "invoke paramiko smart_open boto3 botocore google ml_dtypes packaging attr attrs".split()
+    "invoke paramiko smart_open boto3 botocore google ml_dtypes packaging attr attrs "
+    "sympy mpmath".split()
 )
 """Packages in which every call that is not known is an attack; the standard library too."""
 
@@ -146,6 +148,49 @@ STANDARD_LIBRARY = frozenset(
     "user whichdb xmllib xmlrpclib".split()
 )
 """The standard library of Python 2.7 to 3.14, modules that begin with an underscore apart."""
+
+
+_ACTING = (
+    *("joblib.", "cloudpickle.", "dill.", "pip.", "setuptools.", "pkg_resources.", "IPython."),
+    *("requests.", "urllib3.", "httpx.", "aiohttp.", "fsspec.", "huggingface_hub.", "google."),
+    *("smart_open.", "boto3.", "botocore.", "paramiko.", "fabric.", "invoke.", "pexpect."),
+    *("distutils.", "ipykernel.", "jupyter_client.", "pytest.", "_pytest.", "yaml.", "h5py."),
+    *("onnx.", "onnxruntime.", "safetensors.", "modelport.", "sympy.", "cv2.im", "PIL.Image.open"),
+    *(
+        "torch.load",
+        "torch.save",
+        "torch.hub.",
+        "torch.jit.",
+        "torch.serialization.",
+        "torch._C.js",
+    ),
+    *("torch.package.", "torch.utils.cpp_extension.", "torch.utils.model_dump.", "torch.export."),
+    *("torch.storage._load_from_bytes", "torch.ops.", "torch.classes.", "torch.multiprocessing."),
+    *("torch.distributed.", "torch.fx.", "torch.onnx.", "torch._inductor.", "torch._dynamo."),
+    *("torch.from_file", "torch.compile", "torch.library.", "torch.utils.show_pickle."),
+    *("numpy.load", "numpy.save", "numpy.fromfile", "numpy.genfromtxt", "numpy.memmap"),
+    *("numpy.testing.", "numpy.f2py.", "numpy.distutils.", "numpy.ctypeslib.", "numpy.lib.npyio."),
+    *("numpy.lib.format.", "numpy.lib._npyio_impl.", "numpy.lib._datasource.", "numpy.tofile"),
+    *("pandas.io.", "pandas.read_", "pandas.eval", "pandas.core.computation.", "pandas.Excel"),
+    *(
+        "pandas.HDFStore",
+        "pandas.to_pickle",
+        "scipy.io.",
+        "sklearn.datasets.",
+        "sklearn.externals.",
+    ),
+    *("tensorflow.io.", "tensorflow.saved_model.", "tensorflow.train.", "tensorflow.summary."),
+    *("tensorflow.py_function", "tensorflow.numpy_function", "tensorflow.load_", "jax.profiler."),
+    *("keras.models.", "keras.saving.", "keras.utils.", "keras.src.saving.", "keras.src.utils."),
+    *("tf_keras.models.", "tf_keras.saving.", "tf_keras.utils.", "tf_keras.src.saving."),
+    *("jax.numpy.load", "jax.numpy.save", "jax.numpy.fromfile", "matplotlib.pyplot.", "wheel."),
+)
+"""How names begin in territories that open, run or load something as soon as they are called."""
+
+
+def acts_when_called(name: str) -> bool:
+    """Whether a function of a known package reaches out when it is called with a text or two."""
+    return name.startswith(_ACTING)
 
 
 def acts_when_imported(module: str) -> bool:

@@ -22,6 +22,7 @@ class Plain:
         self._objects = objects
         self._left = MOST
         self._open: set[int] = set()
+        self._kinds: dict[str, dict[str, str]] = {}  # one for all, for there may be millions
 
     def value(self, value: Any, depth: int = 0) -> Any:
         """The plain form of one value."""
@@ -32,7 +33,7 @@ class Plain:
         if isinstance(built, float):
             return built if math.isfinite(built) else str(built)
         if depth >= DEEPEST or self._left < 0 or id(built) in self._open:
-            return {"…": _kind(built)}
+            return self._kinds.setdefault(kind := _kind(built), {"…": kind})
         self._open.add(id(built))
         try:
             return self._inside(built, depth + 1)

@@ -14,7 +14,12 @@ from typing import Any
 
 from modelport.formats.shared.pickle.allowed import NAMES
 from modelport.formats.shared.pickle.guarded import entries, planted
-from modelport.formats.shared.pickle.known import STANDARD_LIBRARY, is_harmless, rooted
+from modelport.formats.shared.pickle.known import (
+    STANDARD_LIBRARY,
+    acts_when_called,
+    is_harmless,
+    rooted,
+)
 from modelport.formats.shared.pickle.names import package
 from modelport.formats.shared.pickle.show import short
 from modelport.wire.pickle import Reference, Stub
@@ -31,6 +36,10 @@ _LIVE = frozenset(
         "builtins.getattr",
         "cloudpickle.cloudpickle.subimport",
         "cloudpickle.cloudpickle_fast.subimport",
+        "dill._dill._import_module",
+        "dill.dill._import_module",
+        "dill._dill._load_type",
+        "dill.dill._load_type",
     }
 )
 """Functions that give what is alive in the loader already, where a state would change it."""
@@ -38,7 +47,10 @@ _LOADERS = ("_IterDataPipeSerializationWrapper", "_MapDataPipeSerializationWrapp
 _FILLING = frozenset({"append", "extend", "add"})
 """Methods that the unpickler itself looks for on an object that gets items."""
 _CALLED = frozenset(
-    "_build_f _commit_removals _get_abs_string_index _hashable_content _patch_step_function "
+    "_attach_methods _build_f _cleanup _commit_removals _get_abs_string_index _get_item_by_idx "
+    "_hashable_content _key_to_attr _patch_step_function add_module "
+    "_check_super_called _destroy_resource _maybe_create_attribute _raise_if_frozen _set_hyper "
+    "_self_destruction_context _set_dtype_policy _setattr_hook _track_value _track_variables "
     "_setitem _shutdown_workers get_params".split()
 )
 """Methods that classes of scikit-learn, torch and Python call while they are restored."""
@@ -82,7 +94,7 @@ def acts(stub: Stub, name: str | None) -> Iterator[tuple[str, str]]:
 
 
 def _given_to_call(state: Any, filled: bool) -> Iterator[tuple[str, str]]:
-    """Attributes that hide a method, or hold a function of Python that acts on the system.
+    """Attributes that hide a method, or hold a function that acts on the system.
 
     An attribute comes before the method of its name: ``{"append": os.system}`` runs a command as
     soon as the unpickler appends. ``filled`` says whether the object gets items.
@@ -98,7 +110,7 @@ def _given_to_call(state: Any, filled: bool) -> Iterator[tuple[str, str]]:
 
 
 def _acting(value: Any) -> str | None:
-    """The function of Python that a value is or has bound, where it may act on the system."""
+    """The function that a value is or has bound, where it may act on the system."""
     if isinstance(value, Stub):
         bound = isinstance(value.callable, Reference) and isinstance(value.args, tuple)
         partial = bound and rooted(value.callable) == "functools.partial"
@@ -107,6 +119,8 @@ def _acting(value: Any) -> str | None:
         return None
     name = rooted(value)
     top = package(name).lstrip("_")
+    if acts_when_called(name) and name not in NAMES and not is_harmless(name):
+        return name
     if top not in STANDARD_LIBRARY or top in _QUIET or name in NAMES or is_harmless(name):
         return None
     quiet = top == "builtins" and name.split(".")[1] in _QUIET_BUILTINS

@@ -9,6 +9,7 @@ from modelport.formats.shared.pickle.objects import Objects, attributes
 from modelport.wire.pickle import Stub
 
 Found = TypeVar("Found")
+_PLAIN = (str, int, float, bytes, type(None))  # nothing is inside; most of large objects is such
 
 
 def find(
@@ -18,23 +19,33 @@ def find(
 
     Each container and object is entered once, by the first path that leads there.
     """
-    waiting, seen = [(path, root)], set[int]()
+    waiting: list[tuple[str, Iterator[tuple[str | None, Any]]]] = [(path, iter([(None, root)]))]
+    seen = set[int]()
     while waiting:
-        where, value = waiting.pop()
-        built = objects.build(value)
-        if isinstance(built, kind):
-            if id(built) not in seen:
+        where, inside = waiting[-1]
+        for key, value in inside:
+            if isinstance(value, _PLAIN) or id(value) in seen:
+                continue
+            built = objects.build(value)
+            if id(built) in seen:
+                continue
+            below = where if key is None else f"{where}.{key}" if where else key
+            if isinstance(built, kind):
                 seen.add(id(built))
-                yield where, built
-        elif isinstance(built, Mapping | list | tuple | Stub) and id(built) not in seen:
-            seen.add(id(built))
-            inside = [
-                (f"{where}.{key}" if where else str(key), item) for key, item in _parts(built)
-            ]
-            waiting.extend(reversed(inside))
+                yield below, built
+            elif isinstance(built, Mapping | list | tuple | Stub) and _holds_any(built):
+                seen.add(id(built))
+                waiting.append((below, _parts(built)))
+                break
+        else:
+            waiting.pop()
 
 
-def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+def _holds_any(value: Mapping[Any, Any] | list[Any] | tuple[Any, ...] | Stub) -> bool:
+    return isinstance(value, Stub) or len(value) > 0
+
+
+def _parts(value: Any) -> Iterator[tuple[str | None, Any]]:
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield (key if isinstance(key, str) else repr(key)[:100]), item

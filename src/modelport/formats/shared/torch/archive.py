@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from modelport.errors import MalformedFile
+from modelport.formats.shared.pickle.members import judge_members
 from modelport.formats.shared.pickle.objects import Objects
-from modelport.formats.shared.pickle.streams import judge_member, read_streams
+from modelport.formats.shared.pickle.streams import read_streams
 from modelport.formats.shared.torch.encode import Encoded
 from modelport.formats.shared.torch.storage import Storage
 from modelport.formats.shared.torch.tensors import objects_of, storage_type
 from modelport.model.model import Model
-from modelport.wire.pickle import PersistentId, Reference, begins
+from modelport.wire.pickle import PersistentId, Reference
 from modelport.wire.pickle.write import write
 from modelport.wire.zip import ZipArchive
 from modelport.wire.zip_write import ZipWriter
 
 PICKLE = "data.pkl"
+_EARLY_DATA = "tensors"
+"""Where torch 1.4 put the storages of ``torch.save``."""
+_STORAGE = re.compile(r"(data|constants|tensors|traced_inputs|attributes)/\d+")
 _WORD_BYTES = 64
 _ALIGNMENT = 64
 _VERSION = b"3\n"
@@ -50,8 +56,18 @@ def read_object(
     """
     source = archive.open(f"{folder}{member}")
     program = read_streams(source, model.findings, member, own=own)[0]
+    _check_crc(archive, f"{folder}{member}", model)
     storages = ZipStorages(archive, folder, data)
     return program.value, objects_of(source.name, storages.find)
+
+
+def _check_crc(archive: ZipArchive, name: str, model: Model) -> None:
+    """Refuse a pickle that was changed after it was saved; torch itself does not look."""
+    try:
+        archive.verify(name)
+    except MalformedFile as error:
+        error.findings = tuple(model.findings)
+        raise
 
 
 def write_object(path: Path, folder: str, encoded: Encoded) -> None:
@@ -66,24 +82,20 @@ def write_object(path: Path, folder: str, encoded: Encoded) -> None:
         archive.add(f"{folder}/version", _VERSION)
 
 
-def judge_others(archive: ZipArchive, folder: str, model: Model, known: tuple[str, ...]) -> None:
-    """Judge every member that is a pickle and not one of ``known``, by its bytes or its name.
+def judge_others(
+    archive: ZipArchive, folder: str, model: Model, known: tuple[str, ...], depth: int = 0
+) -> None:
+    """Judge every member that is a pickle or a model file and not one of ``known``.
 
-    Storages are left out: their bytes may be anything.
+    Storages are left out: their bytes may be anything. ``depth`` is how many archives it lies in.
     """
-    for name in archive.members:
-        inside = name.removeprefix(folder)
-        if inside in known or _is_storage(inside):
-            continue
-        source = archive.open(name)
-        head = source.read_at(0, min(4, source.size))
-        if begins(head) or inside.endswith((".pkl", ".pickle")):
-            judge_member(source, model.findings, inside)
-
-
-def _is_storage(inside: str) -> bool:
-    place, _, key = inside.rpartition("/")
-    return key.isdigit() and bool(place)
+    names = [
+        name
+        for name in archive.members
+        if name.removeprefix(folder) not in known and not _STORAGE.fullmatch(name, len(folder))
+    ]
+    for finding in judge_members(archive, names, depth):
+        model.findings.append(replace(finding, where=finding.where.removeprefix(folder)))
 
 
 class ZipStorages:
@@ -93,11 +105,13 @@ class ZipStorages:
         self._archive = archive
         self._folder = folder
         self._data = data
-        self._swapped = word(archive, f"{folder}byteorder") == "big"
+        self._swapped = _is_swapped(archive, f"{folder}byteorder")
         self._found: dict[str, Storage] = {}
 
     def find(self, persistent: PersistentId) -> Any:
         """The storage of ``('storage', type, key, location, numel)``.
+
+        The archives of torch 1.3 and 1.4 add None, as the stream before them said of no view.
 
         Raises:
             MalformedFile: another kind of id, no such member, or a member of another size.
@@ -105,7 +119,7 @@ class ZipStorages:
         parts = persistent.id
         if not (
             isinstance(parts, tuple)
-            and len(parts) == 5
+            and (len(parts) == 5 or (len(parts) == 6 and parts[5] is None))
             and parts[0] == "storage"
             and isinstance(parts[1], Reference)
             and isinstance(parts[2], str)
@@ -123,15 +137,27 @@ class ZipStorages:
         return self._found[key]
 
     def _open(self, parts: tuple[Any, ...]) -> Storage:
-        _, kind, key, location, count = parts
+        _, kind, key, location, count = parts[:5]
         dtype = storage_type(kind)
-        source = self._archive.open(f"{self._folder}{self._data}/{key}")
-        needed = count if dtype is None else dtype.nbytes(count)
+        member = f"{self._folder}{self._data}/{key}"
+        early = f"{self._folder}{_EARLY_DATA}/{key}"
+        source = self._archive.open(early if early in self._archive.members else member)
+        # Of types narrower than a byte, it counts bytes.
+        needed = count if dtype is None or dtype.bits < 8 else dtype.nbytes(count)
         if source.size != needed:
             raise MalformedFile(
                 source.name, expected=f"{needed:,} bytes", found=f"{source.size:,} bytes"
             )
         return Storage(key, dtype, str(location), source, 0, needed, self._swapped)
+
+
+def _is_swapped(archive: ZipArchive, member: str) -> bool:
+    stated = word(archive, member)
+    if stated not in (None, "little", "big"):
+        raise MalformedFile(
+            f"{archive.source.name}!{member}", expected="little or big", found=repr(stated)
+        )
+    return stated == "big"
 
 
 def word(archive: ZipArchive, member: str) -> str | None:

@@ -37,6 +37,11 @@ def packed(stub: Stub, objects: Objects) -> Iterator[tuple[str, Array]]:
             yield _ROLES[place] if named else path, array
 
 
+def packed_state(stub: Stub) -> tuple[Any, ...] | None:
+    """The state of an object that is a tuple, which its class makes its attributes of."""
+    return next(filter(None, map(_tuple, stub.states)), None)
+
+
 def _inside(state: Any, objects: Objects) -> Iterator[tuple[str, Array]]:
     """The tensors in lists and tuples, and in the states of objects among them."""
     waiting: list[tuple[str, Any]] = [("", state)]
@@ -60,7 +65,7 @@ def _content(stub: Stub) -> Any:
     """What a list of TorchScript is made of, or the state of an object."""
     if class_name(stub).startswith(_LISTS) and isinstance(stub.args, tuple) and stub.args:
         return stub.args[0]
-    state = next(filter(None, map(_tuple, stub.states)), ())
+    state = packed_state(stub) or ()
     return state[0] if state and _is_object(stub) else state
 
 

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelport.errors import MalformedFile
+from modelport.formats.shared.torch.module_stack import module_stack
 from modelport.model.dtype import DTYPES, DType
-from modelport.model.graph import Dim, Graph, Node, Scope, TensorType, Value
+from modelport.model.graph import Dim, Graph, Node, TensorType, Value
 
 DTYPE_NUMBERS = {
     1: "uint8",
@@ -384,24 +385,3 @@ def split_target(target: str) -> tuple[str, str, str]:
         return parts[0], parts[1], "" if parts[2] == "default" else parts[2]
     domain, _, name = target.removeprefix("torch.ops.").rpartition(".")
     return domain.lstrip("_") or "torch", name, ""
-
-
-_CALL = re.compile(r"@(\d{1,9})$")
-"""What torch adds to the key of a module that is called again."""
-
-
-def module_stack(metadata: Mapping[str, Any]) -> tuple[Scope, ...]:
-    """The modules around a node, outermost first, from ``key,path,class`` joined by ``;``."""
-    text = metadata.get("nn_module_stack")
-    steps, before = [], ""
-    for part in text.split(";") if isinstance(text, str) else ():
-        fields = part.split(",")
-        if len(fields) < 3 or fields[0].startswith("_empty"):
-            continue
-        path = re.sub(r"\[|\]|'", "", fields[-2])
-        call = _CALL.search(fields[0])
-        # A list is no module that is called: its parts have it in front of their names.
-        own = path.removeprefix(f"{before}.") if before else path
-        steps.append(Scope(own, fields[-1], int(call[1]) if call else 0))
-        before = path
-    return tuple(step for step in steps if step.name)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from modelport.errors import ModelportError
+from modelport.formats.shared.pickle.members import judge_members
 from modelport.formats.shared.pickle.streams import judge_member
 from modelport.formats.shared.torch.archive import judge_others, top_folder
 from modelport.model.model import Finding, Level, Model
@@ -34,25 +36,38 @@ _FUNCTIONS = frozenset(
 )
 _TARGETS = re.compile(r"torch\.ops(?:\.\w+)+|_operator\.\w+|math\.\w+|torch\._?sym_\w+|#.*|\w+")
 _COMPILED = "data/aotinductor/"
+_RAW = ("data/weights/", "data/constants/")
+"""Where the bytes of tensors lie, which may be anything."""
 _MOST_SHOWN = 80
 
 
 def judge_program(
-    archive: ZipArchive, folder: str, member: str, written: Any, model: Model
+    archive: ZipArchive, folder: str, member: str, written: Any, model: Model, depth: int = 0
 ) -> None:
-    """Put what loading the program would do into the model's findings."""
+    """Put what loading the program would do into the model's findings.
+
+    ``depth`` is how many archives this one lies in.
+    """
+    others = []
     for name in archive.members:
         inside = name.removeprefix(folder)
         if inside.startswith(_COMPILED):
             _note(model, "PT2-003", "loads a compiled library", inside)
         elif inside.endswith((".pt", ".pkl", ".pickle")):
-            judge_object(archive.open(name), inside, model)
+            judge_object(archive.open(name), inside, model, depth + 1)
+        elif not inside.startswith(_RAW):
+            others.append(name)
+    for finding in judge_members(archive, others, depth):
+        model.findings.append(replace(finding, where=finding.where.removeprefix(folder)))
     for rule, what in _code(written):
         _note(model, rule, what, member.removeprefix(folder))
 
 
-def judge_object(source: ByteSource, place: str, model: Model) -> None:
-    """Judge an object of ``torch.save`` that torch would unpickle: in a zip, or as it is."""
+def judge_object(source: ByteSource, place: str, model: Model, depth: int = 1) -> None:
+    """Judge an object of ``torch.save`` that torch would unpickle: in a zip, or as it is.
+
+    ``depth`` is how many archives it lies in.
+    """
     head = source.read_at(0, min(4, source.size))
     if head[:2] == b"PK":
         try:
@@ -60,7 +75,7 @@ def judge_object(source: ByteSource, place: str, model: Model) -> None:
         except ModelportError as error:
             model.findings.append(Finding("PT2-004", Level.MALFORMED, str(error), place))
             return
-        judge_others(inner, f"{top_folder(inner)}/", model, ())
+        judge_others(inner, f"{top_folder(inner)}/", model, (), depth)
     elif head:
         judge_member(source, model.findings, place)
 

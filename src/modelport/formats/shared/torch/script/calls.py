@@ -13,6 +13,7 @@ from modelport.formats.shared.torch.script.values import (
     Listing,
     Named,
     Nothing,
+    Quantised,
     Raised,
     Stuck,
     Thing,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 _FALSE = frozenset(
     """
-    is_cuda is_cpu is_mkldnn is_quantized is_sparse requires_grad is_grad_enabled is_scripting
+    is_cuda is_cpu is_mkldnn is_sparse requires_grad is_grad_enabled is_scripting
     is_tracing is_autocast_enabled is_autocast_cpu_enabled is_nested is_mps is_xla is_complex
     is_meta is_vulkan is_ipu is_xpu is_sparse_csr is_mtia is_maia is_hpu
     """.split()
@@ -41,6 +42,13 @@ _SAME = frozenset(
 )
 _RESHAPING = frozenset("squeeze_ swapaxes_ swapdims_ t_ transpose_ unsqueeze_".split())
 _MAYBE_ITSELF = ("contiguous", "to", "dropout", "type_as", "expand_as", "view_as", "float", "half")
+_PREPACKED = frozenset(
+    """
+    linear_prepack conv1d_prepack conv2d_prepack conv3d_prepack conv_transpose1d_prepack
+    conv_transpose2d_prepack conv_transpose3d_prepack embedding_bag_prepack
+    """.split()
+)
+"""What packs weights; the lowerings take them, and their settings, as they were given."""
 _CAST = frozenset("int float bool str len list max min range ord".split())
 _IMPLICIT = {"int": "IntImplicit", "float": "FloatImplicit", "number": "ScalarImplicit"}
 _TYPES: dict[str, type[Any] | tuple[type[Any], ...]] = {
@@ -93,6 +101,8 @@ class Calls:
             return self.torch(last, args, keywords)
         if first == "ops.prim":
             return self._prim(last, args, keywords)
+        if first == "ops.quantized" and last in _PREPACKED:
+            return tuple(args)
         if name.startswith("ops."):
             self.e.charge(args, keywords)
             return self.e.emitter.call(first.removeprefix("ops."), last, args, keywords)
@@ -146,6 +156,8 @@ class Calls:
         self.e.charge(args, keywords)
         if name in _FALSE:
             return False
+        if name == "is_quantized" and isinstance(args[0], Quantised):
+            return True
         if name in _NOTHING:
             return None
         if name == "device":
@@ -161,6 +173,8 @@ class Calls:
             told = self._told(name, first, args[1:])
             if told is not None:
                 return told[0]
+        if name == "equal" and not keywords and isinstance(first, Var) and same(*args):
+            return True
         if name in ("__is__", "__isnot__"):
             return self._is(args, name == "__is__")
         values = [*args, *keywords.values()]

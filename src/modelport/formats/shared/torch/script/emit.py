@@ -13,6 +13,7 @@ from modelport.formats.shared.torch.script.values import (
     Device,
     Listing,
     Nothing,
+    Quantised,
     Stuck,
     Thing,
     Var,
@@ -141,6 +142,9 @@ class Emitter:
             return {"tensor": node.inputs.index(name)}
         if isinstance(value, list | tuple):
             return [self.written(node, item) for item in value]
+        if isinstance(value, Quantised):
+            parts = (value.values, value.scale, value.zero_point, value.axis)
+            return {"quantised": [self.written(node, part) for part in parts]}
         if isinstance(value, Device):
             return {"device": value.kind}
         if isinstance(value, Nothing):

@@ -245,6 +245,11 @@ class Evaluator:
         if name == "training":
             self.training = self.training or thing.attributes.get(name) is True
             return False
+        if thing.state is not None:
+            state, thing.state = thing.state, None
+            made, thing.made = thing.made, True  # what it sets is no news to the next run
+            self.method(thing, "__setstate__", [state], {})
+            thing.made = made
         if name in thing.attributes:
             return thing.attributes[name]
         found = self.library.class_(thing.class_name)

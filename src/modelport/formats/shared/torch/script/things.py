@@ -8,12 +8,15 @@ from typing import Any
 
 from modelport.formats.shared.pickle.objects import Objects, attributes, class_name
 from modelport.formats.shared.torch.array import Array
-from modelport.formats.shared.torch.script.values import Device, Listing, Thing, Var
+from modelport.formats.shared.torch.packed import packed, packed_state
+from modelport.formats.shared.torch.script.values import Device, Listing, Quantised, Thing, Var
 from modelport.formats.shared.torch.script_module import OWN
 from modelport.model.tensor import FileSlice, Tensor
 from modelport.wire.pickle import Stub
 
 _JIT = "torch.jit._pickle."
+_CLASSES = (f"{OWN}torch.classes.quantized.", f"{OWN}torch.classes.rnn.")
+"""Classes of C++, whose objects the operators take by their states."""
 _DEEPEST = 40
 
 
@@ -46,6 +49,7 @@ class Things:
         self._objects = objects
         self._made: dict[int, Any] = {}
         self._views: dict[Any, str] = {}
+        self._packed: dict[int, str] = {}  # names of tensors in packed states
         self.weights: dict[str, Tensor] = {}
 
     def thing(self, value: Any, path: str, depth: int = 0) -> Any:
@@ -76,14 +80,28 @@ class Things:
             return self.thing(stub.args[0], path, depth)
         if not name.startswith(OWN):
             return stub
+        state = packed_state(stub)
+        if state is not None:
+            for key, array in packed(stub, self._objects):
+                self._packed[id(array)] = f"{path}.{key}" if path else key
+        if state is not None and name.startswith(_CLASSES):
+            found = self.thing(state, path, depth)
+            self._made[id(stub)] = found
+            return found
         made = Thing(name, path)
         self._made[id(stub)] = made
         for key, item in attributes(stub).items():
             made.attributes[key] = self.thing(item, f"{path}.{key}" if path else key, depth)
+        if state is not None:
+            made.state = self.thing(state, path, depth)
         return made
 
     def _tensor(self, array: Array, path: str) -> Any:
+        path = self._packed.get(id(array), path)
         data, name = array.data, path
+        quantizer = array.remark.get("quantizer")
+        if quantizer is not None:
+            return self._quantised(array, quantizer, path)
         if array.remark:
             return array  # what takes it says that it cannot
         if isinstance(data, FileSlice):  # the same elements under two names are one weight
@@ -91,3 +109,11 @@ class Things:
             name = self._views.setdefault(key, path)
         self.weights.setdefault(name, Tensor(name, data))
         return Var(name, weight=True)
+
+    def _quantised(self, array: Array, quantizer: tuple[Any, ...], path: str) -> Any:
+        """A quantised tensor: one scale, or one for each index of an axis."""
+        values = self._tensor(Array(array.data), path)
+        if not array.parts:
+            return Quantised(values, quantizer[1], quantizer[2])
+        scale, zero = (self._tensor(part, f"{path}.{key}") for key, part in array.parts.items())
+        return Quantised(values, scale, zero, quantizer[3])

@@ -44,17 +44,32 @@ class Listing:
     var: Var | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantised:
+    """A quantised weight: its whole numbers, and their scale and zero point.
+
+    These are numbers, or weights with one for each index of ``axis``.
+    """
+
+    values: Var
+    scale: Any
+    zero_point: Any
+    axis: int | None = None
+
+
 @dataclass(slots=True, eq=False)
 class Thing:
     """A module or object of a class of the file; ``path`` leads to it from the root module.
 
-    ``made`` tells that code made it: it does not outlive the run.
+    ``made`` tells that code made it: it does not outlive the run. ``state`` is what its own
+    ``__setstate__`` makes the attributes of, where that has yet to be followed.
     """
 
     class_name: str
     path: str
     attributes: dict[str, Any] = field(default_factory=dict)
     made: bool = False
+    state: Any = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

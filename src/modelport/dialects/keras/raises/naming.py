@@ -1,0 +1,89 @@
+"""The names of layers: those of their weights, else of their classes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from modelport.dialects.keras.words import snake_case
+from modelport.dialects.onnx.scopes import scope_of
+from modelport.model.expression import Expression, same, sources
+from modelport.model.graph import Node
+
+_NOBODYS = re.compile(r"\d+|onnx::.*|val_\d+|.*_output_\d+")
+"""Names that an exporter made up."""
+_LAST = re.compile(r"[./](?=[^./]*$)")
+"""Where the last part of a name begins."""
+
+
+class Names:
+    """The names that are taken, and the layers that may be called again."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._counts: dict[str, int] = {}
+        self._layers: dict[str, list[_Layer]] = {}
+
+    def of(self, node: Node, op_type: str) -> str:
+        """A new name for what stands for a node."""
+        return self.unused(_wanted(node, op_type, {}))
+
+    def of_layer(
+        self,
+        node: Node,
+        op_type: str,
+        config: Mapping[str, Any],
+        weights: Mapping[str, Expression],
+    ) -> tuple[str, int]:
+        """The name of a layer, and the number of this call of it."""
+        for layer in self._layers.get(op_type, []) if weights else []:
+            if layer.is_like(config, weights):
+                layer.calls += 1
+                return layer.name, layer.calls
+        name = self.unused(_wanted(node, op_type, weights))
+        self._layers.setdefault(op_type, []).append(_Layer(name, config, weights))
+        return name, 0
+
+    def unused(self, name: str) -> str:
+        """A layer's name like this one that no other has."""
+        word = re.sub(r"[^A-Za-z0-9_\-]+", "_", name).strip("_") or "layer"
+        found = word
+        while found in self._taken:
+            self._counts[word] = self._counts.get(word, 0) + 1
+            found = f"{word}_{self._counts[word]}"
+        self._taken.add(found)
+        return found
+
+
+class _Layer:
+    def __init__(
+        self, name: str, config: Mapping[str, Any], weights: Mapping[str, Expression]
+    ) -> None:
+        self.name, self.calls = name, 0
+        self._config, self._weights = dict(config), dict(weights)
+
+    def is_like(self, config: Mapping[str, Any], weights: Mapping[str, Expression]) -> bool:
+        """Whether it is the same layer."""
+        return (
+            self._weights.keys() == weights.keys()
+            and all(same(self._weights[role], weights[role]) for role in weights)
+            and self._config == dict(config)
+        )
+
+
+def _wanted(node: Node, op_type: str, weights: Mapping[str, Expression]) -> str:
+    """What a layer is called: as its weights are, as the modules around it, or by its class."""
+    if node.op_type == "Constant":
+        return node.name if node.name and not _NOBODYS.fullmatch(node.name) else "constant"
+    names = [
+        tensor.name
+        for part in weights.values()
+        for tensor in sources(part)
+        if not _NOBODYS.fullmatch(tensor.name)
+    ]
+    stems = {_LAST.split(name)[0] for name in names if _LAST.search(name)}
+    if len(stems) == 1:
+        return stems.pop()
+    path = [step.name for step in scope_of(node)]
+    return ".".join(path) if path and weights else snake_case(op_type)
