@@ -17,7 +17,7 @@ OPERATORS = (
     "Pow Reciprocal Round Sign Sin Sinh Sqrt Sub Sum Tan Where Xor "
     # activations
     "Celu Elu Gelu HardSigmoid HardSwish Hardmax LeakyRelu LogSoftmax Mish PRelu Relu Selu "
-    "Shrink Sigmoid Softmax Softplus Softsign Swish Tanh ThresholdedRelu "
+    "Shrink Sigmoid Softmax Softplus Softsign SwiGLU Swish Tanh ThresholdedRelu "
     # along axes
     "ArgMax ArgMin CumProd CumSum ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax "
     "ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare TopK Unique "

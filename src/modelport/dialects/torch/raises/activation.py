@@ -141,6 +141,15 @@ def swish(call: Call) -> str | None:
     return f"{call[0]} * torch.sigmoid({alpha} * {call[0]})"
 
 
+@raises("SwiGLU")
+def swiglu(call: Call) -> str:
+    """A Swish of one operand times the other."""
+    alpha = number(call, "alpha", 1.0)
+    if alpha == "1.0":
+        return f"F.silu({call[0]}) * {call[1]}"
+    return f"{call[0]} * torch.sigmoid({alpha} * {call[0]}) * {call[1]}"
+
+
 @raises("Shrink")
 def shrink(call: Call) -> str:
     """What is near zero becomes zero, the rest is moved towards it."""

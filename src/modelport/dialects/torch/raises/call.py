@@ -63,7 +63,7 @@ TORCH_DTYPES = {
 """The data types that torch has, under the same names."""
 CARRIERS = {
     "int2": "int8", "int4": "int8", "uint2": "uint8", "uint4": "uint8",
-    "float4_e2m1fn": "float8_e4m3fn",
+    "float4_e2m1fn": "float16",
 }  # fmt: skip
 """Types of less than a byte, and those of torch that hold their elements, one in each."""
 
