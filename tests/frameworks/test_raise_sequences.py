@@ -296,6 +296,16 @@ def test_branches_and_loops(name: str) -> None:
     assert raise_live.against_onnxruntime(made, *given) == []
 
 
+def test_pieces_have_names_of_their_own() -> None:
+    nodes = [make_node("SplitToSequence", ["x", "two"], ["list"], axis=1)]
+    nodes += [make_node("SequenceAt", ["list", f"i{i}"], [f"y{i}"]) for i in range(3)]
+    weights = {f"i{i}": np.array(i) for i in range(3)} | {"two": np.array(2)}
+    x = _array(3, 5)
+    made = raise_live.model(nodes, {"x": x}, weights, free=[0], outputs=["y2", "y0", "y1"])
+    assert raise_live.against_onnxruntime(made, [x]) == []
+    assert "x, y, z = x.split(2, dim=1)" in raise_live.source(made).text("")
+
+
 def _attentions() -> Iterator[Any]:
     """Operands beside queries, keys and values; settings; whether torch does it by itself."""
     yield {}, {}, True

@@ -236,6 +236,10 @@ class Call:
         node = self.writer.follower(self.node, op_types, output)
         return None if node is None else Call(self.writer, node)
 
+    def users(self) -> list[Call]:
+        """The calls that take the first result, each once for each time."""
+        return [Call(self.writer, node) for node in self.writer.users(self.node.outputs[0])]
+
     def producer(self, index: int) -> Call | None:
         """The call that gives an operand."""
         node = self.writer.producer(self._name(index))

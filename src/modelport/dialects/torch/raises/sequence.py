@@ -52,19 +52,49 @@ def erase(call: Call) -> str:
 
 
 @raises("SplitToSequence")
-def split_to_sequence(call: Call) -> str:
-    """Pieces along an axis, as a list."""
+def split_to_sequence(call: Call) -> str | None:
+    """Pieces along an axis, as a list; by names of their own where they are only taken out."""
+    pieces, taken = _pieces(call), _taken(call)
+    if taken is None:
+        return f"list({pieces})"
+    targets = []
+    for item in taken:
+        targets.append(call.writer.target(item.node.outputs[0]))
+        call.absorb(item)
+    call.writer.let(targets, pieces)
+    return None
+
+
+def _pieces(call: Call) -> str:
     axis = call.axis()
     dim = f", dim={axis}" if axis else ""
     if not call.has(1):
         if call.attribute("keepdims", 1):
-            return f"list({call[0]}.split(1{dim}))"
-        return f"list({call[0]}.unbind({axis or ''}))"
+            return f"{call[0]}.split(1{dim})"
+        return f"{call[0]}.unbind({axis or ''})"
     if call.known(1).rank == 0:
-        return f"list({call[0]}.split({call.scalar(1, 'int')}{dim}))"
+        return f"{call[0]}.split({call.scalar(1, 'int')}{dim})"
     pieces = call.whole(1)
     text = f"{call[1]}.tolist()" if pieces is None else str(pieces)
-    return f"list({call[0]}.split({text}{dim}))"
+    return f"{call[0]}.split({text}{dim})"
+
+
+def _taken(call: Call) -> list[Call] | None:
+    """The calls that take the pieces out, one each and in order, where nobody else has them."""
+    extent, sizes = call.known(0).dim(call.axis()), call.whole(1)
+    if not isinstance(extent, int) or (call.has(1) and not sizes) or sizes == [0]:
+        return None
+    count = len(sizes) if sizes and call.known(1).rank == 1 else -(-extent // (sizes or [1])[0])
+    found: dict[int, Call] = {}
+    users = call.users()
+    for user in users:
+        place = user.whole(1) if user.node.op_type == "SequenceAt" else None
+        if place is None:
+            return None
+        found[place[0] % max(count, 1)] = user
+    if count < 2 or len(users) != count or sorted(found) != list(range(count)):
+        return None
+    return [found[place] for place in range(count)]
 
 
 @raises("ConcatFromSequence")

@@ -183,6 +183,10 @@ class Writer:
         """What is known of a value."""
         return self.frame.types.get(name, UNKNOWN) if name else UNKNOWN
 
+    def users(self, name: str) -> list[Node]:
+        """The nodes that use a value, each once for each time."""
+        return self.frame.users.get(name, [])
+
     def uses(self, name: str) -> int:
         """How often a value is used."""
         return len(self.frame.users.get(name, ()))
