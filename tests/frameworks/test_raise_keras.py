@@ -25,21 +25,23 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 NODES = """
     abs acos add_bcast and3d argmax_default_axis_example_select_last_index asinh_example
-    averagepool_2d_ceil averagepool_2d_dilations averagepool_2d_same_lower
-    averagepool_2d_precomputed_pads_count_include_pad averagepool_3d_default
-    basic_conv_with_padding batchnorm_example cast_FLOAT_to_FLOAT16 celu concat_3d_axis_negative_2
-    conv_with_strides_no_padding conv_with_autopad_same conv_with_strides_and_asymmetric_padding
+    attention_23_boolmask_fullymasked_row_nan_robustness attention_3d_gqa_with_past_and_present
+    attention_4d_causal averagepool_2d_ceil averagepool_2d_dilations
+    averagepool_2d_precomputed_pads_count_include_pad averagepool_2d_same_lower
+    averagepool_3d_default basic_conv_with_padding batchnorm_example cast_FLOAT_to_FLOAT16 celu
+    clip_default_inbounds concat_3d_axis_negative_2 conv_with_autopad_same
+    conv_with_strides_and_asymmetric_padding conv_with_strides_no_padding
     depthtospace_crd_mode_example div_int32_trunc einsum_batch_matmul flatten_axis2
     gather_elements_1 gather_negative_indices gelu_tanh_2 gemm_all_attributes
     gemm_default_vector_bias globalmaxpool group_normalization_example_expanded hardmax_axis_1
     hardsigmoid_example instancenorm_epsilon isinf_negative l2normalization_axis_1
-    layer_normalization_3d_axis1_epsilon leakyrelu logsoftmax_axis_1 lppool_2d_dilations lrn
-    matmul_3d max_float16 maxpool_2d_ceil maxpool_2d_dilations maxpool_2d_same_lower
-    maxpool_2d_uint8 maxpool_1d_default mean_example mod_int64_fmod mvn not_4d or_bcast4v2d
-    pow_types_float32_int64 prelu_broadcast reciprocal reshape_allowzero_reordered round selu
-    shape_start_negative_1 shrink_soft size softmax_axis_1 spacetodepth_crd_mode_example squeeze
-    sum_example tan thresholdedrelu transpose_all_permutations_2 unsqueeze_two_axes
-    where_long_example xor_bcast4v3d
+    layer_normalization_3d_axis1_epsilon layer_normalization_4d_axis_negative_1 leakyrelu
+    logsoftmax_axis_1 lppool_2d_dilations lrn matmul_3d max_float16 maxpool_1d_default
+    maxpool_2d_ceil maxpool_2d_dilations maxpool_2d_same_lower maxpool_2d_uint8 mean_example
+    mod_int64_fmod mvn not_4d or_bcast4v2d pow_types_float32_int64 prelu_broadcast reciprocal
+    reshape_allowzero_reordered round selu shape_start_negative_1 shrink_soft size softmax_axis_1
+    spacetodepth_crd_mode_example squeeze sum_example tan thresholdedrelu
+    transpose_all_permutations_2 unsqueeze_two_axes where_long_example xor_bcast4v3d
 """.split()
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FAMILIES = (
     "activation",
+    "attention",
     "blocks",
     "elementwise",
     "indexing",

@@ -133,7 +133,6 @@ def _from_the_front(call: Call, indices: Any, extent: Any) -> Any:
     if not isinstance(indices, Held) or not isinstance(extent, int):
         return indices
     below = call.op("Less", indices, 0)
-    call.writer.dtypes[below.name] = "bool"
     return call.op("Where", below, call.op("Add", indices, extent), indices)
 
 

@@ -64,7 +64,6 @@ def lp_normalization(call: Call) -> Held:
     else:
         norm = call.op("Sqrt", reduced(call, "Sum", call.op("Square", x), axis, True))
     zero = call.op("Equal", norm, 0)
-    call.writer.dtypes[zero.name] = "bool"
     return call.op("Divide", x, call.op("Where", zero, call.op("OnesLike", norm), norm))
 
 

@@ -20,6 +20,14 @@ from modelport.model.expression import Expression, source
 from modelport.model.graph import Dim, Graph, Node, Scope, TensorType, Value
 from modelport.model.tensor import InMemory, Tensor
 
+_TRUTHS = frozenset(
+    {
+        *("Equal", "Greater", "GreaterEqual", "Less", "LessEqual", "Isinf", "Isnan"),
+        *("LogicalAnd", "LogicalNot", "LogicalOr", "LogicalXor"),
+    }
+)
+"""Operations that give truth values."""
+
 
 class Writer:
     """Writes the layers of a graph, node by node, into ``made``."""
@@ -301,7 +309,9 @@ class Writer:
         self._add(made, class_name, {**settings, "name": name}, call, {})
         if order is None:
             order = first.order if first is not None else ()
-        taken = "float32" if first is None else self.dtypes.get(first.name, "float32")
+        chosen = args[1:] if class_name == "Where" else args
+        taken = next((self.dtypes.get(x.name) for x in _values(chosen)), None) or "float32"
+        taken = "bool" if class_name in _TRUTHS else taken
         self.dtypes.update(dict.fromkeys(outs, str(settings.get("dtype") or taken)))
         return [Held(out, order) for out in outs]
 
