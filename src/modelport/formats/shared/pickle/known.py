@@ -68,6 +68,8 @@ _MAKERS = (
     ),
     *("torch.distributed._shard.sharded_tensor.api.ShardedTensor", "torch.Generator"),
     "sympy.polys.matrices.domainmatrix.DomainMatrix",
+    *("torch.nn.parameter.UninitializedParameter", "torch.nn.parameter.UninitializedBuffer"),
+    "torch.utils.hooks.RemovableHandle",
     *("torch._C.Generator", "torch._utils_internal.get_file_path"),
     *("torch._dynamo.decorators._DimRange", "torch.nested._internal.nested_tensor._rebuild_njt"),
 )
