@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.formats.hostile_helpers import helped
 from tests.formats.pickle_streams import Again, Call, Filled, Name, write
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -300,7 +301,7 @@ def given_more(marker: str) -> dict[str, Any]:
 
 def streams(marker: str) -> Iterator[tuple[str, bytes]]:
     """Every payload as a stream, in protocols 0, 2 and 4 where they can say it."""
-    for name, payload in payloads(marker).items():
+    for name, payload in (payloads(marker) | helped(marker)).items():
         for protocol in (0, 2, 4):
             if getattr(payload, "how", "") in ("NEWOBJ", "INST") and protocol != 2:
                 continue

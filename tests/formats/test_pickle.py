@@ -9,6 +9,7 @@ import gzip
 import io
 import lzma
 import pickle
+import tracemalloc
 import warnings
 import zlib
 from pathlib import Path
@@ -332,3 +333,15 @@ def test_types_of_ml_dtypes_are_types_of_arrays(name: str, protocol: int, tmp_pa
     )
     for key, found in model.tensors.items():
         assert found.numpy().tobytes() == held[key].tobytes()
+
+
+def test_lists_inside_each_other_take_time_and_memory_by_their_number(tmp_path: Path) -> None:
+    depth = 60_000  # 4 GB of paths, were each put together
+    path = tmp_path / "deep.pkl"
+    path.write_bytes(b"\x80\x04" + b"]" * depth + b"a" * (depth - 1) + b".")
+    tracemalloc.start()
+    try:
+        assert modelport.open(path).level is Level.INERT
+        assert tracemalloc.get_traced_memory()[1] < 200_000_000
+    finally:
+        tracemalloc.stop()

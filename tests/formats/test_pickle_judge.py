@@ -29,6 +29,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from tests.formats.hostile_helpers import helped
 from tests.formats.hostile_pickles import given_more
 from tests.formats.pickle_streams import Call, Name, write
 from tests.wire.pickle_programs import random_stream
@@ -128,6 +129,7 @@ ATTACKS: dict[str, Any] = {
         "numpy.core.multiarray._reconstruct", Name("numpy.ndarray"), (10**12,), b"b"
     ),
     **given_more("/nowhere/marker"),
+    **helped("/nowhere/marker"),
 }
 DANGEROUS_BYTES = {
     "dotted": b"\x80\x04\x8c\x07logging\x8c\x09os.system\x93\x8c\x01x\x85R.",

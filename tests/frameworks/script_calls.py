@@ -46,6 +46,22 @@ class Losing(nn.Module):
         )
 
 
+class Searching(nn.Module):
+    def forward(self, x, n: int):
+        row = torch.tensor([-1.0, 0.0, 1.0])
+        return (
+            torch.bucketize(x, row),
+            torch.bucketize(x, row, out_int32=True, right=True),
+            torch.searchsorted(row, x),
+            torch.searchsorted(x.sort(-1)[0], x, side="right"),
+            torch.trapezoid(x),
+            torch.trapezoid(x[0], dx=2.0),
+            torch.trapz(x[0], x[1]),
+            torch.cumulative_trapezoid(x[0], x[1]),
+            torch.gradient(x),
+        )
+
+
 class Typing(nn.Module):
     def forward(self, x, n: int):
         if x.is_floating_point() and not x.long().is_floating_point():

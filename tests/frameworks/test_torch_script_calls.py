@@ -18,7 +18,7 @@ from modelport.model.report import Kind
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-MODULES = ("Ranges", "Windows", "Dividing", "Losing", "Typing", "Writing")
+MODULES = ("Ranges", "Windows", "Dividing", "Losing", "Searching", "Typing", "Writing")
 
 
 @pytest.mark.parametrize("name", MODULES)

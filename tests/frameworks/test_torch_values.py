@@ -260,3 +260,29 @@ def test_views_with_steps_of_types_that_numpy_does_not_know(kind: str, tmp_path:
         for name, view in views.items():
             wanted = view.contiguous().flatten().view(torch.uint8).numpy().tobytes()
             assert np.ascontiguousarray(tensors[name].numpy()).tobytes() == wanted
+
+
+class Noting(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = torch.nn.Linear(2, 2)
+        self.handle = self.inner.register_forward_hook(self.note)
+
+    def note(self, *given: Any) -> None:
+        pass
+
+
+HOOKED = {
+    "lazy": lambda: torch.nn.Sequential(torch.nn.LazyConv2d(2, 3), torch.nn.LazyBatchNorm2d()),
+    "hook": Noting,
+    "method": lambda: [torch.nn.Linear(2, 2).forward],
+}
+
+
+@pytest.mark.parametrize("legacy", LEGACY)
+@pytest.mark.parametrize("kind", HOOKED)
+def test_modules_that_bring_hooks_and_no_values_yet_raise_no_alarm(
+    kind: str, legacy: bool, tmp_path: Path
+) -> None:
+    path = saved(HOOKED[kind](), tmp_path / "a.pt", legacy)
+    assert modelport.open(path).level is Level.NEEDS_CODE

@@ -24,6 +24,7 @@ _DIMS = {
     "frobenius_norm": "dim",
 }
 _WITH_LISTS = {"squeeze": "dims", "any": "dims", "all": "dims"}
+_INTEGRALS = ("trapz", "trapezoid", "cumulative_trapezoid")
 _RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 
 
@@ -45,6 +46,12 @@ def overload_of(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> st
         return "" if len(args) == 1 and "dim" not in kwargs else "other" if tensor else "dim"
     if name in _DIMS:
         return _reduced(name, args, kwargs)
+    if name in ("bucketize", "searchsorted"):
+        return "Tensor"
+    if name in _INTEGRALS:
+        return "x" if tensor or "x" in kwargs else "dx"
+    if name == "gradient":
+        return "array" if isinstance(kwargs.get("dim"), list) else "scalarint"
     if name == "norm":
         return _norm(args, kwargs)
     if name == "to":

@@ -8,7 +8,7 @@ from modelport.formats.shared.pickle.allowed import NAMES
 from modelport.formats.shared.pickle.guarded import CLOUDPICKLE, DILL
 from modelport.formats.shared.pickle.known import is_harmless, is_module, is_territory, rooted
 from modelport.formats.shared.pickle.names import canonical
-from modelport.wire.pickle import Reference, Stub
+from modelport.wire.pickle import PersistentId, Reference, Stub
 
 RECONSTRUCTOR = "copyreg._reconstructor"
 """How protocol 0 and 1 make an object of a class."""
@@ -84,12 +84,19 @@ def _is_setter(args: Any) -> bool:
     )
 
 
+def _by_source(value: Any) -> str | None:
+    """The class of a module that torch named together with its source text, before 1.6."""
+    named: Any = value.id if isinstance(value, PersistentId) else None
+    fits = isinstance(named, tuple) and len(named) > 1 and named[0] == "module"
+    return rooted(named[1]) if fits and isinstance(named[1], Reference) else None
+
+
 def owner_of(value: Any, depth: int) -> str | None:
     """The class of an object or the class itself, by name, where the stream spells it out."""
     named = called(value, depth)
     if named is not None or not isinstance(value, Stub):
         return named
-    name = called(value.callable, depth)
+    name = _by_source(value.callable) or called(value.callable, depth)
     if name in NEW and isinstance(value.args, tuple) and value.args:
         return called(value.args[0], depth)
     return name if name != "builtins.getattr" else None

@@ -23,6 +23,7 @@ from modelport.formats.shared.pickle.known import (
     acts_when_imported,
     is_harmless,
     is_territory,
+    reaches_inside,
     rooted,
 )
 from modelport.formats.shared.pickle.made import Made
@@ -222,6 +223,8 @@ def _code(stub: Stub, name: str) -> _Found:
 def _unknown(stub: Stub, name: str, instance: bool = False) -> _Found:
     if name in _CODE:
         return _code(stub, name)
+    if reaches_inside(name):
+        return "PKL-001", Level.DANGEROUS, _as_called(stub, name), stub.offset
     if is_harmless(name) or (instance and name in GUARDED) or not is_territory(name):
         return "PKL-010", Level.NEEDS_CODE, f"needs {name}", stub.offset
     if instance and name.startswith(_CLASS_PLACES) and not _reaches_out(stub, name):
@@ -315,6 +318,7 @@ _CLASS_PLACES = (
     ),
     *(
         "jax.",
+        "networkx.classes.",
         "attr.",
         "sympy.",
         "numpy.random.",

@@ -68,6 +68,8 @@ _MAKERS = (
     ),
     *("torch.distributed._shard.sharded_tensor.api.ShardedTensor", "torch.Generator"),
     "sympy.polys.matrices.domainmatrix.DomainMatrix",
+    *("torch.nn.parameter.UninitializedParameter", "torch.nn.parameter.UninitializedBuffer"),
+    "torch.utils.hooks.RemovableHandle",
     *("torch._C.Generator", "torch._utils_internal.get_file_path"),
     *("torch._dynamo.decorators._DimRange", "torch.nested._internal.nested_tensor._rebuild_njt"),
 )
@@ -109,9 +111,14 @@ TERRITORIES = frozenset(
     "urllib3 httpx aiohttp certifi charset_normalizer idna yaml jinja2 click rich tqdm fsspec "
     "huggingface_hub modelport pyfive numcodecs pexpect ptyprocess psutil pytest _pytest py fabric "
     "invoke paramiko smart_open boto3 botocore google ml_dtypes packaging attr attrs "
-    "sympy mpmath".split()
+    "sympy mpmath isympy six networkx typing_extensions filelock functorch torchgen absl "
+    "astunparse gast flatbuffers grpc opt_einsum optree namex termcolor wrapt tensorboard werkzeug "
+    "markdown markupsafe threadpoolctl narwhals".split()
 )
-"""Packages in which every call that is not known is an attack; the standard library too."""
+"""Packages in which every call that is not known is an attack; the standard library too.
+
+What the frameworks bring with them is among them: who has torch, has ``networkx`` as well.
+"""
 
 _ALIASES = {"np": "numpy", "pd": "pandas", "tf": "tensorflow", "plt": "matplotlib.pyplot"}
 
@@ -139,7 +146,8 @@ STANDARD_LIBRARY = frozenset(
     "tempfile termios test textwrap this threading time timeit tkinter token tokenize tomllib "
     "trace traceback tracemalloc tty turtle turtledemo types typing unicodedata unittest "
     "urllib uu uuid venv warnings wave weakref webbrowser winreg winsound wsgiref xdrlib xml "
-    "xmlrpc zipapp zipfile zipimport zlib zoneinfo BaseHTTPServer Bastion CGIHTTPServer "
+    "xmlrpc xxlimited xxsubtype zipapp zipfile zipimport zlib zoneinfo __hello__ __phello__ "
+    "BaseHTTPServer Bastion CGIHTTPServer "
     "ConfigParser Cookie DocXMLRPCServer HTMLParser MimeWriter SimpleHTTPServer "
     "SimpleXMLRPCServer SocketServer StringIO Tkinter UserString anydbm bsddb cStringIO "
     "cookielib dbhash dircache dl dumbdbm exceptions fpformat gdbm htmlentitydefs httplib "
@@ -155,6 +163,7 @@ _ACTING = (
     *("requests.", "urllib3.", "httpx.", "aiohttp.", "fsspec.", "huggingface_hub.", "google."),
     *("smart_open.", "boto3.", "botocore.", "paramiko.", "fabric.", "invoke.", "pexpect."),
     *("distutils.", "ipykernel.", "jupyter_client.", "pytest.", "_pytest.", "yaml.", "h5py."),
+    *("six.", "networkx.read", "networkx.write", "networkx.drawing.", "wrapt.", "torchgen."),
     *("onnx.", "onnxruntime.", "safetensors.", "modelport.", "sympy.", "cv2.im", "PIL.Image.open"),
     *(
         "torch.load",
@@ -216,6 +225,19 @@ def rooted(reference: Reference) -> str:
             module = ".".join([_ALIASES.get(first, first), *parts[index + 1 : -1]])
             return canonical(Reference(module, parts[-1], reference.offset))
     return canonical(reference)
+
+
+def reaches_inside(name: str) -> bool:
+    """Whether a dotted name passes through what Python keeps beside every object.
+
+    ``__main__.__builtins__.eval`` and ``package.__loader__.set_data`` are there whatever the
+    module is, so that one nobody knows gives them too.
+    """
+    inner = name.split(".")[1:]
+    return any(part[:2] == "__" == part[-2:] and part not in _ORDINARY_METHODS for part in inner)
+
+
+_ORDINARY_METHODS = ("__new__", "__init__")
 
 
 def is_harmless(name: str) -> bool:

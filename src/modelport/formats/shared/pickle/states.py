@@ -18,6 +18,7 @@ from modelport.formats.shared.pickle.known import (
     STANDARD_LIBRARY,
     acts_when_called,
     is_harmless,
+    reaches_inside,
     rooted,
 )
 from modelport.formats.shared.pickle.names import package
@@ -40,9 +41,14 @@ _LIVE = frozenset(
         "dill.dill._import_module",
         "dill._dill._load_type",
         "dill.dill._load_type",
+        "types.GenericAlias",
+        "types.MethodType",
     }
 )
-"""Functions that give what is alive in the loader already, where a state would change it."""
+"""Functions that give what is alive in the loader already, where a state would change it.
+
+The last two give the attributes of what they hold for their own: a module's, for one.
+"""
 _LOADERS = ("_IterDataPipeSerializationWrapper", "_MapDataPipeSerializationWrapper")
 _FILLING = frozenset({"append", "extend", "add"})
 """Methods that the unpickler itself looks for on an object that gets items."""
@@ -66,6 +72,24 @@ _QUIET_BUILTINS = frozenset(
     "id int isinstance issubclass iter len list map max min next oct ord pow print range repr "
     "reversed round set slice sorted str sum tuple type vars zip".split()
 )
+_LOUD = (
+    *("logging.FileHandler", "logging.handlers.", "logging.config.", "logging.basicConfig"),
+    *("dataclasses._create_fn", "dataclasses._FuncBuilder", "inspect.get_annotations"),
+    *("inspect._main", "json.tool.", "typing.get_type_hints", "typing.ForwardRef", "uuid._"),
+    "base64.main",
+)
+"""What does more in those modules: it opens files or runs texts."""
+_HOLDS = frozenset(
+    {
+        *("functools.partial", "types.MethodType", "types.GenericAlias", "builtins.staticmethod"),
+        *("builtins.classmethod", "numpy.vectorize", "numpy.lib.function_base.vectorize"),
+    }
+)
+"""What calls its first argument when it is called itself."""
+_BUNCHES = frozenset({"sklearn.utils.Bunch", "sklearn.utils._bunch.Bunch"})
+"""Dicts whose entries are their attributes too."""
+_ATTRIBUTES = ("_modules", "_parameters", "_buffers")
+"""Dicts of a torch module whose entries are its attributes too."""
 _LISTENER = "ScoringMonitor"
 """A class of scikit-learn 1.9 that listens for its workers as soon as it has its state."""
 _TEMPLATE = "_parse_arg_template"
@@ -77,6 +101,8 @@ def acts(stub: Stub, name: str | None) -> Iterator[tuple[str, str]]:
     states = list(stub.states)
     if name in _STATE_AT and isinstance(stub.args, tuple):
         states += stub.args[_STATE_AT[name] :][:1]
+    if name in _BUNCHES:
+        states.append(stub)
     for state in states:
         for attribute in planted(state)[:1]:
             yield "PKL-006", f"plants {attribute} in an object"
@@ -85,12 +111,23 @@ def acts(stub: Stub, name: str | None) -> Iterator[tuple[str, str]]:
             yield "PKL-008", "gives a distribution of SciPy a text of its own, which is run"
         if name is not None and name.endswith("NDArrayWrapper"):
             yield from _side_file(state)
+    if (stub.items or stub.pairs) and name is not None and _is_never_filled(name):
+        yield "PKL-006", f"fills {name} by methods of its own, which no pickler does"
     if name in _LIVE and (states or stub.items or stub.pairs):
         yield "PKL-003", f"what {name} gives is changed"
     if states and name is not None and name.rsplit(".", 1)[-1] in _LOADERS:
         yield "PKL-008", f"{name} loads the pickle in its state"
     if states and name is not None and name.rsplit(".", 1)[-1] == _LISTENER:
         yield "PKL-008", f"{name} opens a listening socket when it is loaded"
+
+
+def _is_never_filled(name: str) -> bool:
+    """Whether picklers write a state for that class, for it is neither a list nor a dict.
+
+    Its methods for items call what its attributes hold.
+    """
+    standard = is_harmless(name) and package(name) in STANDARD_LIBRARY
+    return standard or name.startswith("torch.nn.")
 
 
 def _given_to_call(state: Any, filled: bool) -> Iterator[tuple[str, str]]:
@@ -104,27 +141,58 @@ def _given_to_call(state: Any, filled: bool) -> Iterator[tuple[str, str]]:
         for key, value in entries(part):
             if key in hidden and isinstance(value, Reference | Stub):
                 yield "PKL-006", f"plants {key} in an object"
-            function = _acting(value) if isinstance(key, str) else None
-            if function is not None:
-                yield "PKL-006", f"gives an object {function} under {short(key)}"
+            parts = [(key, value)]
+            if key in _ATTRIBUTES:
+                parts.extend(entries(value))
+            for attribute, held in parts:
+                function = _acting(held) if isinstance(attribute, str) else None
+                if function is not None:
+                    yield "PKL-006", f"gives an object {function} under {short(attribute)}"
 
 
 def _acting(value: Any) -> str | None:
     """The function that a value is or has bound, where it may act on the system."""
-    if isinstance(value, Stub):
-        bound = isinstance(value.callable, Reference) and isinstance(value.args, tuple)
-        partial = bound and rooted(value.callable) == "functools.partial"
-        return _acting(value.args[0]) if partial and value.args else None
-    if not isinstance(value, Reference):
-        return None
-    name = rooted(value)
+    waiting, depth = [value], 0
+    while waiting and depth < _DEEPEST:
+        depth += 1
+        value = waiting.pop()
+        if isinstance(value, Reference) and _is_acting(rooted(value)):
+            return rooted(value)
+        if isinstance(value, Stub):
+            waiting.extend(_bound(value))
+    return None
+
+
+_DEEPEST = 1000
+"""How many functions bound inside each other are followed."""
+
+
+def _bound(stub: Stub) -> Iterator[Any]:
+    """What an object calls when it is called; a partial may get it, and a function for it, late."""
+    name = rooted(stub.callable) if isinstance(stub.callable, Reference) else None
+    if name not in _HOLDS:
+        return
+    args = stub.args if isinstance(stub.args, tuple) else ()
+    if name != "functools.partial":
+        yield from args[:1]
+        return
+    yield from args
+    for state in stub.states:
+        for part in state[:2] if isinstance(state, tuple) else ():
+            yield from part if isinstance(part, tuple) else (part,)
+
+
+def _is_acting(name: str) -> bool:
     top = package(name).lstrip("_")
-    if acts_when_called(name) and name not in NAMES and not is_harmless(name):
-        return name
-    if top not in STANDARD_LIBRARY or top in _QUIET or name in NAMES or is_harmless(name):
-        return None
-    quiet = top == "builtins" and name.split(".")[1] in _QUIET_BUILTINS
-    return None if quiet else name
+    if reaches_inside(name) or name.startswith(_LOUD):
+        return True
+    if name in NAMES or is_harmless(name):
+        return False
+    if acts_when_called(name):
+        return True
+    if top not in STANDARD_LIBRARY or top in _QUIET:
+        return False
+    return not (top == "builtins" and name.split(".")[1] in _QUIET_BUILTINS)
 
 
 def _side_file(state: Any) -> Iterator[tuple[str, str]]:

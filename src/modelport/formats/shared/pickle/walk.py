@@ -19,26 +19,34 @@ def find(
 
     Each container and object is entered once, by the first path that leads there.
     """
-    waiting: list[tuple[str, Iterator[tuple[str | None, Any]]]] = [(path, iter([(None, root)]))]
+    # Paths are put together when one is told: those of lists in lists would fill the memory.
+    waiting: list[tuple[str | None, Iterator[tuple[str | None, Any]]]] = [
+        (path, iter([(None, root)]))
+    ]
     seen = set[int]()
     while waiting:
-        where, inside = waiting[-1]
+        _, inside = waiting[-1]
         for key, value in inside:
             if isinstance(value, _PLAIN) or id(value) in seen:
                 continue
             built = objects.build(value)
             if id(built) in seen:
                 continue
-            below = where if key is None else f"{where}.{key}" if where else key
             if isinstance(built, kind):
                 seen.add(id(built))
-                yield below, built
+                yield _path([*(outer for outer, _ in waiting), key]), built
             elif isinstance(built, Mapping | list | tuple | Stub) and _holds_any(built):
                 seen.add(id(built))
-                waiting.append((below, _parts(built)))
+                waiting.append((key, _parts(built)))
                 break
         else:
             waiting.pop()
+
+
+def _path(keys: list[str | None]) -> str:
+    told = [key for key in keys if key is not None]
+    first = next((place for place, key in enumerate(told) if key), len(told) - 1)
+    return ".".join(told[max(first, 0) :])
 
 
 def _holds_any(value: Mapping[Any, Any] | list[Any] | tuple[Any, ...] | Stub) -> bool:
