@@ -22,7 +22,7 @@ from modelport.model.model import Finding, Level, strongest
 from modelport.wire.source import FileSource
 
 SCHEMA = "modelport.scan/1"
-RULES = "5"
+RULES = "6"
 """The version of the rules: whoever keeps verdicts has to scan again when it changes."""
 
 _CHUNK = 1 << 20

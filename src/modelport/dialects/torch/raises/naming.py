@@ -27,6 +27,7 @@ class Names:
 
     def __init__(self, graph: Graph) -> None:
         self._taken: set[Path] = set()
+        self._above: set[Path] = set()
         self._below: dict[Path, set[str]] = {}
         self._uses: Counter[str] = Counter()
         self._names: dict[int, list[str]] = {}
@@ -119,18 +120,19 @@ class Names:
 
     def _unused(self, path: Path, number: bool = False) -> Path:
         """A path like this one that is neither taken nor above or below a taken one."""
+        for length in range(1, len(path)):
+            if path[:length] in self._taken:
+                # What is below a module of torch's own stands beside it.
+                path = (*path[: length - 1], "_".join(path[length - 1 :]))
+                break
         count = 0
         found = (*path[:-1], f"{path[-1]}1") if number else path
-        while not self._free(found):
+        while found in self._taken or found in self._above:
             count += 1
             found = (*path[:-1], f"{path[-1]}{count + 1}" if number else f"{path[-1]}_{count + 1}")
         self._taken.add(found)
+        self._above.update(found[:length] for length in range(1, len(found)))
         return found
-
-    def _free(self, path: Path) -> bool:
-        return path not in self._taken and all(
-            path[:length] not in self._taken for length in range(1, len(path))
-        )
 
 
 def _stem(names: Sequence[str]) -> Path:
