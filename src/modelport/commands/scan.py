@@ -29,7 +29,7 @@ _CHUNK = 1 << 20
 
 
 def scan(
-    paths: Iterable[str | os.PathLike[str]],
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
     jobs: int = 1,
     sha256: bool = True,
@@ -37,9 +37,12 @@ def scan(
 ) -> dict[str, Any]:
     """The verdict on every file (folders are walked), as the JSON of ``modelport scan --json``.
 
-    ``side_files`` is one more folder that the files may lead to.
+    ``paths`` is one file or folder, or several. ``side_files`` is one more folder that the files
+    may lead to.
     """
-    each = scan_each(paths, jobs=jobs, sha256=sha256, side_files=side_files)
+    # The letters of a path are paths, too, the root among them.
+    several = [paths] if isinstance(paths, str | os.PathLike) else paths
+    each = scan_each(several, jobs=jobs, sha256=sha256, side_files=side_files)
     files = sorted(each, key=lambda found: found["path"])
     return {"schema": SCHEMA, "rules": RULES, "files": files}
 

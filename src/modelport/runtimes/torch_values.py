@@ -22,10 +22,11 @@ def to_torch(array: NDArray[Any]) -> Any:
     dtype = getattr(torch, name, None)
     if not isinstance(dtype, torch.dtype):
         raise TypeError(f"torch has no dtype {name}")
+    if not array.size:
+        return torch.empty(array.shape, dtype=dtype)
     # numpy has no bfloat16 and no float8: such values travel as their bytes.
     held = np.array(array, order="C", copy=True).reshape(-1)
-    flat = torch.from_numpy(held.view(np.uint8) if held.size else np.empty(0, np.uint8))
-    return flat.view(dtype).reshape(array.shape)
+    return torch.from_numpy(held.view(np.uint8)).view(dtype).reshape(array.shape)
 
 
 def to_numpy(value: Any) -> NDArray[Any]:
