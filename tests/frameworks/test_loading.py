@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,18 @@ def test_weights_alone(ending: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(weights[name], held[name].numpy())
 
 
-@pytest.mark.parametrize("layout", ["pytorch", "pytorch-legacy"])
-def test_checkpoints(layout: str, tmp_path: Path) -> None:
-    told = as_json(modelport.convert(KERAS_3, tmp_path / "w.pt", to=layout, verify=False))
+def test_source_for_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    told = as_json(modelport.convert(KERAS_3, tmp_path / "told_source.pt", verify=False))
+    names: dict[str, Any] = {}
+    exec(told["load_with"], names)
+    assert not names["model"].training
+    assert len(list(names["model"].parameters())) > 3
+
+
+def test_checkpoints(tmp_path: Path) -> None:
+    target = tmp_path / "w.pt"
+    told = as_json(modelport.convert(KERAS_3, target, to="pytorch-legacy", verify=False))
     names: dict[str, Any] = {}
     exec(told["load_with"], names)
     held = modelport.open(KERAS_3).tensors

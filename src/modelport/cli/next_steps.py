@@ -17,9 +17,6 @@ CHECKPOINTS = ("pytorch", "pytorch-legacy", "pytorch-tar", "safetensors")
 SIDE_FILES = "--side-files DIR"
 
 
-_PYTORCH = (".pt", "for PyTorch, its source beside it")
-
-
 def next_steps(described: dict[str, Any]) -> list[str]:
     """The lines that end an inspection: each command with what it is good for."""
     path = described["path"]
@@ -74,18 +71,13 @@ def _conversions(described: dict[str, Any]) -> list[tuple[list[str], str]]:
     architecture = described["architecture"]
     if architecture is not None and architecture["dialect"] == "keras":
         if "ai.onnx" in architecture["convertible_to"]:
-            ways += [(".onnx", "to run it anywhere, verified"), _PYTORCH]
+            ways.append((".onnx", "to run it anywhere, verified"))
         inert = described["verdict"]["level"] == "inert"
         if inert and "keras" in architecture["convertible_to"] and _is_built(described):
             ways.append(_other_keras(described))
     elif architecture is not None and architecture["dialect"] == "torch":
         if not architecture["missing"]:
             ways.append((".onnx", "to run it anywhere, if ONNX has all of it"))
-        if described["components"]["weights"]:
-            ways.append((".safetensors", "the weights alone"))
-    elif architecture is not None and architecture["dialect"] == "ai.onnx":
-        ways += [(".onnx", "to run it anywhere")] if name != "onnx" else [_PYTORCH]
-        ways.append((".keras", "for Keras 3, if it has all of it"))
         if described["components"]["weights"]:
             ways.append((".safetensors", "the weights alone"))
     elif described["components"]["weights"]:

@@ -19,7 +19,7 @@ from modelport.dialects.onnx.history import NEWEST, upgrade
 from modelport.dialects.onnx.simplify.simplify import simplified
 from modelport.formats import table
 from modelport.formats.candidate import Candidate
-from modelport.formats.onnx import model_write
+from modelport.formats.shared.onnx import model_write
 from modelport.model.graph import Graph
 from modelport.model.model import Model
 from modelport.model.report import Report
