@@ -99,9 +99,18 @@ class Block(nn.Module):
         return x + self.mlp(self.norm2(x))
 
 
+def chain() -> nn.Module:
+    """A network of a tutorial: one part after the other."""
+    return nn.Sequential(
+        *(nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Flatten(), nn.Linear(392, 32), nn.ReLU(), nn.Dropout(0.5), nn.Linear(32, 10)),
+    )
+
+
 AUTO = torch.export.Dim.AUTO
 NETWORKS = {
     "resnet50": (ResNet50, torch.zeros(2, 3, 64, 64), {0: AUTO}),
+    "chain": (chain, torch.zeros(2, 1, 14, 14), {0: AUTO}),
     "lstm_classifier": (Classifier, torch.zeros(2, 7, dtype=torch.int64), {0: AUTO, 1: AUTO}),
     "transformer_block": (Block, torch.zeros(2, 7, 64), {0: AUTO, 1: AUTO}),
 }

@@ -1,27 +1,24 @@
 """architecture, converted by modelport."""
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 WEIGHTS = __file__.removesuffix(".py") + ".pt"
 
 
-class Model(nn.Module):
+class Model(nn.Sequential):
     """input float32 [s31, 1, 4, 4]
     -> linear float32 [s31, 3]
     """
 
     def __init__(self):
-        super().__init__()
-        self.add_module("0", nn.Conv2d(1, 4, 3, padding=1))
-        self.add_module("1", nn.BatchNorm2d(4))
-        self.add_module("4", nn.Linear(64, 3))
-
-    def forward(self, input):
-        x = self.get_submodule("1")(self.get_submodule("0")(input))
-        x = F.relu(x).flatten(1)
-        return self.get_submodule("4")(x)
+        super().__init__(
+            nn.Conv2d(1, 4, 3, padding=1),
+            nn.BatchNorm2d(4),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(64, 3),
+        )
 
 
 def load(path=WEIGHTS):

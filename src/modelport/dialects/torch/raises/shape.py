@@ -52,7 +52,7 @@ def size(call: Call) -> Sizes:
 
 
 @raises("Reshape")
-def reshape(call: Call) -> str | Sizes:
+def reshape(call: Call) -> str | Sizes | None:
     """Other extents over the same elements; a 0 keeps an extent, -1 is what remains."""
     if call.knows_sizes(0) and call.output().rank in (0, 1):
         given = call.sizes(0)
@@ -68,19 +68,25 @@ def reshape(call: Call) -> str | Sizes:
     kept = len(items) - 1
     if kept and items == [*(f"{call[0]}.shape[{i}]" for i in range(kept)), "(-1)"]:
         rank = call.known(0).rank
+        if rank is not None and rank > 2 and kept == 1:
+            call.activation("nn.Flatten()", f"{call[0]}.flatten(1)")
+            return None
         if rank is not None and rank > kept:
             return f"{call[0]}.flatten({kept})" if rank > kept + 1 else call[0]
     return f"{call[0]}.reshape({', '.join(items) or '()'})"
 
 
 @raises("Flatten")
-def flatten(call: Call) -> str:
+def flatten(call: Call) -> str | None:
     """All axes before ``axis`` as one, all from it on as another."""
     axis, rank = call.axis(1), call.rank(0)
     if axis == 0:
         return f"{call[0]}.reshape(1, -1)"
     if axis == rank:
         return f"{call[0]}.reshape(-1, 1)"
+    if axis == 1 and rank > 2:
+        call.activation("nn.Flatten()", f"{call[0]}.flatten(1)")
+        return None
     rows = call[0] if axis == 1 else f"{call[0]}.flatten(0, {axis - 1})"
     return rows if rank - axis == 1 else f"{rows}.flatten(1)"
 
