@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from pathlib import Path
 
-from modelport.convert.torch_source import NO_NAMES
+from modelport.convert.simplest import name_of, simplest
 from modelport.dialects.keras.raises.graph import raised
-from modelport.dialects.onnx.history import upgrade
-from modelport.dialects.onnx.simplify.simplify import simplified
+from modelport.dialects.keras.upgrade import UPGRADED
 from modelport.model.model import Model, Producer
 from modelport.model.signature import Signature
 
@@ -20,10 +18,7 @@ def as_keras(model: Model) -> Model:
     Raises:
         ConversionError: an operator that Keras cannot express; names it and its node.
     """
-    newest = upgrade(model.graph, model.opsets.get("ai.onnx", 1), model.functions)
-    graph = simplified(newest)
-    name = graph.name if graph.name not in NO_NAMES else Path(model.path).stem
-    made = raised(graph, re.sub(r"\W+", "_", name) or "model")
+    made = raised(simplest(model), re.sub(r"\W+", "_", name_of(model)) or "model")
     return replace(
         model,
         producer=Producer("keras", "3.5.0"),
@@ -35,5 +30,5 @@ def as_keras(model: Model) -> Model:
         optimizer_state=None,
         opsets={},
         functions={},
-        extras={"keras_canonical": True},
+        extras={UPGRADED: True},
     )

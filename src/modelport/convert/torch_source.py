@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
-from modelport.dialects.onnx.history import NEWEST, upgrade
-from modelport.dialects.onnx.simplify.simplify import simplified
+from modelport.convert.simplest import name_of, simplest
+from modelport.dialects.onnx.history import NEWEST
 from modelport.dialects.torch.raises.graph import raised
 from modelport.dialects.torch.raises.held import held
+from modelport.formats.shared.torch.architecture import SOURCE
 from modelport.model.expression import source as source_of
 from modelport.model.expression import sources
 from modelport.model.model import Model
 from modelport.model.signature import Signature
 from modelport.model.tensor import Tensor
-
-NO_NAMES = frozenset(("", "graph", "main", "main_graph", "model", "torch_jit", "torch-jit-export"))
-"""What exporters call the graph of any model."""
 
 
 def with_source(model: Model, named: Mapping[str, Tensor]) -> Model:
@@ -28,18 +25,14 @@ def with_source(model: Model, named: Mapping[str, Tensor]) -> Model:
     Raises:
         ConversionError: an operator that torch cannot express; names it and its node.
     """
-    newest = upgrade(model.graph, model.opsets.get("ai.onnx", 1), model.functions)
-    graph = simplified(newest)
-    # Before IR 4 every initializer is listed among the inputs too.
-    graph.inputs = [value for value in graph.inputs if value.name not in graph.tensors]
+    graph = simplest(model)
     own = {id(tensor) for tensor in named.values()}
     weights = {
         name
         for name, tensor in model.graph.tensors.items()
         if any(id(leaf) in own for leaf in sources(source_of(tensor)))
     }
-    name = graph.name if graph.name not in NO_NAMES else Path(model.path).stem
-    source = raised(graph, f"{name}, converted by modelport.", weights)
+    source = raised(graph, f"{name_of(model)}, converted by modelport.", weights)
     for key in list(source.state):
         counted = f"{key.removesuffix('running_mean')}num_batches_tracked"
         if key.endswith(".running_mean") and counted in named:
@@ -52,5 +45,5 @@ def with_source(model: Model, named: Mapping[str, Tensor]) -> Model:
         opsets={**model.opsets, "ai.onnx": NEWEST},
         functions={},
         optimizer_state=None,
-        extras={**model.extras, "torch_source": source},
+        extras={**model.extras, SOURCE: source},
     )

@@ -7,12 +7,8 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from modelport.dialects.keras.raises.value import Held, channels_last, plain
-from modelport.dialects.onnx.types.known import Known
-from modelport.errors import ConversionError
+from modelport.dialects.onnx.operands import Operands
 from modelport.model.dtype import DType
 from modelport.model.expression import Expression
 from modelport.model.graph import Node
@@ -74,19 +70,12 @@ def table() -> Mapping[str, Translation]:
     return _TABLE
 
 
-class Call:
+class Call(Operands):
     """A node with what is known about its operands."""
 
     def __init__(self, writer: Writer, node: Node) -> None:
+        super().__init__(writer, node)
         self.writer = writer
-        self.node = node
-
-    def __len__(self) -> int:
-        return len(self.node.inputs)
-
-    def has(self, index: int) -> bool:
-        """Whether the node has this operand."""
-        return self._name(index) != ""
 
     def held(self, index: int = 0) -> Held:
         """The operand in whatever order its axes lie; a constant becomes a layer's weight."""
@@ -102,41 +91,9 @@ class Call:
         held = self.held(index)
         return self.writer.ordered(held, channels_last(held.rank))
 
-    def known(self, index: int) -> Known:
-        """What is known of the operand."""
-        return self.writer.known(self._name(index))
-
-    def output(self, index: int = 0) -> Known:
-        """What is known of a result."""
-        return self.writer.known(self.node.outputs[index])
-
     def is_constant(self, index: int) -> bool:
         """Whether the operand is a weight or constant."""
         return self.has(index) and self.writer.is_constant(self._name(index))
-
-    def array(self, index: int) -> NDArray[Any] | None:
-        """The elements of an operand, where it is a small constant."""
-        return self.known(index).array if self.has(index) else None
-
-    def whole(self, index: int) -> list[int] | None:
-        """The elements of an operand as integers, where it is a small constant."""
-        array = self.array(index)
-        return None if array is None else [int(item) for item in np.asarray(array).reshape(-1)]
-
-    def weight(self, index: int) -> Expression | None:
-        """An operand that the file holds, as an expression over its tensors."""
-        return self.writer.weight(self._name(index)) if self.has(index) else None
-
-    def attribute(self, name: str, default: Any = None) -> Any:
-        """A setting of the node; texts are decoded, floats in the fewest digits they need."""
-        value = self.node.attributes.get(name, default)
-        if isinstance(value, float):
-            return float(str(np.float32(value)))
-        return value.decode() if isinstance(value, bytes) else value
-
-    def ints(self, name: str, default: Sequence[int] = ()) -> list[int]:
-        """A setting that lists integers."""
-        return [int(item) for item in self.node.attributes.get(name, default)]
 
     def operands(self, *places: int) -> list[Any]:
         """Operands that are taken together: their axes in one order, constants spelt out.
@@ -248,11 +205,3 @@ class Call:
     def absorb(self, following: Call) -> None:
         """Let this translation stand for the following call, too."""
         self.writer.absorbed(self.node, following.node)
-
-    def refused(self, why: str) -> ConversionError:
-        """The error that says why this node has no translation."""
-        name = self.node.name or (self.node.outputs or ["?"])[0]
-        return ConversionError(f"{self.node.op_type} {name!r}", why)
-
-    def _name(self, index: int) -> str:
-        return self.node.inputs[index] if index < len(self.node.inputs) else ""

@@ -13,6 +13,7 @@ from modelport.dialects.keras.raises.constants import Constants
 from modelport.dialects.keras.raises.extents import Extents
 from modelport.dialects.keras.raises.naming import Names
 from modelport.dialects.keras.raises.value import Held, between, channels_last, plain
+from modelport.dialects.onnx.operands import Absorbed
 from modelport.dialects.onnx.types.infer import Types
 from modelport.dialects.onnx.types.known import UNKNOWN, Known
 from modelport.errors import ConversionError
@@ -45,8 +46,7 @@ class Writer:
         self._failed: dict[str, ConversionError] = {}
         self._turned: dict[tuple[str, tuple[int, ...]], Held] = {}
         self._names = Names()
-        self._absorbed: set[int] = set()
-        self._chain: dict[int, Node] = {}
+        self._absorbed = Absorbed()
         self._users: dict[str, list[Node]] = {}
         for node in graph.nodes:
             for used in node.inputs:
@@ -67,7 +67,7 @@ class Writer:
             if value.name not in self.graph.tensors:
                 self._input(value)
         for node in self.graph.nodes:
-            if id(node) not in self._absorbed and not self._is_known(node):
+            if node not in self._absorbed and not self._is_known(node):
                 self._try(node)
         for value in self.graph.outputs:
             self._output(value)
@@ -80,7 +80,7 @@ class Writer:
         try:
             self._write(node)
         except ConversionError as error:
-            for name in self._last(node).outputs:
+            for name in self._absorbed.last(node).outputs:
                 self._failed.setdefault(name, error)
 
     def _write(self, node: Node) -> None:
@@ -92,7 +92,7 @@ class Writer:
         self._hold(node, function(Call(self, node)))
 
     def _hold(self, node: Node, result: Result) -> None:
-        node = self._last(node)
+        node = self._absorbed.last(node)
         found = [result] if isinstance(result, Held) else list(result)
         for name, held in zip(node.outputs, found, strict=False):
             if name:
@@ -348,20 +348,14 @@ class Writer:
 
     def follower(self, node: Node, op_types: Sequence[str]) -> Node | None:
         """The only user of a node's only result, if it is one of these operators."""
-        users = self._users.get(self._last(node).outputs[0], [])
+        users = self._users.get(self._absorbed.last(node).outputs[0], [])
         if len(users) != 1 or users[0].op_type not in op_types or users[0].domain != DOMAIN:
             return None
         return users[0]
 
     def absorbed(self, node: Node, following: Node) -> None:
         """``following`` needs no layer of its own any more."""
-        self._absorbed.add(id(following))
-        self._chain[id(node)] = following
-
-    def _last(self, node: Node) -> Node:
-        while id(node) in self._chain:
-            node = self._chain[id(node)]
-        return node
+        self._absorbed.add(node, following)
 
 
 def _values(args: Sequence[Any]) -> list[Held]:

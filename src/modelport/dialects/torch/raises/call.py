@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
-from modelport.dialects.onnx.types.known import Known
+from modelport.dialects.onnx.operands import Operands
 from modelport.dialects.torch.source.members import Member
 from modelport.dialects.torch.source.sizes import Sizes
 from modelport.errors import ConversionError
@@ -95,7 +92,7 @@ class Same(str):
     """An expression that is another name of an operand, not a new value."""
 
 
-class Call:
+class Call(Operands):
     """A node with what is known about its operands.
 
     ``call[0]`` is the first operand as text to write into an expression; absent ones are
@@ -103,15 +100,8 @@ class Call:
     """
 
     def __init__(self, writer: Writer, node: Node) -> None:
+        super().__init__(writer, node)
         self.writer = writer
-        self.node = node
-
-    def __len__(self) -> int:
-        return len(self.node.inputs)
-
-    def has(self, index: int) -> bool:
-        """Whether the node has this operand."""
-        return index < len(self.node.inputs) and self.node.inputs[index] != ""
 
     def __getitem__(self, index: int) -> str:
         """The operand as a tensor."""
@@ -139,14 +129,6 @@ class Call:
         """Whether ``sizes`` gives integers that need no look into a tensor."""
         return self.has(index) and self.writer.knows_sizes(self._name(index))
 
-    def known(self, index: int) -> Known:
-        """What is known of the operand."""
-        return self.writer.known(self._name(index))
-
-    def output(self, index: int = 0) -> Known:
-        """What is known of a result."""
-        return self.writer.known(self.node.outputs[index])
-
     def wanted(self, index: int) -> bool:
         """Whether the node has this output and somebody uses it."""
         outputs = self.node.outputs
@@ -173,30 +155,6 @@ class Call:
         if dtype is None:
             raise self.refused(f"the data type of input {self._name(index)!r} is not known")
         return dtype
-
-    def array(self, index: int) -> NDArray[Any] | None:
-        """The elements of an operand, where it is a small constant."""
-        return self.known(index).array if self.has(index) else None
-
-    def whole(self, index: int) -> list[int] | None:
-        """The elements of an operand as integers, where it is a small constant."""
-        array = self.array(index)
-        return None if array is None else [int(item) for item in np.asarray(array).reshape(-1)]
-
-    def weight(self, index: int) -> Expression | None:
-        """An operand that the file holds, as an expression over its tensors."""
-        return self.writer.weight(self._name(index)) if self.has(index) else None
-
-    def attribute(self, name: str, default: Any = None) -> Any:
-        """A setting of the node; texts are decoded, floats are in the fewest digits they need."""
-        value = self.node.attributes.get(name, default)
-        if isinstance(value, float):
-            return float(str(np.float32(value)))
-        return value.decode() if isinstance(value, bytes) else value
-
-    def ints(self, name: str, default: Sequence[int] = ()) -> list[int]:
-        """A setting that lists integers."""
-        return [int(item) for item in self.node.attributes.get(name, default)]
 
     def body(self, name: str) -> Graph:
         """A graph among the settings."""
@@ -257,14 +215,6 @@ class Call:
     def helper(self, text: str) -> str:
         """The name of a private function that stands once in the file, given as its whole text."""
         return self.writer.helper(text)
-
-    def refused(self, why: str) -> ConversionError:
-        """The error that says why this node has no translation."""
-        name = self.node.name or (self.node.outputs or ["?"])[0]
-        return ConversionError(f"{self.node.op_type} {name!r}", why)
-
-    def _name(self, index: int) -> str:
-        return self.node.inputs[index] if index < len(self.node.inputs) else ""
 
 
 def torch_dtype(dtype: DType) -> str:

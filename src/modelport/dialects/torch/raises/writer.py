@@ -7,6 +7,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from modelport.dialects.onnx.operands import Absorbed
 from modelport.dialects.onnx.scopes import scope_of
 from modelport.dialects.onnx.types.infer import Types
 from modelport.dialects.onnx.types.known import UNKNOWN, Known
@@ -59,8 +60,7 @@ class Writer:
         self.owned = Ownership(graph, weights)
         self.helpers: dict[str, str] = {}
         self._count = 0
-        self._absorbed: set[int] = set()
-        self._chain: dict[int, Node] = {}
+        self._absorbed = Absorbed()
         self.turned: dict[str, str] = {}
         self.node: Node | None = None
         self.frame = Frame(graph, types)
@@ -84,7 +84,7 @@ class Writer:
     def write(self, graph: Graph) -> None:
         """The nodes of a graph, into the body of the current frame."""
         for node in graph.nodes:
-            if id(node) not in self._absorbed:
+            if node not in self._absorbed:
                 self._write(node)
 
     def _write(self, node: Node) -> None:
@@ -107,7 +107,7 @@ class Writer:
         """Bind what a translation returned to the names of the node's outputs."""
         if result is None:
             return
-        node = self._last(node)
+        node = self._absorbed.last(node)
         items = [result] if isinstance(result, str | Sizes) else list(result)
         names = [name for name in node.outputs if name][: len(items)]
         for name, item in zip(names, items, strict=True):
@@ -157,7 +157,7 @@ class Writer:
 
     def activation(self, node: Node, module: str, text: str) -> None:
         """The only result of a node, by a function or by a module without weights."""
-        self.bind(self._last(node).outputs[0], text, module=module, inline=True)
+        self.bind(self._absorbed.last(node).outputs[0], text, module=module, inline=True)
 
     def let(
         self, targets: Sequence[Ref], text: str, *, module: str = "", inline: bool = False
@@ -193,7 +193,7 @@ class Writer:
 
     def follower(self, node: Node, op_types: Sequence[str], output: int = 0) -> Node | None:
         """The only user of a result of a node, if it is one of these operators."""
-        users = self.frame.users.get(self._last(node).outputs[output], [])
+        users = self.frame.users.get(self._absorbed.last(node).outputs[output], [])
         if len(users) != 1 or users[0].op_type not in op_types or users[0].domain != "ai.onnx":
             return None
         return users[0] if users[0].name != "" or users[0].outputs else None
@@ -206,13 +206,7 @@ class Writer:
 
     def absorbed(self, node: Node, following: Node) -> None:
         """``following`` needs no statement of its own any more."""
-        self._absorbed.add(id(following))
-        self._chain[id(node)] = following
-
-    def _last(self, node: Node) -> Node:
-        while id(node) in self._chain:
-            node = self._chain[id(node)]
-        return node
+        self._absorbed.add(node, following)
 
     def tensor(self, name: str) -> str:
         """An operand as text that is a tensor."""
