@@ -1,7 +1,6 @@
 """resnet50, converted by modelport."""
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 WEIGHTS = __file__.removesuffix(".py") + ".pt"
@@ -12,6 +11,7 @@ class Bottleneck(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, out_channels, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(out_channels)
+        self.relu = nn.ReLU()
         self.conv2 = nn.Conv2d(
             out_channels, out_channels, 3, stride=stride, padding=1, bias=False
         )
@@ -24,9 +24,9 @@ class Bottleneck(nn.Module):
         )
 
     def forward(self, x):
-        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-        x = self.bn3(self.conv3(F.relu(y))) + self.downsample(x)
-        return F.relu(x)
+        y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+        x = self.bn3(self.conv3(self.relu(y))) + self.downsample(x)
+        return self.relu(x)
 
 
 class Bottleneck2(nn.Module):
@@ -34,14 +34,15 @@ class Bottleneck2(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, out_channels, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(out_channels)
+        self.relu = nn.ReLU()
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(out_channels)
         self.conv3 = nn.Conv2d(out_channels, in_channels, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(in_channels)
 
     def forward(self, x):
-        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-        return F.relu(self.bn3(self.conv3(F.relu(y))) + x)
+        y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+        return self.relu(self.bn3(self.conv3(self.relu(y))) + x)
 
 
 class Model(nn.Module):
@@ -53,6 +54,8 @@ class Model(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
+        self.relu = nn.ReLU()
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         self.layer1 = nn.Sequential(
             Bottleneck(64, 64, 1, 256), Bottleneck2(256, 64), Bottleneck2(256, 64)
         )
@@ -78,9 +81,9 @@ class Model(nn.Module):
         self.fc = nn.Linear(2048, 1000)
 
     def forward(self, x):
-        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, stride=2, padding=1)
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        return self.fc(x.mean((2, 3), keepdim=True).flatten(1))
+        x = self.layer1(self.maxpool(self.relu(self.bn1(self.conv1(x)))))
+        x = self.layer4(self.layer3(self.layer2(x))).mean((2, 3), keepdim=True)
+        return self.fc(x.flatten(1))
 
 
 def load(path=WEIGHTS):

@@ -14,6 +14,7 @@ from modelport.errors import LimitExceeded, MalformedFile, ModelportError
 from modelport.formats.candidate import Candidate
 from modelport.formats.table import by_name, identify
 from modelport.model.component import Component
+from modelport.model.graph import TURNED
 from modelport.model.model import Level, Model, strongest
 from modelport.wire.source import FileSource
 
@@ -134,7 +135,9 @@ def _architecture(
     return {
         "dialect": model.dialect,
         "kind": model.kind,
-        "nodes": sum(len(graph.nodes) for graph in model.graph.subgraphs()),
+        "nodes": sum(
+            TURNED not in node.metadata for graph in model.graph.subgraphs() for node in graph.nodes
+        ),
         "inputs": [value["name"] for value in ends["inputs"]],
         "outputs": [value["name"] for value in ends["outputs"]],
         "layers": described.layers,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from modelport.errors import ConversionError, ModelportError
-from modelport.model.graph import Dim, Graph, Node, TensorType
+from modelport.model.graph import TURNED, Dim, Graph, Node, TensorType
 from modelport.model.model import Level, Model
 from modelport.model.report import Report
 
@@ -99,8 +99,11 @@ def _in_the_words_of_the_file(
 def _nodes(graph: Graph) -> list[dict[str, Any]]:
     described: list[dict[str, Any]] = []
     outputs = {value.name: value for value in graph.outputs}
+    turned = {node.outputs[0]: node.inputs for node in graph.nodes if TURNED in node.metadata}
     for node in graph.nodes:
-        names = [*node.inputs, *node.parameters.values()]
+        if TURNED in node.metadata:
+            continue
+        names = _behind([*node.inputs, *node.parameters.values()], turned)
         held = {name: graph.tensors[name] for name in names if name in graph.tensors}
         first = node.outputs[0] if node.outputs else ""
         output = graph.values.get(first) or outputs.get(first)
@@ -118,6 +121,17 @@ def _nodes(graph: Graph) -> list[dict[str, Any]]:
             }
         )
     return described
+
+
+def _behind(names: list[str], turned: Mapping[str, list[str]]) -> Iterator[str]:
+    """The names, and instead of results of turning what was turned."""
+    waiting, seen = list(reversed(names)), set()
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            yield name
+            waiting.extend(reversed(turned.get(name, [])))
 
 
 def _type(node: Node) -> str:

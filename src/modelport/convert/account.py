@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from modelport.formats.format import Format
@@ -15,6 +15,7 @@ from modelport.model.expression import (
     leaves,
     sources,
 )
+from modelport.model.graph import Graph, inner_graphs
 from modelport.model.model import Model
 from modelport.model.report import AS_NUMBER, Kind, Report
 from modelport.model.tensor import FileSlice, Tensor
@@ -53,6 +54,46 @@ def account_for(source: Model, carried: Model, target: Format, report: Report) -
             report.add(Kind.DROPPED, component, str(component), why)
 
 
+def tell_numbers(source: Model, lowered: Graph, carried: Model, report: Report) -> None:
+    """Say of constants which results need, but no weight of ``carried`` holds, where they are.
+
+    ``lowered`` is the graph that ``carried`` was made of: axes, shapes, factors are settings of
+    layers or plain numbers of code now.
+    """
+    needed = {_place(part) for tensor in _needed(lowered) for part in _parts(tensor)}
+    left = set(unused(source, carried, report))
+    for name, tensor in source.tensors.items():
+        if name in left and _place(tensor) in needed:
+            report.add(Kind.REARRANGED, Component.WEIGHTS, name, AS_NUMBER)
+
+
+def _needed(graph: Graph) -> Iterator[Tensor]:
+    """The tensors that results of a graph are computed from."""
+    makers = {name: node for node in graph.nodes for name in node.outputs}
+    waiting = [value.name for value in graph.outputs]
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in graph.tensors:
+            yield graph.tensors[name]
+        node = makers.get(name)
+        if node is not None:
+            waiting.extend(node.inputs)
+            for body in inner_graphs(node.attributes):
+                for inner in body.subgraphs():
+                    yield from inner.tensors.values()
+                    waiting.extend(name for each in inner.nodes for name in each.inputs)
+                    waiting.extend(value.name for value in inner.outputs)
+
+
+def _parts(tensor: Tensor) -> tuple[Tensor, ...]:
+    data = tensor.data
+    return (tensor, *(sources(data) if isinstance(data, Expression) else ()))
+
+
 def _metrics(counted: Mapping[str, Tensor]) -> list[str]:
     """The metrics by their groups in the file."""
     return list(dict.fromkeys(path.rpartition("/vars/")[0] for path in counted))
@@ -71,8 +112,7 @@ def unused(source: Model, carried: Model, report: Report | None = None) -> list[
     """
     used: set[Any] = set()
     for tensor in carried.tensors.values():
-        parts = sources(tensor.data) if isinstance(tensor.data, Expression) else ()
-        used.update(_place(part) for part in (tensor, *parts))
+        used.update(_place(part) for part in _parts(tensor))
     numbers = {change.where for change in report or () if change.why == AS_NUMBER}
     return [
         name

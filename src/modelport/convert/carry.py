@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from modelport.convert.account import account_for
+from modelport.convert.account import account_for, tell_numbers
 from modelport.errors import ConversionError
 from modelport.formats.format import Format
 from modelport.formats.table import by_name
 from modelport.model.component import Component, Holds
 from modelport.model.graph import Graph
-from modelport.model.model import Model, Producer
+from modelport.model.model import LAYERS, Model, Producer
 from modelport.model.report import Kind, Report
 from modelport.model.signature import Signature
 from modelport.model.tensor import Tensor
@@ -49,11 +49,10 @@ def carry(model: Model, target: Format, report: Report) -> Model:
         if target.framework == "PyTorch":
             from modelport.convert.torch_source import with_source
 
-            carried = with_source(carried, model.tensors)
+            lowered, carried = carried, with_source(carried, model.tensors)
+            tell_numbers(model, lowered.graph, carried, report)
     elif target.dialect == "keras":
-        from modelport.convert.keras_model import as_keras
-
-        carried = as_keras(_to_onnx(model, report))
+        carried = _to_keras(model, target, report)
         _check_weights(carried, report)
     elif model.dialect == target.dialect:
         carried = replace(model)
@@ -94,7 +93,7 @@ def canonical(model: Model, report: Report, *, stock: bool = False) -> Model:
     from modelport.dialects.keras.training.upgrade_training import upgrade_training
     from modelport.dialects.keras.upgrade import upgrade
 
-    upgraded = upgrade(model, report)
+    upgraded = upgrade(replace(model), report)
     if stock:
         from modelport.dialects.keras.stock.spell_out import spell_out
 
@@ -140,19 +139,36 @@ def _to_onnx(model: Model, report: Report) -> Model:
     if model.dialect == "torch":
         return _torch_to_onnx(model, report)
     if model.dialect == "ai.onnx":
-        return replace(model)
+        from modelport.dialects.torch.raises.held import released
+
+        return replace(model, graph=released(model.graph))
     why = f"modelport has no way yet from {model.format} to ONNX"
     raise ConversionError(model.path, why, report.changes)
 
 
+def _to_keras(model: Model, target: Format, report: Report) -> Model:
+    from modelport.convert.keras_hint import unwritable, with_layers
+    from modelport.convert.keras_model import as_keras
+
+    lowered = _to_onnx(model, report)
+    layers = with_layers(lowered)
+    carried = None
+    if layers is not None and not (target.name == "keras-v3" and unwritable(layers)):
+        carried = canonical(layers, report, stock=target.name == "keras-v3")
+    carried = carried or as_keras(lowered)
+    tell_numbers(model, lowered.graph, carried, report)
+    return carried
+
+
 def _keras_to_onnx(model: Model, report: Report) -> Model:
+    from modelport.convert.keras_hint import hint
     from modelport.dialects.keras.lower import lower
     from modelport.dialects.keras.upgrade import upgrade
 
     # The training config goes along in the words of the source: ONNX gives them no meaning.
     upgraded = upgrade(model, report)
     graph = lower(upgraded.graph, upgraded.graph.name or "model", report)
-    return _as_onnx(upgraded, graph)
+    return _as_onnx(upgraded, graph, hint(upgraded))
 
 
 def _torch_to_onnx(model: Model, report: Report) -> Model:
@@ -172,7 +188,7 @@ def _torch_to_onnx(model: Model, report: Report) -> Model:
     return _as_onnx(model, lower(graph, report, model.graph.name or "model"))
 
 
-def _as_onnx(model: Model, graph: Graph) -> Model:
+def _as_onnx(model: Model, graph: Graph, layers: str | None = None) -> Model:
     from modelport.dialects.onnx.builder import IR_VERSION, OPSET, OTHER_OPSETS
 
     domains = {node.domain for inner in graph.subgraphs() for node in inner.nodes}
@@ -189,7 +205,7 @@ def _as_onnx(model: Model, graph: Graph) -> Model:
         },
         functions={},
         metadata={**model.metadata, **_origin(model)},
-        extras={"ir_version": IR_VERSION},
+        extras={"ir_version": IR_VERSION, **({} if layers is None else {LAYERS: layers})},
     )
 
 

@@ -9,10 +9,12 @@ from modelport.convert.simplest import name_of, simplest
 from modelport.dialects.onnx.history import NEWEST
 from modelport.dialects.torch.raises.graph import raised
 from modelport.dialects.torch.raises.held import held
+from modelport.errors import ConversionError
 from modelport.formats.shared.torch.architecture import SOURCE
 from modelport.model.expression import source as source_of
 from modelport.model.expression import sources
 from modelport.model.model import Model
+from modelport.model.opaque import closed, opened, opened_tensor
 from modelport.model.signature import Signature
 from modelport.model.tensor import Tensor
 
@@ -25,7 +27,11 @@ def with_source(model: Model, named: Mapping[str, Tensor]) -> Model:
     Raises:
         ConversionError: an operator that torch cannot express; names it and its node.
     """
-    graph = simplest(model)
+    # What a module holds is its own to train, also what the source never had: hence the graph
+    # that goes along is over all of it.
+    whole = {name: closed(tensor) for name, tensor in model.graph.tensors.items()}
+    closed_model = replace(model, graph=replace(model.graph, tensors=whole))
+    graph = simplest(closed_model)
     own = {id(tensor) for tensor in named.values()}
     weights = {
         name
@@ -37,13 +43,17 @@ def with_source(model: Model, named: Mapping[str, Tensor]) -> Model:
         counted = f"{key.removesuffix('running_mean')}num_batches_tracked"
         if key.endswith(".running_mean") and counted in named:
             source.state[counted] = source_of(named[counted])
-    stored = held(graph, source.state)
+    try:
+        stored = held(closed_model.graph, source.state)
+    except ConversionError:  # what was simplified away is in no parameter
+        stored = held(graph, source.state)
+        model = replace(model, opsets={**model.opsets, "ai.onnx": NEWEST}, functions={})
+    source.state.update({key: opened(part) for key, part in source.state.items()})
+    stored.tensors = {name: opened_tensor(tensor) for name, tensor in stored.tensors.items()}
     return replace(
         model,
         graph=stored,
         signature=Signature(stored.inputs, stored.outputs),
-        opsets={**model.opsets, "ai.onnx": NEWEST},
-        functions={},
         optimizer_state=None,
         extras={**model.extras, SOURCE: source},
     )

@@ -226,6 +226,10 @@ class LazyAttributes(MutableMapping[str, Any]):
         return repr(self._load())
 
 
+TURNED = "modelport.turned"
+"""The key of a node's metadata that says it only turns the file's weights into another layout."""
+
+
 @dataclass(slots=True, eq=False)
 class Node:
     """One call of an operator or layer.

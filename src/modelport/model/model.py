@@ -20,6 +20,12 @@ CONSTANTS = "constants"
 BESIDE = "beside"
 """The key of ``Model.extras`` with the names of tensors beside those of the model."""
 
+LAYERS = "source_layers"
+"""The key of ``Model.extras`` with the layers of a framework that a graph of operators was made of.
+
+A hint, as JSON text, that makes results readable and is needed for none.
+"""
+
 RANGES = "ranges"
 """The key of ``Model.extras`` with the least and the largest extent (or None) of named ones."""
 

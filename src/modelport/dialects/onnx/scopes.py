@@ -26,6 +26,12 @@ def scope_of(node: Node) -> tuple[Scope, ...]:
     return ()
 
 
+def class_of(node: Node) -> str:
+    """The class of the innermost module around a node, without its package; empty if unknown."""
+    scope = scope_of(node)
+    return scope[-1].type.rpartition(".")[2] if scope else ""
+
+
 def _of_metadata(names: Sequence[str], classes: Sequence[str]) -> tuple[Scope, ...]:
     # The first is the model itself, the last the operator.
     kinds = [*classes, *[""] * len(names)]

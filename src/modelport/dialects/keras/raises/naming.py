@@ -7,12 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelport.dialects.keras.words import snake_case
-from modelport.dialects.onnx.scopes import scope_of
+from modelport.dialects.onnx.scopes import class_of, scope_of
 from modelport.model.expression import Expression, same, sources
 from modelport.model.graph import Node
 
 _NOBODYS = re.compile(r"\d+|onnx::.*|val_\d+|.*_output_\d+")
 """Names that an exporter made up."""
+_LEAF = re.compile(
+    r"\w*(LU6?|[Ss]igmoid|[Tt]anh|Soft\w+|Swish|swish|Mish|Activation|Dropout[123]?[dD]?"
+    r"|Pool(ing)?[123][dD]|Flatten|Softmax)"
+)
+"""Classes without weights that do one thing, so that what does it may have their names."""
 _LAST = re.compile(r"[./](?=[^./]*$)")
 """Where the last part of a name begins."""
 
@@ -86,4 +91,5 @@ def _wanted(node: Node, op_type: str, weights: Mapping[str, Expression]) -> str:
     if len(stems) == 1:
         return stems.pop()
     path = [step.name for step in scope_of(node)]
-    return ".".join(path) if path and weights else snake_case(op_type)
+    own = weights or _LEAF.fullmatch(class_of(node))
+    return ".".join(path) if path and own else snake_case(op_type)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from modelport.dialects.keras.raises.call import Call, raises
 from modelport.dialects.keras.raises.value import Held, plain
+from modelport.dialects.onnx.scopes import class_of
 from modelport.model.expression import fill
 from modelport.model.graph import Dim
 
@@ -18,12 +21,25 @@ def transposed(call: Call) -> Held:
     return Held(x.name, tuple(order.index(axis) for axis in x.order))
 
 
-@raises("Identity", "Dropout")
+@raises("Identity")
 def identity(call: Call) -> Held:
-    """The same value; in training alone a Dropout is something else."""
-    if call.node.op_type == "Dropout" and call.has(2) and call.array(2) != np.False_:
-        raise call.refused("a model in training")
+    """The same value."""
     return call.held()
+
+
+@raises("Dropout")
+def dropout(call: Call) -> Held:
+    """The same value, but in training."""
+    if call.has(2) and call.array(2) != np.False_:
+        raise call.refused("a model in training")
+    ratio = call.array(1) if call.has(1) else np.float32(0.5)
+    if ratio is None or call.known(0).dtype is None or not _is_float(call):
+        return call.held()
+    rate = {"rate": float(str(ratio.reshape(())))}
+    whole = re.fullmatch(r"Dropout([123])d", class_of(call.node))
+    if whole and call.held().rank == int(whole[1]) + 2:
+        return call.layer(f"SpatialDropout{whole[1]}D", rate, call.last())
+    return call.layer("Dropout", rate, call.held())
 
 
 @raises("Concat")

@@ -9,6 +9,7 @@ import numpy as np
 from modelport.dialects.onnx.simplify.scene import Scene
 from modelport.model.derived import Fill
 from modelport.model.graph import Node
+from modelport.model.opaque import Opaque
 
 Terms = dict[tuple[str, ...], float]
 """A polynomial: of each product of values (sorted names) its coefficient."""
@@ -185,6 +186,8 @@ def is_filled(scene: Scene, name: str, value: float) -> bool:
     """Whether a constant is that number for all, which no file has said in so many elements."""
     tensor = scene.tensor(name)
     data = None if tensor is None else tensor.data
+    if isinstance(data, Opaque):
+        data = data.inside
     return isinstance(data, Fill) and float(data.value) == value
 
 

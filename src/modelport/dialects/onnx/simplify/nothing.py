@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from modelport.dialects.onnx.simplify.rules import rule
 from modelport.dialects.onnx.simplify.scene import Scene
 from modelport.dialects.onnx.types.known import DTYPE_OF
@@ -22,7 +24,10 @@ def identity(scene: Scene, node: Node) -> bool:
 
 @rule("Dropout")
 def dropout(scene: Scene, node: Node) -> bool:
-    """Drops nothing but in training."""
+    """Drops nothing but in training, and not even there what has no place in attention."""
+    ratio = scene.array(node.inputs[1]) if len(node.inputs) > 1 and node.inputs[1] else 0.5
+    if ratio is None or (np.any(ratio) and scene.producer(node.inputs[0], "Softmax") is None):
+        return False
     training = node.inputs[2] if len(node.inputs) > 2 else ""
     off = scene.array(training) if training else None
     if training and (off is None or off.any()):

@@ -234,9 +234,17 @@ def _dropping(call: Call, input: Any, p: float, train: bool) -> Edge:
     return call.tensor(input)
 
 
-aten("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout", "native_dropout")(
-    _dropping
-)
+aten("alpha_dropout", "feature_alpha_dropout", "native_dropout")(_dropping)
+
+
+@aten("dropout", "feature_dropout")
+def dropout(call: Call, input: Any, p: float, train: bool) -> Edge:
+    """Dropout in its inference form, with the rate kept."""
+    x = _dropping(call, input, p, train)
+    if not 0 < p < 1 or x.dtype.kind != "float":
+        return x
+    ratio = call.b.constant(float(p), FLOAT32)
+    return call.b.emit("Dropout", [x, ratio], x.dtype, x.shape)
 
 
 @aten("fake_quantize_per_tensor_affine")

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, TypeAlias
 
 from modelport.dialects.onnx.operands import Operands
+from modelport.dialects.onnx.scopes import class_of
 from modelport.dialects.torch.source.members import Member
 from modelport.dialects.torch.source.sizes import Sizes
 from modelport.errors import ConversionError
@@ -177,7 +178,14 @@ class Call(Operands):
         return self.writer.module(constructor, held, self.node)
 
     def activation(self, module: str, text: str) -> None:
-        """The result by a function, where a chain of modules wants one by this ``module``."""
+        """The result by a function; by this ``module`` where a chain of modules wants one.
+
+        It is a module, too, where the source had one of this class.
+        """
+        if module and class_of(self.node) == module.partition("(")[0].removeprefix("nn."):
+            member = self.module(module)
+            if member is not None:
+                text, module = f"{member}({self[0]})", ""
         self.writer.activation(self.node, module, text)
 
     def several(self, text: str) -> None:

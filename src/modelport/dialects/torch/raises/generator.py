@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from modelport.dialects.onnx.scopes import class_of
 from modelport.dialects.torch.raises.call import Call, raises, torch_dtype
 from modelport.dialects.torch.raises.cast import casted
 from modelport.dialects.torch.raises.dtypes import is_whole, to
@@ -161,6 +164,8 @@ def dropout(call: Call) -> str | list[str] | None:
     if not fixed:
         always = "True" if training is not None else f"bool({call[2]})"
         return [f"F.dropout({call[0]}, {share}, training={always})"]
-    module = f"nn.Dropout({share})" if ratio is not None or not call.has(1) else ""
+    kind = class_of(call.node)
+    kind = kind if re.fullmatch(r"Dropout[123]d", kind) else "Dropout"
+    module = f"nn.{kind}({share})" if ratio is not None or not call.has(1) else ""
     call.activation(module, f"F.dropout({call[0]}, {share}, training=self.training)")
     return None

@@ -15,11 +15,21 @@ from numpy.typing import NDArray
 
 from modelport.errors import ConversionError
 from modelport.model.derived import Concatenate, Expression, Fill, Reshape, Slice, Source, Transpose
-from modelport.model.expression import leaves, rebase, source
-from modelport.model.graph import Graph, Node
+from modelport.model.expression import (
+    concatenate,
+    leaves,
+    rebase,
+    reshape,
+    slice_axis,
+    source,
+    sources,
+    transpose,
+)
+from modelport.model.graph import TURNED, Graph, Node
 from modelport.model.inverse import undone
 from modelport.model.tensor import InMemory, Tensor
 
+MOST_AXES = 64
 MOST_INSIDE = 1 << 16
 """Bytes of a tensor that may stand in the graph itself, because no ``state_dict`` holds it."""
 
@@ -48,6 +58,58 @@ def held(graph: Graph, state: Mapping[str, Expression]) -> Graph:
     return made
 
 
+def released(graph: Graph) -> Graph:
+    """What ``held`` was given: its tensors are expressions over the state in place of nodes.
+
+    Tensors of the state that no node asks for stay as they are.
+    """
+    turned: dict[str, Tensor] = {}
+    rest: list[Node] = []
+    for node in graph.nodes:
+        made = None
+        if TURNED in node.metadata and len(node.outputs) == 1:
+            made = _expression(node, {**graph.tensors, **turned})
+        if made is None:
+            rest.append(node)
+        else:
+            turned[node.outputs[0]] = Tensor(node.outputs[0], made)
+    wanted = {value.name for value in graph.outputs}
+    for inner in replace(graph, nodes=rest).subgraphs():
+        wanted.update(name for node in inner.nodes for name in node.inputs)
+        wanted.update(value.name for value in inner.outputs)
+    needed = {name: tensor for name, tensor in turned.items() if name in wanted}
+    inside = {id(leaf) for tensor in needed.values() for leaf in sources(source(tensor))}
+    own = {n: t for n, t in graph.tensors.items() if n in wanted or id(t) not in inside}
+    return replace(graph, nodes=rest, tensors=own | needed)
+
+
+def _expression(node: Node, tensors: Mapping[str, Tensor]) -> Expression | None:
+    """What a node that ``held`` wrote makes of tensors; None where it is none of those."""
+    try:
+        if node.op_type == "Constant":
+            value = node.attributes["value"]
+            return source(value) if isinstance(value, Tensor) else None
+        parts = [source(tensors[name]) for name in node.inputs]
+        if node.op_type == "Transpose":
+            return transpose(parts[0], node.attributes["perm"])
+        if node.op_type == "Concat":
+            return concatenate(parts, node.attributes["axis"])
+        if node.op_type == "Reshape":
+            return reshape(parts[0], _numbers(parts[1]))
+        if node.op_type == "Slice":
+            start, stop, axis, step = (_numbers(part)[0] for part in parts[1:])
+            return slice_axis(parts[0], axis, start, stop, step)
+    except (IndexError, KeyError, TypeError, ValueError):  # a node of somebody else stays one
+        return None
+    return None
+
+
+def _numbers(expression: Expression) -> list[int]:
+    if len(expression.shape) != 1 or expression.shape[0] > MOST_AXES:
+        raise ValueError(f"{expression.shape} is the shape of no settings")
+    return [int(number) for number in Tensor("", expression).numpy()]
+
+
 class _Turned:
     """Writes the nodes that turn tensors of the state into those of the graph."""
 
@@ -66,7 +128,12 @@ class _Turned:
             own = self.unused(name)
             self.graph.tensors[own] = tensor if own == name else Tensor(own, tensor.data)
             return own
-        return self.value(rebase(expression, lambda leaf: _replaced(leaf, back)), name)
+        made = self.value(rebase(expression, lambda leaf: _replaced(leaf, back)), name)
+        if made in self.graph.tensors or name in self.taken:
+            return made
+        self.taken.add(name)
+        self.nodes[-1] = replace(self.nodes[-1], name=name, outputs=[name])
+        return name
 
     def value(self, expression: Expression, name: str) -> str:
         """The name of a value that an expression over the state gives."""
@@ -95,14 +162,15 @@ class _Turned:
     def node(self, op_type: str, inputs: list[str], name: str, **attributes: object) -> str:
         """A node of the graph; the name of its result."""
         out = self.unused(f"{name}/{op_type}")
-        self.nodes.append(Node("ai.onnx", op_type, out, inputs, [out], dict(attributes)))
+        made = Node("ai.onnx", op_type, out, inputs, [out], dict(attributes))
+        made.metadata[TURNED] = name
+        self.nodes.append(made)
         return out
 
     def constant(self, name: str, array: NDArray[Any]) -> str:
         """A small constant of the graph."""
-        own = self.unused(f"{name}/constant")
-        self.graph.tensors[own] = Tensor(own, InMemory(array))
-        return own
+        value = Tensor("", InMemory(array))
+        return self.node("Constant", [], name, value=value)
 
     def unused(self, name: str) -> str:
         """A name like this one that the graph does not have yet."""

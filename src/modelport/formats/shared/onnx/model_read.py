@@ -13,6 +13,7 @@ from modelport.formats.shared.onnx.reading import Reading, SideFiles, add_pair, 
 from modelport.formats.shared.onnx.schema import (
     DOMAIN,
     HYPERPARAMETERS_KEY,
+    LAYERS_KEY,
     MODEL_FACTS,
     TRAINING_KEY,
     TrainingInfo,
@@ -20,7 +21,7 @@ from modelport.formats.shared.onnx.schema import (
 from modelport.formats.shared.onnx.types_read import read_value
 from modelport.model.component import Component
 from modelport.model.graph import Function, Graph
-from modelport.model.model import Model
+from modelport.model.model import LAYERS, Model
 from modelport.model.signature import Signature
 from modelport.model.training import Optimizer, TrainingConfig
 from modelport.wire.protobuf import LENGTH, VARINT, Walker, signed
@@ -223,6 +224,8 @@ def _take_hints(model: Model) -> None:
     if hyperparameters is not None:
         model.hyperparameters = hyperparameters
         del model.metadata[HYPERPARAMETERS_KEY]
+    if LAYERS_KEY in model.metadata:
+        model.extras[LAYERS] = model.metadata.pop(LAYERS_KEY)
 
 
 def _plain(text: str | None) -> dict[str, Any] | None:

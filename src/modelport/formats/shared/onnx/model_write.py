@@ -14,6 +14,7 @@ from modelport.formats.shared.onnx.schema import (
     DOMAIN,
     GRAPH_NAME,
     HYPERPARAMETERS_KEY,
+    LAYERS_KEY,
     MODEL_FACTS,
     TRAINING_KEY,
     TrainingInfo,
@@ -24,7 +25,7 @@ from modelport.formats.shared.onnx.versions import Versions, versions_of
 from modelport.formats.shared.onnx.wiring import check_wiring
 from modelport.model.component import Component
 from modelport.model.graph import Function, Graph
-from modelport.model.model import Model
+from modelport.model.model import LAYERS, Model
 from modelport.model.report import Kind, Report
 from modelport.model.training import TrainingConfig
 from modelport.wire.output import Output
@@ -141,6 +142,8 @@ def _metadata(model: Model) -> dict[str, str]:
         entries[TRAINING_KEY] = _training_config(model.training)
     if model.hyperparameters:
         entries[HYPERPARAMETERS_KEY] = model.hyperparameters
+    if LAYERS in model.extras:
+        entries[LAYERS_KEY] = model.extras[LAYERS]
     return {
         key: value if isinstance(value, str) else json.dumps(value, default=str)
         for key, value in entries.items()

@@ -108,6 +108,7 @@ GRAPH_NAME = "graph"
 SCOPE_KEY = "modelport.scope"
 TRAINING_KEY = "modelport.training"
 HYPERPARAMETERS_KEY = "modelport.hyperparameters"
+LAYERS_KEY = "modelport.layers"
 
 MODEL_FACTS = "onnx"
 """The key in ``model.metadata`` of what ModelProto has own fields for."""
