@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import modelport
-from modelport.formats.table import CONTAINERS
+from modelport.formats.table import CONTAINERS, ENDINGS, load
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "modelport"
@@ -65,6 +65,15 @@ def test_a_format_imports_no_other_format(module: str) -> None:
             for imported in imports(path, top_level=False):
                 if imported.startswith("modelport.formats."):
                     assert imported.startswith((own, *common)), f"{name} imports {imported}"
+
+
+def test_every_ending_leads_to_the_formats_that_have_it() -> None:
+    stated = {
+        (ending, module)
+        for module in {module for group in CONTAINERS.values() for module in group}
+        for ending in load(module).extensions
+    }
+    assert {(end, module) for end, modules in ENDINGS.items() for module in modules} == stated
 
 
 @pytest.mark.parametrize("dialect", ["keras", "onnx"])

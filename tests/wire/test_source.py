@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from modelport.errors import MalformedFile, UnreadableFile
+from modelport.wire.copy import copy_range, same_range
 from modelport.wire.source import (
     COPY_BYTES,
     PAGE_BYTES,
@@ -15,8 +16,6 @@ from modelport.wire.source import (
     BytesSource,
     FileSource,
     SliceSource,
-    copy_range,
-    same_range,
 )
 
 

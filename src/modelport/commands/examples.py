@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from modelport.errors import UnreadableFile, WrongUsage
 from modelport.model.dtype import from_numpy
 from modelport.model.graph import TensorType
 from modelport.verify.signature import Inputs
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def load_inputs(path: str | os.PathLike[str]) -> Sequence[tuple[str, NDArray[Any]]]:
@@ -21,6 +21,8 @@ def load_inputs(path: str | os.PathLike[str]) -> Sequence[tuple[str, NDArray[Any
     Raises:
         UnreadableFile: no such file, or not an ``.npz`` of plain arrays.
     """
+    import numpy as np
+
     try:
         with np.load(path, allow_pickle=False) as held:
             return [(name, held[name]) for name in held.files]

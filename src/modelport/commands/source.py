@@ -8,10 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from modelport.commands.examples import types_of
 from modelport.commands.open import open_model
@@ -24,6 +21,9 @@ from modelport.model.report import Kind, Report
 from modelport.runtimes.code import RUNTIME, Code, export, located
 from modelport.verify.signature import Inputs, named
 from modelport.verify.verify import Side
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _ROOM = 256 << 20
 """What an exported program takes beside its weights."""
@@ -107,6 +107,8 @@ def _free(examples: Inputs) -> dict[str, TensorType]:
 
 def _lively(examples: Inputs, stated: list[Any]) -> Inputs | None:
     """The examples under the names of the inputs, floats as random numbers of the same shape."""
+    import numpy as np
+
     if len(examples) != len(stated):
         return None
     generator = np.random.default_rng(0)

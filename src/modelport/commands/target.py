@@ -6,7 +6,7 @@ from pathlib import Path
 
 from modelport.errors import WrongUsage
 from modelport.formats.format import Format
-from modelport.formats.table import by_name, formats
+from modelport.formats.table import by_ending, by_name, formats
 from modelport.model.component import Component, Holds
 from modelport.model.model import Model
 
@@ -32,19 +32,17 @@ def target_format(path: Path, to: str | None, model: Model) -> Format:
 
 def _by_ending(path: Path, model: Model) -> list[tuple[str, Format]]:
     """The formats that the ending of a target can stand for with that ending, the best first."""
-    name = path.name.lower()
     wants_architecture = model.dialect is not None
     of = by_name(model.format).framework
     found: list[tuple[tuple[int, bool, bool, bool], str, Format]] = []
-    for each in formats():
+    for ending, each in by_ending(path.name):
         suits = (each.holds[Component.ARCHITECTURE] is not Holds.NEVER) == wants_architecture
-        for ending in each.extensions:
-            if name.endswith(ending) and each.write is not None:
-                # The longest ending wins, then what the model needs, then the source's own
-                # framework, then whose own ending it is.
-                own = ending == each.extensions[0]
-                rank = (len(ending), suits, each.framework == of, own)
-                found.append((rank, ending, each))
+        if each.write is not None:
+            # The longest ending wins, then what the model needs, then the source's own framework,
+            # then whose own ending it is.
+            own = ending == each.extensions[0]
+            rank = (len(ending), suits, each.framework == of, own)
+            found.append((rank, ending, each))
     found.sort(key=lambda ranked: ranked[0], reverse=True)
     return [(ending, each) for _, ending, each in found]
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from modelport.model.pieces import same
 from modelport.model.tensor import Tensor
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def differing(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
@@ -49,6 +51,8 @@ def _same_bytes(a: Iterable[bytes | memoryview], b: Iterable[bytes | memoryview]
         if size == 0:
             return left.available() == right.available()
         if left.take(size) != right.take(size):  # bytes: memoryviews compare one by one
+            left.finish()
+            right.finish()
             return False
 
 
@@ -66,6 +70,11 @@ class _Reader:
                 return 0
             self._piece = memoryview(following).cast("B")
         return len(self._piece)
+
+    def finish(self) -> None:
+        """Read to the end, where checksums tell whether a difference is damage."""
+        for _ in self._pieces:
+            pass
 
     def take(self, size: int) -> bytes:
         taken, self._piece = self._piece[:size], self._piece[size:]
@@ -86,6 +95,8 @@ def fingerprint(tensor: Tensor) -> Fingerprint:
 
     Each element's bits are mixed (splitmix64) and the results added modulo 2**64, in pieces.
     """
+    import numpy as np
+
     width = {8: np.uint8, 16: np.uint16, 32: np.uint32, 64: np.uint64}.get(tensor.dtype.bits)
     total = 0
     if width is None:
@@ -101,6 +112,8 @@ def fingerprint(tensor: Tensor) -> Fingerprint:
 def _mixed(
     bits: np.ndarray[tuple[int], np.dtype[np.uint64]],
 ) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+    import numpy as np
+
     bits = bits + np.uint64(0x9E3779B97F4A7C15)
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -107,7 +107,7 @@ def _stores(archive: ZipArchive) -> list[str]:
 
 def _read_weights(model: Model, archive: ZipArchive) -> list[str]:
     """Variables, and the vocabularies beside them; the members that belong to layers."""
-    files = {name: HDF5File(archive.open(name)) for name in _stores(archive)}
+    files = {name: HDF5File(archive.open_checked(name)) for name in _stores(archive)}
     root = read_store(list(files.values()))
     assets = _vocabularies(archive)
     for path, text in assets.items():

@@ -143,7 +143,7 @@ def _weight(
     dtype = dtype_of(meta.get("dtype"))
     if dtype is None:
         raise UnsupportedFeature(archive.source.name, f"the dtype of {name!r}")
-    source = archive.open(f"{place}{path}")
+    source = archive.open_checked(f"{place}{path}")
     storage = Storage(path, None, "cpu", source, 0, source.size)
     size, stride = _extents(meta, "sizes"), _extents(meta, "strides")
     offset = _extents({"offset": [meta.get("storage_offset")]}, "offset")

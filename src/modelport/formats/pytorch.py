@@ -55,6 +55,8 @@ def read(candidate: Candidate) -> Model:
     judge_others(archive, folder, model, (PICKLE,), candidate.depth)
     keep_object(model, value, objects)
     Contents(model, objects).read(value)
+    if not archive.has_checksums and Component.WEIGHTS in model.evidence:
+        model.evidence[Component.WEIGHTS] += "; saved without checksums, so damage shows nowhere"
     model.producer.name = "PyTorch"
     model.format_version = word(archive, f"{folder}version")
     return model

@@ -1,7 +1,8 @@
 """The table of containers: which format files to ask about a file, by its first bytes.
 
 Only the modules of one container are imported for a file, which keeps start-up fast. To add a
-format: write its file, name it in one line here, and put a sample below ``tests/files``.
+format: write its file, name it and its endings in two lines here, and put a sample below
+``tests/files``.
 """
 
 from __future__ import annotations
@@ -26,6 +27,32 @@ CONTAINERS: dict[str, tuple[str, ...]] = {
     "npy": ("npz",),
     "protobuf": ("onnx", "pickle"),
 }
+
+ENDINGS: dict[str, tuple[str, ...]] = {
+    ".h5": ("keras_h5", "keras_weights_h5", "hdf5"),
+    ".hdf5": ("keras_h5", "keras_weights_h5", "hdf5"),
+    ".weights.h5": ("keras_weights_h5",),
+    ".he5": ("hdf5",),
+    ".keras": ("keras_h5", "keras_v3"),
+    ".pt": ("pytorch", "torchscript", "pytorch_legacy", "pytorch_tar"),
+    ".pth": ("pytorch", "pytorch_legacy"),
+    ".bin": ("pytorch",),
+    ".ckpt": ("pytorch",),
+    ".th": ("pytorch_legacy",),
+    ".ts": ("torchscript",),
+    ".pt2": ("pt2",),
+    ".npz": ("npz",),
+    ".safetensors": ("safetensors",),
+    ".index.json": ("sharded",),
+    ".safetensors.index.json": ("sharded",),
+    ".bin.index.json": ("sharded",),
+    ".weights.json": ("sharded",),
+    ".pkl": ("pickle",),
+    ".pickle": ("pickle",),
+    ".joblib": ("pickle",),
+    ".onnx": ("onnx",),
+}
+"""The modules of the formats whose ``extensions`` each ending is one of."""
 
 _PICKLE = "pickle"
 _SECOND = ("json", "text", "tar", "protobuf", "hdf5")
@@ -106,6 +133,13 @@ def formats() -> Iterator[Format]:
     modules = (module for group in CONTAINERS.values() for module in group)
     for module in dict.fromkeys(modules):
         yield load(module)
+
+
+def by_ending(name: str) -> Iterator[tuple[str, Format]]:
+    """Every ending that a file of that name has, with each format it can stand for."""
+    for ending, modules in ENDINGS.items():
+        if name.lower().endswith(ending):
+            yield from ((ending, load(module)) for module in modules)
 
 
 def by_name(name: str) -> Format:

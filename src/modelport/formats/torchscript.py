@@ -82,7 +82,7 @@ def read(candidate: Candidate) -> Model:
             archive, folder, model, member=_CONSTANTS, data="constants", own=OWN
         )
     if f"{folder}{_TRACED}" in archive.members:
-        source = archive.open(f"{folder}{_TRACED}")
+        source = archive.open_checked(f"{folder}{_TRACED}")
         traced = examples(read_streams(source, model.findings, _TRACED, own=OWN)[0].value)
     if model.graph.tensors:
         model.evidence[Component.WEIGHTS] = "parameters and buffers of the modules"

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from modelport.model.boxes import READ_BYTES, extents, sub_boxes, volume
 from modelport.model.dtype import DType
 from modelport.model.tensor import Box, TensorData
@@ -35,12 +33,16 @@ class Strided:
 
     def read_box(self, box: Box) -> NDArray[Any]:
         """The values inside ``box``; of what lies between them not much more than that is read."""
+        import numpy as np
+
         values = np.empty(extents(box), self.dtype.numpy)
         if values.size:
             self._fill(box, values)
         return values
 
     def _fill(self, box: Box, values: NDArray[Any]) -> None:
+        import numpy as np
+
         steps = [
             (stop - start - 1) * stride
             for (start, stop), stride in zip(box, self.strides, strict=True)

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from modelport.errors import ConversionError, MissingRuntime, RuntimeFailure, WrongUsage
 from modelport.runtimes.runtime import Runtime, run
 from modelport.runtimes.table import TORCH
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 RUNTIME = Runtime("torch_code", "torch", "torch", (), TORCH)
 

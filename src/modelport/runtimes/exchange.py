@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from modelport.model.dtype import DTYPES, from_numpy
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 NATIVE = "fciub"
 """The kinds of numpy's own dtypes that ``.npz`` stores as they are."""
@@ -27,6 +27,8 @@ def pack(path: Path, told: Mapping[str, Any], arrays: Sequence[NDArray[Any]]) ->
         TypeError: an array of objects that are no text.
         OSError: the file would get larger than the process may write.
     """
+    import numpy as np
+
     dtypes = [_name(array) for array in arrays]
     note = json.dumps({"told": dict(told), "dtypes": dtypes})
     plain = {f"a{i}": _plain(array) for i, array in enumerate(arrays)}
@@ -35,6 +37,8 @@ def pack(path: Path, told: Mapping[str, Any], arrays: Sequence[NDArray[Any]]) ->
 
 def unpack(path: Path) -> tuple[dict[str, Any], list[NDArray[Any]]]:
     """What ``pack`` wrote: what was told, and the arrays in their own dtypes."""
+    import numpy as np
+
     with np.load(path, allow_pickle=False) as held:
         note = json.loads(str(held["note"]))
         arrays = [_restored(held[f"a{i}"], name) for i, name in enumerate(note["dtypes"])]
@@ -46,6 +50,8 @@ def _name(array: NDArray[Any]) -> str:
 
 
 def _plain(array: NDArray[Any]) -> NDArray[Any]:
+    import numpy as np
+
     if array.dtype.kind in NATIVE:
         return array
     if DTYPES[_name(array)].bits:
@@ -63,6 +69,8 @@ def _text(item: Any) -> str:
 
 
 def _restored(array: NDArray[Any], name: str) -> NDArray[Any]:
+    import numpy as np
+
     if name not in ("string", "object"):
         return array if name not in DTYPES else array.view(DTYPES[name].numpy)
     shape, words = json.loads(array.tobytes())

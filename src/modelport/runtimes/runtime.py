@@ -14,13 +14,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from modelport.errors import RuntimeFailure
 from modelport.runtimes.exchange import pack, unpack
 from modelport.runtimes.memory import Appetite
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 TIME_LIMIT = 600.0
 """Seconds a child may take for one model."""

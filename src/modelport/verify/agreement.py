@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from modelport.model.dtype import from_numpy
 from modelport.runtimes.runtime import Run
 from modelport.verify.tolerance import SMALLEST, Tolerance
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 PIECE = 1 << 22
 """How many elements are compared at a time, so that large outputs take little memory beside."""
@@ -84,6 +84,8 @@ def compare_outputs(
 
     ``steps`` are what the outputs of ``a``, in order, may be off beside the tolerance.
     """
+    import numpy as np
+
     steps = steps if len(steps) == len(a.outputs) else [0.0] * len(a.outputs)
     found = dict(zip(b.names, b.outputs, strict=True))
     # A name that comes twice tells nothing.
@@ -102,6 +104,8 @@ def compare_outputs(
 def _difference(
     name: str, a: NDArray[Any], b: NDArray[Any], tolerance: float, step: float
 ) -> OutputDifference:
+    import numpy as np
+
     shape = list(a.shape)
     if a.shape != b.shape:
         return OutputDifference(name, shape, np.inf, np.inf, False)
@@ -128,6 +132,8 @@ def _is_number(array: NDArray[Any]) -> bool:
 
 def _apart(left: NDArray[Any], right: NDArray[Any]) -> float:
     """The largest difference; equal infinities and NaN on both sides are agreement."""
+    import numpy as np
+
     with np.errstate(invalid="ignore"):
         apart = np.abs(left - right)
     apart[(left == right) | (np.isnan(left) & np.isnan(right))] = 0.0

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from modelport.errors import ConversionError
 from modelport.model.dtype import FLOAT32, DType
 from modelport.model.graph import Graph, Node, Shape, Value
 from modelport.model.model import RANGES, Model
 from modelport.model.report import Report
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 SAMPLES = 3
 """How many rows a dynamic batch gets."""
@@ -59,6 +60,8 @@ def random_inputs(
     Raises:
         ConversionError: neither states inputs, or one of unknown rank, or a huge one.
     """
+    import numpy as np
+
     others = paired(model, beside) if beside is not None else []
     inputs = model.signature.inputs if model.signature else others
     if not inputs:
@@ -141,6 +144,8 @@ def _ranges(model: Model) -> Mapping[str, tuple[int | None, int | None]]:
 def _values(
     generator: np.random.Generator, dtype: DType, shape: tuple[int, ...], kind: Kind
 ) -> NDArray[Any]:
+    import numpy as np
+
     array: NDArray[Any]
     if kind.limit is not None:
         array = generator.integers(0, max(kind.limit, 1), shape).astype(dtype.numpy)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from modelport.runtimes.runtime import Run
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 STACKED = "a list of the one side is one tensor of the other, its items along a first axis"
 
@@ -18,7 +18,10 @@ def stacked_alike(a: Run, b: Run) -> Run | None:
     Arrays of ``a`` that follow one another are a list where ``b`` has one array of one axis more,
     as long as they are many, and each of their shape.
     """
-    waiting, found = list(a.outputs), list[NDArray[Any]]()
+    import numpy as np
+
+    found: list[NDArray[Any]] = []
+    waiting = list(a.outputs)
     for wanted in b.outputs:
         if waiting and waiting[0].shape == wanted.shape:
             found.append(waiting.pop(0))

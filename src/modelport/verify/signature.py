@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from modelport.errors import WrongUsage
 from modelport.model.dtype import DType
@@ -13,7 +11,10 @@ from modelport.model.graph import Value
 from modelport.model.model import Model
 from modelport.verify.inputs import paired
 
-Inputs = Sequence[tuple[str, NDArray[Any]]]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Inputs: TypeAlias = "Sequence[tuple[str, NDArray[Any]]]"
 
 
 def differing_inputs(a: Model, b: Model) -> str | None:

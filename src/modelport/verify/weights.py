@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from modelport.convert.account import unused
 from modelport.convert.carry import canonical, carry
 from modelport.convert.compare import Fingerprint, differing, equal, fingerprint
-from modelport.errors import ModelportError
+from modelport.errors import MalformedFile, ModelportError
 from modelport.formats.table import by_name
 from modelport.model.expression import Expression, is_exact
 from modelport.model.model import Model
@@ -32,6 +32,9 @@ class Proof:
 
 def prove(source: Model, carried: Model, written: Model, report: Report | None = None) -> Proof:
     """Hold the weights as written against what they were derived from, bit by bit.
+
+    Bytes that were only copied are read back and held against two checksums, CRC-32 and CRC-32C,
+    of the bytes as they went out; the source is not read a second time for them.
 
     ``carried`` is the model in memory, whose tensors are expressions over those of ``source``;
     ``written`` is the file read again. What ``report`` says was dropped or approximated is not
@@ -70,6 +73,8 @@ def _by_carrying(a: Model, b: Model) -> Proof | None:
         # Weights alone are compared as they are; writing them is not what is asked.
         carried = a if a.format == b.format and a.dialect is None else _carried(a, b)
         found = comparable(b) if carried.dialect == "keras" else b
+    except MalformedFile:
+        raise  # values that are damaged, which other ways of pairing them would not mend
     except ModelportError:
         return None
     paired = _under_carried_names(carried.tensors, found.tensors)

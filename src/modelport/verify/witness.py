@@ -13,8 +13,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from modelport.errors import ConversionError, ModelportError
 from modelport.model.expression import Expression, same
 from modelport.model.graph import Graph, Node
@@ -120,6 +118,8 @@ def _all_same(pairs: Iterable[tuple[Any, Any]]) -> bool:
 
 
 def _same_tensor(a: Tensor, b: Tensor) -> bool:
+    import numpy as np
+
     left, right = a.data, b.data
     if isinstance(left, Expression) and isinstance(right, Expression):
         return same(left, right)

@@ -5,13 +5,12 @@ Everything above asks for ranges; nothing reopens a path, so a source can later 
 
 from __future__ import annotations
 
-import io
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from modelport.errors import MalformedFile, UnreadableFile
 
@@ -25,7 +24,6 @@ PAGE_BYTES = 4096
 """What the kernel keeps of a file together."""
 
 _READS_INTO_MEMORY = hasattr(os, "preadv")  # not on Windows, nor on macOS before 11
-_FILES = (io.BufferedWriter, io.BufferedRandom)
 
 
 class ByteSource(Protocol):
@@ -44,6 +42,29 @@ class ByteSource(Protocol):
 
         Raises:
             MalformedFile: the range leaves the source (checked before anything is allocated).
+        """
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A source whose bytes have a checksum, and which gives none of them away unchecked."""
+
+    @property
+    def unchecked(self) -> ByteSource:
+        """The same bytes without the check: for headers, of which the rest is not to be read."""
+
+    def check(self) -> None:
+        """Hold all bytes against the checksum, unless that is done; MalformedFile."""
+
+    def stated(self, offset: int, length: int) -> int | None:
+        """The CRC-32 that these bytes have once they were read, where the source says it."""
+
+    def pieces(
+        self, offset: int, length: int, chunk: int, lead: int
+    ) -> Iterator[bytes | bytearray]:
+        """A run of the bytes, as ``read_pieces`` gives it.
+
+        The check happens on the way, and is done when there is no further piece.
         """
 
 
@@ -209,61 +230,53 @@ class SliceSource:
         return self.parent.read_at(self.offset + offset, length)
 
 
-def copy_range(source: ByteSource, offset: int, length: int, file: Sink) -> None:
-    """Append ``length`` bytes of a source to a file.
+def check(source: ByteSource) -> None:
+    """Hold what a source is a part of against its checksum, where it has one; MalformedFile."""
+    whole, _ = whole_of(source, 0)
+    if isinstance(whole, Checked):
+        whole.check()
 
-    From file to file the kernel copies, and the bytes never come here, if they stand at the same
-    place of a page in both. Where they do not, it would fill page after page in two steps, for a
-    third more; then pieces are written that the kernel can keep together.
 
-    Raises:
-        MalformedFile: the range leaves the source.
+def unchecked(source: ByteSource) -> ByteSource:
+    """A source without its check: for headers, so that the rest is not read."""
+    if isinstance(source, SliceSource):
+        return SliceSource(unchecked(source.parent), source.offset, source.size, source.name)
+    return source.unchecked if isinstance(source, Checked) else source
+
+
+def read_pieces(
+    source: ByteSource, offset: int, length: int, *, chunk: int = COPY_BYTES, lead: int = 0
+) -> Iterator[bytes | bytearray]:
+    """A run of bytes in pieces that stay in the cache; each may be overwritten by the next.
+
+    The first piece has ``lead`` bytes where that is not 0, so that the others can be written in
+    step with the cache of the target.
     """
-    check_range(source, offset, length)
-    source, offset = _whole(source, offset)
-    at = file.tell()
-    aligned = (at - offset) % PAGE_BYTES == 0
-    if aligned and isinstance(source, FileSource) and isinstance(file, _FILES):
-        file.flush()
-        done = source.send(offset, length, file.fileno())
-        at = file.seek(at + done)
-        offset, length = offset + done, length - done
-    lead = min(-at % COPY_BYTES, length)
+    source, offset = whole_of(source, offset)
+    if isinstance(source, Checked):
+        yield from source.pieces(offset, length, chunk, lead)
+        return
+    lead = min(lead, length)
     if lead:
-        file.write(source.read_at(offset, lead))
-        file.flush()
-    for piece in _pieces(source, offset + lead, length - lead):
-        file.write(piece)
-
-
-def same_range(a: ByteSource, offset: int, b: ByteSource, other_offset: int, length: int) -> bool:
-    """Whether the same ``length`` bytes stand in two sources; MalformedFile past an end."""
-    check_range(a, offset, length)
-    check_range(b, other_offset, length)
-    left = _pieces(*_whole(a, offset), length)
-    right = _pieces(*_whole(b, other_offset), length)
-    return all(one == other for one, other in zip(left, right, strict=True))
-
-
-def _whole(source: ByteSource, offset: int) -> tuple[ByteSource, int]:
-    """The source that a window is part of, and the place in it."""
-    while isinstance(source, SliceSource):
-        offset += source.offset
-        source = source.parent
-    return source, offset
-
-
-def _pieces(source: ByteSource, offset: int, length: int) -> Iterator[bytes | bytearray]:
-    """The bytes in pieces that stay in the cache; each may be overwritten by the next."""
-    buffer = bytearray(min(COPY_BYTES, length))
+        yield source.read_at(offset, lead)
+    offset, length = offset + lead, length - lead
+    buffer = bytearray(min(chunk, length))
     view = memoryview(buffer)
-    for start in range(offset, offset + length, COPY_BYTES):
-        size = min(COPY_BYTES, offset + length - start)
+    for start in range(offset, offset + length, chunk):
+        size = min(chunk, offset + length - start)
         if isinstance(source, FileSource) and size == len(buffer):
             source.read_into(start, view)
             yield buffer
         else:
             yield source.read_at(start, size)
+
+
+def whole_of(source: ByteSource, offset: int) -> tuple[ByteSource, int]:
+    """The source that a window is part of, and the place in it."""
+    while isinstance(source, SliceSource):
+        offset += source.offset
+        source = source.parent
+    return source, offset
 
 
 def _reason(error: OSError | ValueError) -> str:

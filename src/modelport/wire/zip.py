@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from modelport.errors import LimitExceeded, MalformedFile
 from modelport.wire.native import crc32
-from modelport.wire.source import ByteSource, SliceSource, check_range
+from modelport.wire.source import ByteSource, SliceSource, check_range, read_pieces
 from modelport.wire.zip_records import (
     DEFLATED,
     Member,
@@ -70,6 +70,15 @@ class ZipArchive:
         self.members = {member.name: member for member in located}
         self._twins = _check_names(source, located)
         self._kept: tuple[str, bytes] = ("", b"")
+        self.has_checksums = True
+
+    def allow_no_checksums(self) -> None:
+        """Let an archive pass whose writer left out all checksums, as ``torch.save`` can.
+
+        It then has 0 for every member (``torch.serialization.set_crc32_options(False)``), and
+        nothing in it can be checked. Readers of other formats refuse such an archive.
+        """
+        self.has_checksums = any(member.crc for member in self.members.values())
 
     def member(self, name: str, *, exact_case: bool = False) -> Member:
         """The member of that name; MalformedFile where there is none or its case is ambiguous."""
@@ -82,30 +91,21 @@ class ZipArchive:
             )
         return found
 
-    def open(self, name: str, *, exact_case: bool = False) -> ByteSource:
+    def open(self, name: str, *, exact_case: bool = False) -> SliceSource | InflatedSource:
         """The bytes of a member: a window of the archive, or inflated as they are asked for.
 
-        Deflated members are checked against their CRC; for stored ones ask ``verify``, or read
-        through ``open_checked``.
+        Small deflated members are checked against their CRC; for all others ask ``verify``, or
+        read through ``open_checked``.
         """
         member = self.member(name, exact_case=exact_case)
         if member.method == DEFLATED:
             return InflatedSource(self, member)
         return SliceSource(self.source, member.offset, member.size, self._label(name))
 
-    def open_checked(
-        self, name: str, *, exact_case: bool = False
-    ) -> CheckedSource | InflatedSource:
-        """As ``open``, but a stored member's CRC is checked too.
-
-        Read from front to back it is checked on the way; any other order reads the member once
-        more.
-        """
-        member = self.member(name, exact_case=exact_case)
-        if member.method == DEFLATED:
-            return InflatedSource(self, member)
-        window = SliceSource(self.source, member.offset, member.size, self._label(name))
-        return CheckedSource(window, member.crc)
+    def open_checked(self, name: str, *, exact_case: bool = False) -> CheckedSource:
+        """As ``open``, but no byte comes of it unless the CRC of the whole member was right."""
+        found = self.open(name, exact_case=exact_case)
+        return CheckedSource(self, self.members[name], found)
 
     def read(self, name: str, limit: int, *, exact_case: bool = False) -> bytes:
         """All bytes of a member, checked against its CRC.
@@ -136,7 +136,13 @@ class ZipArchive:
         for piece in self.raw_pieces(member):
             crc = crc32(piece, crc)
             yield piece
-        _check_crc(self._label(member.name), crc, member.crc)
+        self.judge(member, crc)
+
+    def judge(self, member: Member, crc: int) -> None:
+        """Hold the CRC of a member's bytes against the one it states; MalformedFile."""
+        if self.has_checksums and crc != member.crc:
+            expected = f"CRC {member.crc:08x} of {member.name!r}"
+            raise broken(self.source, member.header, expected, f"{crc:08x}")
 
     def raw_pieces(self, member: Member) -> Iterator[bytes]:
         """The member's bytes in pieces of about 1 MB, inflated where needed, CRC unchecked."""
@@ -204,43 +210,74 @@ class InflatedSource:
         if self._start + len(self._piece) == self.size:
             for _ in self._pieces:  # ends the stream, which checks that nothing follows
                 pass
-            _check_crc(self.name, self._crc, self._member.crc)
+            self._archive.judge(self._member, self._crc)
 
 
 class CheckedSource:
-    """A stored member held against its CRC: on the way when read in order, else by an own pass."""
+    """A member of which no byte is given away that was not held against its CRC.
 
-    def __init__(self, window: SliceSource, crc: int) -> None:
+    What is read all, or in pieces, is checked on the way; before anything else the member is read
+    through once. Memory is bounded.
+    """
+
+    def __init__(self, archive: ZipArchive, member: Member, window: SliceSource | InflatedSource):
         self.name = window.name
         self.size = window.size
-        self._window = window
-        self._wanted = crc
-        self._crc = 0
-        self._seen = 0
+        self.unchecked = window
+        self._archive = archive
+        self._member = member
+        self._good = False
 
     def head(self, length: int) -> bytes:
         """At most the first ``length`` bytes, unchecked."""
-        return self._window.read_at(0, min(length, self.size))
+        if isinstance(self.unchecked, InflatedSource):
+            return self.unchecked.head(length)
+        return self.unchecked.read_at(0, min(length, self.size))
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Exactly ``length`` bytes from ``offset``; MalformedFile past the end or on a bad CRC."""
-        found = self._window.read_at(offset, length)
-        if self._seen < self.size:
-            self._follow(offset, found)
-        return found
+        check_range(self, offset, length)
+        if length == self.size and not self._good:
+            found = self.unchecked.read_at(offset, length)
+            self._judge(crc32(found))
+            return found
+        self.check()
+        return self.unchecked.read_at(offset, length)
 
-    def _follow(self, offset: int, found: bytes) -> None:
-        if offset <= self._seen <= offset + len(found):
-            self._update(found[self._seen - offset :])
-        else:
-            for piece in _chunks(self._window, self._seen, self.size - self._seen):
-                self._update(piece)
+    def check(self) -> None:
+        """Read the member through once and hold it against its CRC; MalformedFile."""
+        for _ in self.pieces(0, 0 if self._good else self.size, CHUNK, 0):
+            pass
 
-    def _update(self, piece: bytes) -> None:
-        self._crc = crc32(piece, self._crc)
-        self._seen += len(piece)
-        if self._seen == self.size:
-            _check_crc(self.name, self._crc, self._wanted)
+    def stated(self, offset: int, length: int) -> int | None:
+        """The CRC-32 of these bytes, where they are all of the member and it has one."""
+        whole = length == self.size and self._archive.has_checksums
+        return self._member.crc if whole else None
+
+    def pieces(
+        self, offset: int, length: int, chunk: int, lead: int
+    ) -> Iterator[bytes | bytearray]:
+        """A run of the bytes as ``read_pieces`` gives it; the first time, all others are read too.
+
+        MalformedFile on a bad CRC, at the latest behind the last piece.
+        """
+        check_range(self, offset, length)
+        if self._good:
+            yield from read_pieces(self.unchecked, offset, length, chunk=chunk, lead=lead)
+            return
+        crc, end = 0, offset + length
+        for piece in read_pieces(self.unchecked, 0, offset):
+            crc = crc32(piece, crc)
+        for piece in read_pieces(self.unchecked, offset, length, chunk=chunk, lead=lead):
+            crc = crc32(piece, crc)
+            yield piece
+        for piece in read_pieces(self.unchecked, end, self.size - end):
+            crc = crc32(piece, crc)
+        self._judge(crc)
+
+    def _judge(self, crc: int) -> None:
+        self._archive.judge(self._member, crc)
+        self._good = True
 
 
 def _chunks(source: ByteSource, offset: int, length: int, chunk: int = CHUNK) -> Iterator[bytes]:
@@ -270,11 +307,6 @@ def _inflate(name: str, pieces: Iterator[bytes], size: int, chunk: int = CHUNK) 
         raise MalformedFile(name, expected="a deflate stream", found=str(error)) from error
     if left or not stream.eof:
         raise MalformedFile(name, expected=f"{size:,} bytes inflated", found="fewer")
-
-
-def _check_crc(name: str, found: int, wanted: int) -> None:
-    if found != wanted:
-        raise MalformedFile(name, expected=f"CRC {wanted:08x}", found=f"{found:08x}")
 
 
 def _check_growth(source: ByteSource, members: list[Member], limits: Limits) -> None:

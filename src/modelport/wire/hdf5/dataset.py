@@ -30,6 +30,7 @@ from modelport.wire.hdf5.objects import (
     ObjectHeader,
 )
 from modelport.wire.hdf5.window import guarded
+from modelport.wire.source import check, unchecked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,7 +102,7 @@ class HDF5Dataset:
         if not isinstance(self.layout, Chunked) or self.layout.address is None:
             return {}
         with guarded(self.source, f"chunk index of {self.path}", self.layout.address):
-            return chunk_index(self.source, self.layout.address, len(self.layout.shape))
+            return chunk_index(unchecked(self.source), self.layout.address, len(self.layout.shape))
 
     def read_box(self, box: tuple[tuple[int, int], ...]) -> NDArray[Any]:
         """The values inside ``box`` ((start, stop) for each axis).
@@ -118,6 +119,7 @@ class HDF5Dataset:
             unreadable = self.element.what
         if unreadable:
             raise UnsupportedFeature(self.source.name, f"{unreadable} in {self.path}")
+        check(self.source)  # text lies between the headers, which are read unchecked
         with guarded(self.source, f"values of {self.path}", self.address):
             stored = self._stored(box)
             if self.element.name in ("string", "vlen"):

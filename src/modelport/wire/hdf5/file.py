@@ -14,7 +14,7 @@ from modelport.wire.hdf5.chunks import ChunkCache
 from modelport.wire.hdf5.dataset import HDF5Dataset
 from modelport.wire.hdf5.objects import Link, ObjectHeader
 from modelport.wire.hdf5.window import Window, guarded
-from modelport.wire.source import ByteSource, SliceSource
+from modelport.wire.source import ByteSource, SliceSource, unchecked
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MOST_OBJECTS = 1_000_000
@@ -49,7 +49,7 @@ class HDF5File:
     """
 
     def __init__(self, source: ByteSource) -> None:
-        base, root = _superblock(source)
+        base, root = _superblock(unchecked(source))
         self.source = SliceSource(source, base, source.size - base, source.name) if base else source
         self._window = Window(self.source)
         self._heaps = GlobalHeaps(self._window)

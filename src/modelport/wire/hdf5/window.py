@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from modelport.errors import LimitExceeded, MalformedFile, ModelportError, UnsupportedFeature
-from modelport.wire.source import ByteSource
+from modelport.wire.source import ByteSource, unchecked
 
 KEPT_MESSAGES = 200_000
 MOST_KEPT_MESSAGES = 4_000_000
@@ -29,6 +29,7 @@ class Window:
     def __init__(self, source: ByteSource) -> None:
         self.source = source
         self.name = source.name
+        self._structure = unchecked(source)
         self._position = 0
         self._bytes_left = self._most_bytes = min(READ_BYTES + 4 * source.size, MOST_READ_BYTES)
         self._calls_left = READ_CALLS + source.size // 2
@@ -74,7 +75,7 @@ class Window:
         self._calls_left -= 1
         if self._bytes_left < 0 or self._calls_left < 0:
             raise self._exceeded("bytes or parts of HDF5 structure", self._most_bytes)
-        data = self.source.read_at(self._position, wanted) if wanted else b""
+        data = self._structure.read_at(self._position, wanted) if wanted else b""
         self._position += wanted
         return data
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-__all__ = ["Checksum", "crc32", "crc32c"]
+__all__ = ["FAST", "Checksum", "crc32", "crc32c"]
 
 
 class Checksum(Protocol):
@@ -23,14 +23,17 @@ class Checksum(Protocol):
 
 crc32: Checksum
 crc32c: Checksum
+FAST: bool
+"""Whether both of some bytes cost less than reading the bytes again."""
 
 try:
     from modelport.wire.native import _crc
 except ImportError:  # installed without a C compiler
     from modelport.wire.native import plain
 
-    crc32, crc32c = zlib.crc32, plain.crc32c
+    crc32, crc32c, FAST = zlib.crc32, plain.crc32c, False
 else:
     # Without instructions for it, zlib is the faster of the two.
-    crc32 = zlib.crc32 if _crc.IMPLEMENTATIONS[0] == "portable" else _crc.crc32
+    FAST = _crc.IMPLEMENTATIONS[0] != "portable"
+    crc32 = _crc.crc32 if FAST else zlib.crc32
     crc32c = _crc.crc32c

@@ -61,7 +61,7 @@ def optimizer_state(tensors: dict[str, Tensor]) -> OptimizerState | None:
         found = unnamed
     step = None
     if found is not None and found.size == 1 and found.dtype.kind in ("int", "uint", "float"):
-        value = float(found.numpy().reshape(-1)[0])
+        value = float(found.peek().reshape(-1)[0])
         step = int(value) if value == value and abs(value) < 1 << 53 else None
     return OptimizerState(step=step, tensors=tensors)
 

@@ -19,9 +19,10 @@ from modelport.model.component import Component
 from modelport.model.model import Model
 from modelport.model.report import Kind, Report
 from modelport.model.training import ONLY_IN_KERAS_3
+from modelport.wire.copy import copy_range
 from modelport.wire.hdf5_write import HDF5Writer
 from modelport.wire.output import Output
-from modelport.wire.source import FileSource, copy_range
+from modelport.wire.source import FileSource
 from modelport.wire.zip_write import ZipWriter
 
 KERAS_VERSION = "3.15.1"

@@ -54,6 +54,7 @@ def read_object(
     Raises:
         MalformedFile, LimitExceeded: the pickle is broken; what was found before is with the error.
     """
+    archive.allow_no_checksums()
     source = archive.open(f"{folder}{member}")
     program = read_streams(source, model.findings, member, own=own)[0]
     _check_crc(archive, f"{folder}{member}", model)
@@ -141,7 +142,7 @@ class ZipStorages:
         dtype = storage_type(kind)
         member = f"{self._folder}{self._data}/{key}"
         early = f"{self._folder}{_EARLY_DATA}/{key}"
-        source = self._archive.open(early if early in self._archive.members else member)
+        source = self._archive.open_checked(early if early in self._archive.members else member)
         # Of types narrower than a byte, it counts bytes.
         needed = count if dtype is None or dtype.bits < 8 else dtype.nbytes(count)
         if source.size != needed:

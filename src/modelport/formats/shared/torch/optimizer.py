@@ -92,7 +92,7 @@ def _step(state: OptimizerState) -> int | None:
     steps = {int(value) for name, value in state.scalars.items() if name.endswith(f".{_STEP}")}
     for name, tensor in state.tensors.items():
         if name.endswith(f".{_STEP}") and tensor.shape == ():
-            value = tensor.numpy().item()
+            value = tensor.peek().item()
             if isinstance(value, int | float) and value == value:
                 return int(value)
     return max(steps) if steps else None

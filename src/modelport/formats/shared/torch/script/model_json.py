@@ -99,7 +99,7 @@ class ModelJson:
         dtype = DTYPES[_DTYPES[word]]
         key = str(self._mapping(written.get("data"), "the name of a storage").get("key", ""))
         if key not in self._storages:
-            source = self._archive.open(f"{self._folder}{key}")
+            source = self._archive.open_checked(f"{self._folder}{key}")
             self._storages[key] = Storage(key, None, "cpu", source, 0, source.size)
         size = tuple(self._number(item) for item in self._list(written, "dims"))
         stride = tuple(self._number(item) for item in self._list(written, "strides"))
