@@ -50,6 +50,8 @@ def test_every_command_has_help(name: str) -> None:
         (["inspect", "--strange", H5], 2),
         (["convert", H5, "b.strange"], 2),
         (["convert", H5, "b.onnx", "--to", "strange"], 2),
+        (["convert", ONNX, "b.keras", "--layout", "strange"], 2),
+        (["convert", ONNX, "b.pt", "--layout", "channels-last"], 2),
         (["diff", H5, H5], 0),
         (["diff", H5, ONNX], 1),
         (["verify", ONNX, ONNX], 0),
@@ -69,6 +71,14 @@ def test_exit_states(
     if state in (0, 1) and arguments[0] != "inspect":
         told = json.loads(run(*arguments, "--json").stdout)
         assert told["schema"].startswith("modelport.")
+
+
+def test_a_layout_that_makes_no_difference_is_told_in_a_line(tmp_path: Path) -> None:
+    target = tmp_path / "m.keras"
+    done = run("convert", ONNX, target, "--layout", "channels-last", "--no-verify")
+    assert done.returncode == 0
+    assert "--layout channels-last makes no difference" in done.stdout
+    assert target.exists()
 
 
 def test_an_error_is_one_json_object() -> None:

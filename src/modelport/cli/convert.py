@@ -12,6 +12,7 @@ from modelport.cli.progress import watching
 from modelport.commands.convert import as_json as plain
 from modelport.commands.convert import convert
 from modelport.commands.source import code_of
+from modelport.commands.target import LAYOUTS
 from modelport.model.component import Component
 from modelport.model.report import PLAIN_WORDS, Kind
 
@@ -47,6 +48,14 @@ SHOWN = 6
     "FACTORY() in a child process with your rights. No code of SRC runs.",
 )
 @click.option("--side-files", metavar="DIR", help="Where else files may lie that SRC leads to.")
+@click.option(
+    "--layout",
+    metavar="LAYOUT",
+    type=click.Choice(LAYOUTS),
+    help="For a model that becomes Keras. channels-last: its inputs and outputs have channels "
+    "last, too; channels-first: everything has them first. By default inputs and outputs keep "
+    "their axes, and channels are last inside.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
     src: str,
@@ -61,6 +70,7 @@ def command(
     inputs: tuple[str, ...],
     run_code: bool,
     side_files: str | None,
+    layout: str | None,
     as_json: bool,
 ) -> int:
     """Convert SRC to DST, run both, and print what differs and how to load the result."""
@@ -80,6 +90,7 @@ def command(
             inputs=inputs,
             run_code=run_code,
             side_files=side_files,
+            layout=layout,
             progress=progress,
         )
     told = plain(report)
@@ -99,6 +110,8 @@ def _print(told: dict[str, Any]) -> None:
     click.echo(joined)
     if told["other_meanings"]:
         click.echo(text.wrap("", told["other_meanings"], 2))
+    for note in told["notes"]:
+        click.echo(text.wrap("", note, 2))
     click.echo()
     for component, kept in told["kept"].items():
         if kept != "absent":

@@ -10,7 +10,7 @@ from typing import Any
 from modelport.commands.examples import load_inputs
 from modelport.commands.loading import loading
 from modelport.commands.source import Source, code_of, opened
-from modelport.commands.target import other_meanings, target_format
+from modelport.commands.target import layout_for, other_meanings, target_format
 from modelport.convert.account import sum_up
 from modelport.convert.carry import carry
 from modelport.dialects.torch.assumptions import NO_TYPE
@@ -50,6 +50,7 @@ def convert(
     inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
     run_code: bool = False,
     side_files: str | os.PathLike[str] | None = None,
+    layout: str | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Convert a model file; the target appears complete, verified, or not at all.
@@ -62,12 +63,13 @@ def convert(
     order: they tell shapes that ``src`` does not state (extents that differ stay open), and both
     sides are run on the first. With ``keep`` the target appears even where the two sides disagree.
     ``external_data`` puts the weights of ONNX into a file beside it. ``side_files`` is one more
-    folder that files may lie in that ``src`` leads to.
+    folder that files may lie in that ``src`` leads to. ``layout`` is for what becomes Keras:
+    ``channels-last`` (in inputs and outputs, too), or ``channels-first`` throughout.
 
     Raises:
         ConversionError: the target cannot hold the model, or weights do not fit the graph.
-        WrongUsage: no format is called ``to`` or has the ending of ``dst``, both are one file, or
-            code was not allowed to run.
+        WrongUsage: no format is called ``to`` or has the ending of ``dst``, both are one file,
+            code was not allowed to run, or ``layout`` says nothing about this target.
         OutputExists: ``dst`` is there and ``overwrite`` is false.
         UnreadableFile: the source changed while it was read.
         ModelportError: the source cannot be opened.
@@ -76,18 +78,16 @@ def convert(
     tell = progress or _silent
     tell("reading" if code is None else "exporting the module", None, 0)
     read_from = [Path(path) for path in (src, state) if path is not None]
-    before = [_stamp(path) for path in read_from]
+    before = [*map(_stamp, read_from)]
     report = Report(source=str(src), target=str(dst))
     with opened(src, state, code, side_files, report, examples) as source:
         target = target_format(Path(dst), to, source.side.model)
         report.source_format, report.target_format = source.format, target.name
         report.other_meanings = other_meanings(Path(dst), to, source.side.model)
-        if any(_are_same(path, Path(dst)) for path in read_from):
-            why = "source and target are the same file; give DST another name"
-            raise WrongUsage(str(dst), why)
-        write = target.write_external if external_data else target.write
+        _check_apart(read_from, Path(dst))
         with Output(dst, overwrite=overwrite) as output:
-            agreement = _written(source, target, write, output, report, verify, tell)
+            way = layout, external_data
+            agreement = _written(source, target, *way, output, report, verify, tell)
             if [_stamp(path) for path in read_from] != before:
                 raise UnreadableFile(str(src), "it changed while it was read; convert it again")
             report.verification = describe(agreement)
@@ -121,7 +121,8 @@ def _code(
 def _written(
     source: Source,
     target: Format,
-    write: Callable[[Model, Output, Report], None] | None,
+    layout: str | None,
+    external_data: bool,
     output: Output,
     report: Report,
     verify: bool,
@@ -129,7 +130,8 @@ def _written(
 ) -> Agreement:
     """Carry the source, write it, and hold both sides against each other."""
     model = source.side.model
-    carried = carry(model, target, report)
+    write = target.write_external if external_data else target.write
+    carried = carry(model, target, report, layout_for(layout, model, target))
     if write is None:
         beside = " with its weights in a file beside it" if target.write else ""
         raise ConversionError("", f"modelport does not write {target.name}{beside}")
@@ -148,9 +150,14 @@ def _stamp(src: Path) -> tuple[int, ...] | None:
     return found and stamp_of(found)
 
 
-def _are_same(src: Path, dst: Path) -> bool:
-    a, b = status_of(src), status_of(dst)
-    return a is not None and b is not None and os.path.samestat(a, b)
+def _check_apart(sources: Sequence[Path], dst: Path) -> None:
+    """WrongUsage where the target is one of the files that are read."""
+    there = status_of(dst)
+    for path in sources:
+        found = status_of(path)
+        if found is not None and there is not None and os.path.samestat(found, there):
+            why = "source and target are the same file; give DST another name"
+            raise WrongUsage(str(dst), why)
 
 
 def _verified(source: Source, carried: Model, output: Output, report: Report) -> Agreement:
@@ -192,6 +199,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "source_format": report.source_format,
         "target_format": report.target_format,
         "other_meanings": report.other_meanings or None,
+        "notes": list(report.notes),
         "published": report.published,
         "lossless": report.lossless,
         "kept": {str(component): kept for component, kept in report.kept.items()},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from modelport.dialects.keras.raises.value import Layout
 from modelport.errors import WrongUsage
 from modelport.formats.format import Format
 from modelport.formats.table import by_ending, by_name, formats
@@ -59,3 +60,27 @@ def other_meanings(path: Path, to: str | None, model: Model) -> str:
     if not names:
         return ""
     return f"{found[0][0]} also stands for {' and '.join(names)}; --to FORMAT chooses"
+
+
+LAYOUTS = (Layout.CHANNELS_LAST.value, Layout.CHANNELS_FIRST.value)
+"""What may be asked for."""
+
+
+def layout_for(wanted: str | None, model: Model, target: Format) -> Layout:
+    """Where channels are to lie in the target.
+
+    Raises:
+        WrongUsage: no layout has that name, or the target gets none from modelport.
+    """
+    if wanted is None:
+        return Layout.SOURCE
+    if wanted not in LAYOUTS:
+        raise WrongUsage("--layout", f"{wanted!r} is none; use {' or '.join(LAYOUTS)}")
+    if target.dialect != "keras" or target.holds[Component.ARCHITECTURE] is Holds.NEVER:
+        why = f"it is for models that become Keras (.keras, .h5), and DST is {target.name}"
+        raise WrongUsage("--layout", why)
+    if model.dialect in (None, "keras"):
+        what = "has no architecture" if model.dialect is None else "is Keras already"
+        why = f"SRC {what}: its layers are taken as they are; leave the option out"
+        raise WrongUsage("--layout", why)
+    return Layout(wanted)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from modelport.convert.account import account_for, tell_numbers
+from modelport.dialects.keras.raises.value import Layout
 from modelport.errors import ConversionError
 from modelport.formats.format import Format
 from modelport.formats.table import by_name
@@ -25,9 +26,10 @@ NO_ARCHITECTURE = (
 )
 
 
-def carry(model: Model, target: Format, report: Report) -> Model:
+def carry(model: Model, target: Format, report: Report, layout: Layout = Layout.SOURCE) -> Model:
     """The model as ``target`` holds it, with everything that differs in ``report``.
 
+    ``layout`` is where channels lie in what is made of operators of ONNX for Keras.
     No value is read: rearranged weights are expressions over the tensors of ``model``.
 
     Raises:
@@ -52,7 +54,7 @@ def carry(model: Model, target: Format, report: Report) -> Model:
             lowered, carried = carried, with_source(carried, model.tensors)
             tell_numbers(model, lowered.graph, carried, report)
     elif target.dialect == "keras":
-        carried = _to_keras(model, target, report)
+        carried = _to_keras(model, target, report, layout)
         _check_weights(carried, report)
     elif model.dialect == target.dialect:
         carried = replace(model)
@@ -146,16 +148,17 @@ def _to_onnx(model: Model, report: Report) -> Model:
     raise ConversionError(model.path, why, report.changes)
 
 
-def _to_keras(model: Model, target: Format, report: Report) -> Model:
+def _to_keras(model: Model, target: Format, report: Report, layout: Layout) -> Model:
     from modelport.convert.keras_hint import unwritable, with_layers
     from modelport.convert.keras_model import as_keras
 
     lowered = _to_onnx(model, report)
-    layers = with_layers(lowered)
+    # Layers keep the layout they had; another one is another model.
+    layers = with_layers(lowered) if layout is Layout.SOURCE else None
     carried = None
     if layers is not None and not (target.name == "keras-v3" and unwritable(layers)):
         carried = canonical(layers, report, stock=target.name == "keras-v3")
-    carried = carried or as_keras(lowered)
+    carried = carried or as_keras(lowered, report, layout)
     tell_numbers(model, lowered.graph, carried, report)
     return carried
 

@@ -54,7 +54,8 @@ class Report:
 
     ``kept`` says for each component ``all | part | none | absent``; ``verification`` is the
     outcome of running both sides; ``published`` is whether the target appeared. ``other_meanings``
-    says which other formats the target's ending stands for.
+    says which other formats the target's ending stands for; ``notes`` are remarks on what was asked
+    for and made no difference.
     """
 
     source: str = ""
@@ -62,6 +63,7 @@ class Report:
     source_format: str = ""
     target_format: str = ""
     other_meanings: str = ""
+    notes: list[str] = field(default_factory=list)
     published: bool = False
     changes: list[Change] = field(default_factory=list)
     kept: dict[Component, str] = field(default_factory=dict)

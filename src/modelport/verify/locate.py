@@ -19,6 +19,7 @@ from modelport.model.report import Report
 from modelport.runtimes.runtime import Budget, Run, run
 from modelport.runtimes.table import RUNTIMES
 from modelport.verify.agreement import compare_outputs
+from modelport.verify.axes import seen_alike, straightened, turned
 from modelport.verify.inputs import SAMPLES, random_inputs
 from modelport.verify.signature import Inputs, differing_inputs, fitted
 from modelport.verify.tolerance import tolerance_for
@@ -33,12 +34,15 @@ def first_difference(
 
     None where the two models share no layer that can be watched on both sides.
     """
-    if differing_inputs(a.model, b.model) is not None:
+    models = seen_alike(a.model, b.model)
+    if differing_inputs(*models) is not None:
         return None
+    a, b = (replace(side, model=model) for side, model in zip((a, b), models, strict=True))
     budget = Budget()
     try:
         graph = as_onnx(b.model) or as_onnx(a.model)
-        fed = inputs or random_inputs(a.model, graph, samples=samples, seed=seed, beside=b.model)
+        fed = straightened(inputs, *models) if inputs else None
+        fed = fed or random_inputs(a.model, graph, samples=samples, seed=seed, beside=b.model)
         left, right = _watch(a, fed, budget), _watch(b, fed, budget)
     except ModelportError:
         return None
@@ -80,7 +84,7 @@ def _watch(side: Side, inputs: Inputs, budget: Budget) -> Mapping[str, NDArray[A
         with Output(path) as output:
             writer(watched, output, Report())
             output.publish()
-        fed = fitted(model, inputs)
+        fed = turned(side.model, fitted(model, inputs))
         found = run(RUNTIMES["onnxruntime"], path, fed, budget=budget)
     return dict(zip(values, found.outputs, strict=True))
 

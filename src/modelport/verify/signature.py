@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from modelport.errors import WrongUsage
 from modelport.model.dtype import DType
-from modelport.model.graph import Value
+from modelport.model.graph import TensorType, Value
 from modelport.model.model import Model
 from modelport.verify.inputs import paired
 
@@ -28,8 +29,28 @@ def differing_inputs(a: Model, b: Model) -> str | None:
         return f"they take different inputs: {_told(own)} against {_told(other)}"
     for left, right in zip(own, paired(a, b), strict=True):
         if not _fit(left, right):
-            return f"they take different inputs: {_told([left])} against {_told([right])}"
+            apart = f"they take different inputs: {_told([left])} against {_told([right])}"
+            return f"{apart}{_TURNED}" if _turned(left, right) else apart
     return None
+
+
+_TURNED = (
+    ". The channels of one may be last, but neither file says so (those that modelport writes do: "
+    "convert ... --layout)"
+)
+
+
+def _turned(a: Value, b: Value) -> bool:
+    """Whether they would fit, were the channels of one last."""
+    return any(_fit(_channels_last(x), y) for x, y in ((a, b), (b, a)))
+
+
+def _channels_last(value: Value) -> Value:
+    held = value.type
+    if not isinstance(held, TensorType) or held.shape is None or len(held.shape) < 3:
+        return value
+    shape = (held.shape[0], *held.shape[2:], held.shape[1])
+    return replace(value, type=replace(held, shape=shape))
 
 
 def _told(values: Sequence[Value]) -> str:

@@ -19,6 +19,7 @@ from modelport.runtimes.memory import available
 from modelport.runtimes.runtime import Budget, Run, Runtime, run
 from modelport.runtimes.table import SOURCE, loads_the_file
 from modelport.verify.agreement import Agreement, Status, best_status, compare_outputs
+from modelport.verify.axes import given_back, seen, seen_alike, straightened, turned
 from modelport.verify.inputs import EXTENTS, SAMPLES, random_inputs
 from modelport.verify.lists import STACKED, stacked_alike
 from modelport.verify.signature import Inputs, differing_inputs, fitted
@@ -62,6 +63,8 @@ def run_both(
     tolerance follows the coarsest dtype that either side computes in, where none is given.
     """
     agreement = Agreement(Status.NOT_RUN, samples=samples, seed=seed)
+    models = seen_alike(a.model, b.model)
+    a, b = (replace(side, model=model) for side, model in zip((a, b), models, strict=True))
     agreement.tolerance = tolerance or tolerance_for(a.model, b.model)
     for side in (a, b):
         if side.model.dialect is None:
@@ -75,7 +78,9 @@ def run_both(
         agreement.status, agreement.reason = Status.DISAGREED, apart
         return agreement
     try:
-        runs = _runs(a, b, inputs or a.examples, samples, seed)
+        given = inputs or a.examples
+        fed = straightened(given, a.model, b.model) if given else None
+        runs = _runs(a, b, fed, samples, seed)
     except (MissingRuntime, RuntimeFailure, ConversionError) as error:
         agreement.reason = str(error)
         if isinstance(error, MissingRuntime):
@@ -148,7 +153,7 @@ def _run_beside(side: Side, other: Side, inputs: Inputs, budget: Budget) -> Run:
             raise
         try:
             with standing_in(side.model, form) as (model, path):
-                found = run_first(Side(model, path), inputs, budget=budget)
+                found = run_first(Side(seen(model), path), inputs, budget=budget)
         except MissingRuntime as lacking:
             raise lacking if isinstance(error, ConversionError) else error from None
         except ConversionError as no_form:
@@ -180,9 +185,10 @@ def run_first(
             continue
         try:
             _check_memory(runtime, side)
-            fed = fitted(side.model, inputs)
+            fed = turned(side.model, fitted(side.model, inputs))
             with _own_options(side, runtime) as options:
                 found = run(runtime, side.path, fed, layers=layers, budget=budget, options=options)
+            found = given_back(side.model, found)
             if isinstance(failure, RuntimeFailure):
                 return replace(found, refused=f"{failure.runtime} cannot run it: {failure.why}")
             return found

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from modelport.convert.account import unused
 from modelport.convert.carry import canonical, carry
 from modelport.convert.compare import Fingerprint, differing, equal, fingerprint
+from modelport.dialects.keras.raises.value import Layout
 from modelport.errors import MalformedFile, ModelportError
 from modelport.formats.table import by_name
+from modelport.model.axes import axes_of
 from modelport.model.expression import Expression, is_exact
 from modelport.model.model import Model
 from modelport.model.report import Kind, Report
@@ -102,7 +104,9 @@ def _by_carrying(a: Model, b: Model) -> Proof | None:
 
 
 def _carried(a: Model, b: Model) -> Model:
-    return carry(a, by_name(b.format), Report())
+    asked = axes_of(b).layout
+    layout = Layout(asked) if asked in list(Layout) else Layout.SOURCE
+    return carry(a, by_name(b.format), Report(), layout)
 
 
 def _by_content(a: Model, b: Model) -> Proof | None:

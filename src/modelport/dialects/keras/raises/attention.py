@@ -21,6 +21,8 @@ _KNOWN = {
     "softmax_precision",
 }
 """The settings that are written out."""
+_TURNED = (0, 1, 3, 2)
+"""How the keys lie beside the queries."""
 
 
 @raises("Attention")
@@ -35,18 +37,22 @@ def attention(call: Call) -> list[Held]:
     heads = int(call.attribute("q_num_heads", 0) or _extent(call, 0, 1))
     kv_heads = int(call.attribute("kv_num_heads", 0) or _extent(call, 1, 1))
     q, k, v = (
-        _heads(call, i, count) if flat else call.plain(i)
+        _heads(call, i, count) if flat else call.held(i)
         for i, count in ((0, heads), (1, kv_heads), (2, kv_heads))
     )
     if call.has(4) and call.has(5):
-        k = call.op("Concatenate", [call.plain(4), k], axis=2)
-        v = call.op("Concatenate", [call.plain(5), v], axis=2)
+        k = call.op("Concatenate", [call.placed(4, k.order), k], axis=k.axis(2))
+        v = call.op("Concatenate", [call.placed(5, v.order), v], axis=v.axis(2))
     present = [k, v]
     if heads != kv_heads:
-        k, v = (call.op("Repeat", x, repeats=heads // kv_heads, axis=1) for x in (k, v))
+        times = heads // kv_heads
+        k, v = (call.op("Repeat", x, repeats=times, axis=x.axis(1)) for x in (k, v))
     width = _extent(call, 0, -1) // (heads if flat else 1)
     scale = call.attribute("scale", None) or 1 / math.sqrt(width)
-    scores = call.op("Matmul", q, call.op("Transpose", k, axes=[0, 1, 3, 2], order=plain(4)))
+    q, k, v = (
+        call.writer.ordered(x, order) for x, order in ((q, plain(4)), (k, _TURNED), (v, plain(4)))
+    )
+    scores = call.op("Matmul", q, k)
     scores = _masked(call, call.op("Multiply", scores, float(scale)))
     found = call.op("Matmul", _shares(call, scores), v)
     if flat:
@@ -78,8 +84,7 @@ def _heads(call: Call, place: int, count: int) -> Held:
     """(batch, time, heads and width) as (batch, heads, time, width)."""
     width = _extent(call, place, -1) // count
     shape = {"target_shape": [-1, count, width]}
-    spread = call.layer("Reshape", shape, call.plain(place), order=plain(4))
-    return call.op("Transpose", spread, axes=[0, 2, 1, 3])
+    return call.layer("Reshape", shape, call.plain(place), order=(0, 2, 1, 3))
 
 
 def _masked(call: Call, scores: Held) -> Held:

@@ -7,7 +7,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from modelport.dialects.keras.raises.value import Held, channels_last, plain
+from modelport.dialects.keras.raises.value import Held, plain
 from modelport.dialects.onnx.operands import Operands
 from modelport.model.dtype import DType
 from modelport.model.expression import Expression
@@ -86,10 +86,15 @@ class Call(Operands):
         held = self.held(index)
         return self.writer.ordered(held, plain(held.rank))
 
-    def last(self, index: int = 0) -> Held:
-        """The operand with its channels last."""
+    def spatial(self, index: int = 0) -> Held:
+        """The operand with its channels where layers that move windows have them here."""
         held = self.held(index)
-        return self.writer.ordered(held, channels_last(held.rank))
+        return self.writer.ordered(held, self.writer.spatial(held.rank))
+
+    @property
+    def data_format(self) -> str:
+        """Where layers that move windows have the channels here."""
+        return self.writer.data_format
 
     def is_constant(self, index: int) -> bool:
         """Whether the operand is a weight or constant."""
@@ -107,7 +112,8 @@ class Call(Operands):
         held = [self.held(i) for i, known in zip(places, constant, strict=True) if not known]
         if not held:
             return [self.held(places[0]), *(self.arranged(i, plain(most)) for i in places[1:])]
-        order = self.writer.cheapest([x for x in held if x.rank == most] or [held[0]])
+        wide = [x for x in held if x.rank == most]
+        order = self.writer.cheapest(wide or [held[0]], self.writer.wish(self.node))
         if len(order) != most or any(1 < x.rank < most for x in held):
             order = plain(most)
         return [self.arranged(i, order) for i in places]

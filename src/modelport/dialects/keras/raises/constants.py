@@ -43,7 +43,7 @@ class Constants:
         if math.prod(weight.shape) <= MOST_WRITTEN:
             return np.asarray(Tensor("", weight).numpy())
         if rank > 1 and math.prod(weight.shape) == weight.shape[-1]:
-            return self._row(weight)  # is broadcast as it is
+            return self.row(weight)  # is broadcast as it is
         held = self.value(weight, plain(len(weight.shape)))
         return Held(held.name, order if len(weight.shape) == rank else held.order)
 
@@ -60,13 +60,13 @@ class Constants:
             found = self._writer.op(node, "Equal", [self.zero(), 0], {}, ())[0]
             held = self._writer.op(node, "Where", [found, array, array], {}, order)[0]
         else:
-            row, shape = self._row(turned), {"newshape": list(turned.shape)}
+            row, shape = self.row(turned), {"newshape": list(turned.shape)}
             held = self._writer.op(node, "Reshape", [row], shape, order)[0]
         self._writer.dtypes[held.name] = weight.dtype.name
         self._made.append((weight, order, held))
         return held
 
-    def _row(self, weight: Expression) -> Held:
+    def row(self, weight: Expression) -> Held:
         """All elements as the only row of an Embedding, of the shape (1, size)."""
         size = math.prod(weight.shape)
         node = Node("", "Constant", next((x.name for x in sources(weight)), ""))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from modelport.dialects.keras.raises.addition import added
 from modelport.dialects.keras.raises.call import Call, raises
+from modelport.dialects.keras.raises.rows import wanted
 from modelport.dialects.keras.raises.value import Held, plain
 from modelport.model.expression import Expression, transpose
 
@@ -17,15 +18,13 @@ class Product:
     kernel: Expression
     bias: Expression | None
 
-    def with_kernel(self, kernel: Expression) -> Product:
-        """The same with another matrix."""
-        return replace(self, kernel=kernel)
-
 
 def product(call: Call) -> Product | None:
     """What a MatMul or Gemm does, where it is a Dense."""
     weight = call.weight(1)
     if weight is None or len(weight.shape) != 2 or (call.known(0).rank or 0) < 2:
+        return None
+    if not _is_float(call):
         return None
     if call.node.op_type == "MatMul":
         return Product(weight, None)
@@ -51,12 +50,18 @@ def dense_of(call: Call, found: Product, x: Held) -> Held:
         if following is not None and bias is not None:
             call.absorb(following)
             found = replace(found, bias=bias)
-    weights = {"kernel": found.kernel}
+    rows = call.writer.rows.get(x.name)
+    kernel = found.kernel if rows is None else rows.turned(found.kernel, 0)
+    rows = wanted(call.writer, call.writer.last(call.node))
+    weights = {"kernel": kernel if rows is None else rows.turned(kernel, 1)}
     if found.bias is not None:
-        weights["bias"] = found.bias
+        weights["bias"] = found.bias if rows is None else rows.turned(found.bias, 0)
     units = found.kernel.shape[1]
     config = {"units": units, "activation": "linear", "use_bias": found.bias is not None}
-    return call.layer("Dense", config, x, weights)
+    made = call.layer("Dense", config, x, weights)
+    if rows is not None:
+        call.writer.rows[made.name] = rows
+    return made
 
 
 def _bias(following: Call, units: int) -> Expression | None:
@@ -72,7 +77,7 @@ def _bias(following: Call, units: int) -> Expression | None:
 def matmul(call: Call) -> Held:
     """A product over the last axes; with a matrix of the file (and a vector added) a Dense."""
     found = product(call)
-    if found is None or not _is_float(call):
+    if found is None:
         order = plain(call.output().rank or 0)
         return call.op("Matmul", call.plain(0), call.plain(1), order=order)
     x = call.held(0)
@@ -85,7 +90,7 @@ def matmul(call: Call) -> Held:
 def gemm(call: Call) -> Held:
     """``alpha a b + beta c``; a Dense where ``b`` and ``c`` are in the file."""
     found = product(call)
-    if found is not None and _is_float(call):
+    if found is not None:
         return dense_of(call, found, call.plain(0))
     a, b = call.plain(0), call.plain(1)
     if call.attribute("transA", 0):

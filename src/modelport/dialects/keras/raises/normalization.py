@@ -6,7 +6,7 @@ from modelport.dialects.keras.raises.addition import added
 from modelport.dialects.keras.raises.call import Call, raises
 from modelport.dialects.keras.raises.reduction import reduced
 from modelport.dialects.keras.raises.value import Held, plain
-from modelport.dialects.keras.stock.chain import ELLIPSIS, slices
+from modelport.dialects.keras.stock.chain import slices
 from modelport.model.expression import Expression
 
 
@@ -21,6 +21,9 @@ def batch_normalization(call: Call) -> Held:
     x = call.held(0)
     roles = ("gamma", "beta", "moving_mean", "moving_variance")
     weights = {role: part for role, part in zip(roles, parts, strict=True) if part is not None}
+    rows = call.writer.rows.get(x.name)
+    if rows is not None:
+        weights = {role: rows.turned(part, 0) for role, part in weights.items()}
     config = {
         "axis": x.axis(1),
         "epsilon": call.attribute("epsilon", 1e-5),
@@ -81,17 +84,19 @@ def mean_variance_normalization(call: Call) -> Held:
 def local_response(call: Call) -> Held:
     """Divided by a power of the sum of squares over neighbouring channels."""
     size = int(call.attribute("size"))
-    x, rank = call.last(0), call.known(0).rank or 0
+    x, rank = call.spatial(0), call.known(0).rank or 0
     shape = call.known(0).shape or ()
     square = call.op("Square", x)
-    width = [[0, 0]] * (rank - 1) + [[(size - 1) // 2, size // 2]]
+    width = [[0, 0]] * rank
+    width[x.axis(1)] = [(size - 1) // 2, size // 2]
     channels = shape[1]
     if not isinstance(channels, int):
         raise call.refused("the number of its channels is open")
     wide = call.op("Pad", square, pad_width=width, mode="constant")
     total: Held | None = None
     for first in range(size):
-        part = call.op("GetItem", wide, [ELLIPSIS, slices(first, first + channels)])
+        chosen = [slices(first, first + channels) if axis == 1 else slices() for axis in x.order]
+        part = call.op("GetItem", wide, chosen)
         total = part if total is None else call.op("Add", total, part)
     alpha, beta = call.attribute("alpha", 1e-4), call.attribute("beta", 0.75)
     line = call.op("Multiply", total, alpha / size)
@@ -102,8 +107,10 @@ def local_response(call: Call) -> Held:
 @raises("LayerNormalization")
 def layer_normalization(call: Call) -> Held | list[Held]:
     """Scale and shift by the statistics of the last axes."""
-    x = call.plain(0)
+    x = call.held(0)
     first = int(call.attribute("axis", -1)) % x.rank
+    if x.order[first:] != plain(x.rank)[first:]:  # the others may lie as they like
+        x = call.plain(0)
     gamma, beta = call.weight(1), call.weight(2)
     shape = call.known(0).shape or ()
     fits = gamma is not None and gamma.shape == tuple(shape[first:])

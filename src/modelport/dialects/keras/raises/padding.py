@@ -49,11 +49,11 @@ class Window:
         return not self.same and not any(begin or end for begin, end in self.ends)
 
     def padded(self, *, zeros: bool = False) -> tuple[Held, str]:
-        """The operand, channels last, and the padding a layer does itself; else it has zeros.
+        """The operand, and the padding a layer does itself; else it has zeros.
 
         With ``zeros`` they are put around in any case.
         """
-        x = self.call.last(0)
+        x = self.call.spatial(0)
         if self.is_bare:
             return x, "valid"
         if self.same and not zeros:
@@ -75,14 +75,16 @@ def around(call: Call, x: Held, ends: Sequence[tuple[int, int]]) -> Held:
     if not any(map(any, pairs)):
         return x
     if len(pairs) == 1:
+        if x.is_plain:
+            return filled(call, x, ends, 0)
         return call.layer("ZeroPadding1D", {"padding": pairs[0]}, x)
-    config = {"padding": pairs, "data_format": "channels_last"}
+    config = {"padding": pairs, "data_format": call.data_format}
     return call.layer(f"ZeroPadding{len(pairs)}D", config, x)
 
 
 def filled(call: Call, x: Held, ends: Sequence[tuple[int, int]], value: float) -> Held:
-    """The operand, channels last, with a number around it."""
-    width = [[0, 0], *([begin, end] for begin, end in ends), [0, 0]]
+    """The operand with a number around it."""
+    width = x.laid([[begin, end] for begin, end in ends], [0, 0])
     return call.op("Pad", x, value, pad_width=width, mode="constant")
 
 
@@ -92,15 +94,18 @@ def cropped(call: Call, x: Held, ends: Sequence[tuple[int, int]]) -> Held:
     if not any(map(any, pairs)):
         return x
     if len(pairs) == 1:
+        if x.is_plain:
+            begin, end = pairs[0]
+            return call.op("GetItem", x, [slices(), slices(), slices(begin, -end or None)])
         return call.layer("Cropping1D", {"cropping": pairs[0]}, x)
-    config = {"cropping": pairs, "data_format": "channels_last"}
+    config = {"cropping": pairs, "data_format": call.data_format}
     return call.layer(f"Cropping{len(pairs)}D", config, x)
 
 
 def strided(call: Call, x: Held, strides: Sequence[int]) -> Held:
     """Every so-manieth element along the axes between batch and channels."""
     parts: list[Any] = [slices(None, None, stride) for stride in strides]
-    return call.op("GetItem", x, [slices(), *parts, slices()])
+    return call.op("GetItem", x, x.laid(parts, slices()))
 
 
 def window(call: Call, kernel: Sequence[int]) -> Window:

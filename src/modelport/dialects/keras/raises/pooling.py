@@ -22,8 +22,8 @@ def max_pool(call: Call) -> Held:
     """The largest element of each window."""
     moved = _window(call)
     if max(moved.dilations) == 1 and (moved.is_bare or moved.same) and _is_float(call):
-        return _layer(call, moved, "Max", call.last(0), "same" if moved.same else "valid")
-    x = call.last(0)
+        return _layer(call, moved, "Max", call.spatial(0), "same" if moved.same else "valid")
+    x = call.spatial(0)
     if not moved.is_bare:
         x = filled(call, x, moved.known_ends(), lowest(call))
     if max(moved.dilations) == 1 and _is_float(call):
@@ -36,14 +36,14 @@ def average_pool(call: Call) -> Held:
     """The mean of each window; what is put around counts only with ``count_include_pad``."""
     moved = _window(call)
     counts = bool(call.attribute("count_include_pad", 0))
-    x = call.last(0)
+    x = call.spatial(0)
     if moved.is_bare or (moved.same and not counts and max(moved.dilations) == 1):
         return _mean(call, moved, x, "same" if moved.same else "valid")
     found = _mean(call, moved, around(call, x, moved.known_ends()), "valid")
     if counts and not any(moved.beyond):
         return found
-    one = [slices() for _ in range(x.rank - 1)]
-    ones = call.op("OnesLike", call.op("GetItem", x, [*one, slices(0, 1)]))
+    one = [slices(0, 1) if axis == 1 else slices() for axis in x.order]
+    ones = call.op("OnesLike", call.op("GetItem", x, one))
     if counts:
         ones = filled(call, ones, moved.around, 1.0)
         ones = around(call, ones, [(0, more) for more in moved.beyond])
@@ -56,7 +56,7 @@ def average_pool(call: Call) -> Held:
 def lp_pool(call: Call) -> Held:
     """The p-th root of the sum of the p-th powers of each window."""
     moved, p = _window(call), float(call.attribute("p", 2))
-    x = call.last(0)
+    x = call.spatial(0)
     if not moved.is_bare:
         x = around(call, x, moved.known_ends())
     powers = call.op("Power", call.op("Absolute", x), p)
@@ -96,7 +96,7 @@ def _mean(call: Call, moved: Window, x: Held, padding: str) -> Held:
 
 def _layer(call: Call, moved: Window, kind: str, x: Held, padding: str) -> Held:
     config: dict[str, Any] = {"pool_size": moved.kernel, "strides": moved.strides}
-    config |= {"padding": padding, "data_format": "channels_last"}
+    config |= {"padding": padding, "data_format": call.data_format}
     return call.layer(f"{kind}Pooling{moved.spatial}D", config, x)
 
 
@@ -106,10 +106,10 @@ def _one_by_one(call: Call, moved: Window, x: Held, join: Callable[[Held, Held],
         raise call.refused("its windows have gaps, and are too large to be written out")
     parts = []
     for place in product(*map(range, moved.kernel)):
-        chosen: list[Any] = [slices()]
+        chosen: list[Any] = []
         for axis, step in enumerate(place):
             begin = step * moved.dilations[axis]
             left = moved.reach[axis] - 1 - begin
             chosen.append(slices(begin, -left if left else None, moved.strides[axis]))
-        parts.append(call.op("GetItem", x, [*chosen, slices()]))
+        parts.append(call.op("GetItem", x, x.laid(chosen, slices())))
     return reduce(join, parts)

@@ -187,7 +187,7 @@ def _results(call: Call, made: list[Held], count: int, whole: bool, layout: int)
             results[1 + place] = call.op("Stack", parts, axis=1, order=states)
         elif parts:
             results[1 + place] = call.op("ExpandDims", parts[0], axis=1, order=states)
-            call.writer.remember(results[1 + place], parts[0], (_batch(call), units))
+            call.writer.turning.remember(results[1 + place], parts[0], (_batch(call), units))
         elif not whole and place == 0:
             results[1] = _spread(call, first, count, units, states)
     return results
@@ -202,7 +202,7 @@ def _spread(call: Call, x: Held, count: int, units: int, order: tuple[int, ...])
         found = call.layer("Reshape", {"target_shape": shape}, x, order=order)
     time = call.known(0).dim(1 if call.attribute("layout", 0) else 0)
     ends = (_batch(call), units * count)
-    call.writer.remember(found, x, ends if len(order) == 3 else (ends[0], time, ends[1]))
+    call.writer.turning.remember(found, x, ends if len(order) == 3 else (ends[0], time, ends[1]))
     return found
 
 

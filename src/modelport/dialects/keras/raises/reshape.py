@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modelport.dialects.keras.raises.call import Call, raises
-from modelport.dialects.keras.raises.linear import dense_of, product
-from modelport.dialects.keras.raises.value import Held, between, in_place, plain
+from modelport.dialects.keras.raises.rows import Rows, may_lie
+from modelport.dialects.keras.raises.value import Held, channels_last, in_place, plain
+from modelport.dialects.keras.raises.wishes import Order
 from modelport.dialects.onnx.types.dims import times
 from modelport.model.graph import Dim
 
@@ -25,6 +26,10 @@ def reshape(call: Call) -> Held:
         raise call.refused("the rank of its operand or its result is not known")
     if before == after:
         return x
+    if x.name in call.writer.rows:  # it was asked for
+        order = channels_last(len(after))
+        shape = [after[axis] for axis in order[1:]]
+        return call.layer("Reshape", {"target_shape": shape}, x, order=order)
     groups = grouped(before, after)
     held = groups and _kept(x, groups, before, after)
     if held and groups:
@@ -33,22 +38,28 @@ def reshape(call: Call) -> Held:
     flat = _flattened(call, x, before, after)
     if flat is not None:
         return flat
-    x = call.writer.ordered(x, _together(x, groups) if groups else plain(x.rank))
+    x = call.writer.ordered(
+        x, _together(x, groups, call.writer.wish(call.node)) if groups else plain(x.rank)
+    )
     held = groups and _kept(x, groups, before, after)
     order, shape = held or (plain(len(after)), list(after))
     return _shaped(call, x, [before[axis] for axis in x.order], shape, order)
 
 
-def _together(x: Held, groups: Sequence[Group]) -> tuple[int, ...]:
+def _together(x: Held, groups: Sequence[Group], wish: Order | None) -> Order:
     """The order in which the axes of each group lie together and as in ONNX.
 
-    Groups stay where they are; but the batch is first.
+    They are as the result is wanted, or else where they were; but the batch is first.
     """
-    ordered = sorted(
-        (group for group, _ in groups if len(group)),
-        key=lambda group: min(x.order.index(axis) for axis in group) if 0 not in group else -1,
-    )
-    return tuple(axis for group in ordered for axis in group)
+
+    def place(group: Group) -> int:
+        before, after = group
+        if wish is not None and len(after):
+            return min(wish.index(axis) for axis in after)
+        return -1 if 0 in before else min(x.order.index(axis) for axis in before)
+
+    ordered = sorted((group for group in groups if len(group[0])), key=place)
+    return tuple(axis for before, _ in ordered for axis in before)
 
 
 def grouped(before: Sequence[Dim], after: Sequence[Dim]) -> list[Group] | None:
@@ -116,11 +127,11 @@ def _shaped(
     call: Call, x: Held, before: Sequence[Dim], after: Sequence[Dim], order: tuple[int, ...]
 ) -> Held:
     """A value whose extents, as they lie, are ``before``, with the extents ``after``."""
-    again = call.writer.before(x, after)
+    again = call.writer.turning.before(x, after)
     if again is not None or list(before) == list(after):
         return Held(again or x.name, order)
     found = _with_extents(call, x, before, after, order)
-    call.writer.remember(found, x, before)
+    call.writer.turning.remember(found, x, before)
     return found
 
 
@@ -190,19 +201,13 @@ def _by_axes(call: Call, x: Held) -> Held:
 
 
 def _flattened(call: Call, x: Held, before: Sequence[Dim], after: Sequence[Dim]) -> Held | None:
-    """Axes flattened for a Dense as they lie; its kernel takes the rows in that order."""
+    """Axes flattened as they lie, where those who take the features do not mind."""
     inner = [extent for extent in before[1:] if isinstance(extent, int)]
     fixed = len(inner) == len(before) - 1 and len(after) == 2 and before[0] == after[0]
     if not fixed or x.order[0] != 0 or in_place(x.order, before):
         return None
-    following = call.next("Gemm", "MatMul")
-    found = product(following) if following is not None else None
-    if following is None or found is None or following.node.inputs[0] != call.node.outputs[0]:
+    if not may_lie(call.writer, call.node):
         return None
-    call.absorb(following)
-    order = between(plain(len(before)), x.order)
-    rows = found.kernel.reshape(*inner, found.kernel.shape[1])
-    axes = [axis - 1 for axis in order[1:]]
-    turned = rows.transpose(*axes, len(axes)).reshape(*found.kernel.shape)
     flat = call.layer("Flatten", {}, x, order=plain(2))
-    return dense_of(following, found.with_kernel(turned), flat)
+    call.writer.rows[flat.name] = Rows.spread(inner, [axis - 1 for axis in x.order[1:]])
+    return flat

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from modelport.dialects.keras.raises.call import Call, raises
 from modelport.dialects.keras.raises.value import Held
 from modelport.model.dtype import DTYPES
 from modelport.model.expression import source
+from modelport.model.graph import Dim
 from modelport.model.tensor import InMemory, Tensor
 
 _LAYERS = {"nearest": "nearest", "linear": "bilinear"}
@@ -24,7 +26,7 @@ def resize(call: Call) -> Held:
     rank = call.known(0).rank or 0
     axes = [axis % rank for axis in call.ints("axes", range(rank))]
     scales = call.array(2) if call.has(2) and (call.known(2).shape or (0,))[0] else None
-    sizes = call.whole(3) if call.has(3) else None
+    sizes = call.known(3).extents if call.has(3) else None
     if scales is None and sizes is None:
         raise call.refused("its size is computed, where Keras takes numbers")
     factors: dict[int, tuple[float, int | None]] = {}
@@ -40,14 +42,14 @@ def resize(call: Call) -> Held:
     layer = _layer(call, factors)
     if layer is not None:
         return layer
-    x = call.last() if rank in (3, 4, 5) else call.held()
+    x = call.spatial() if rank in (3, 4, 5) else call.held()
     for axis, (ratio, size) in factors.items():
         x = _along(call, x, axis, ratio, size)
     return x
 
 
 def _ratios(
-    call: Call, axes: list[int], scales: NDArray[Any] | None, sizes: list[int] | None
+    call: Call, axes: list[int], scales: NDArray[Any] | None, sizes: Sequence[Dim] | None
 ) -> dict[int, float]:
     """The factor of each axis."""
     if sizes is None:
@@ -56,11 +58,11 @@ def _ratios(
     extents = [call.known(0).dim(axis) for axis in axes]
     found: dict[int, float] = {}
     for axis, extent, size in zip(axes, extents, sizes, strict=True):
-        if not isinstance(extent, int):
-            if call.output().dim(axis) == extent:
-                found[axis] = 1.0
-                continue
-            raise call.refused("an extent of its operand is open")
+        if extent is not None and extent in (size, call.output().dim(axis)):
+            found[axis] = 1.0
+            continue
+        if not isinstance(extent, int) or not isinstance(size, int):
+            raise call.refused("an extent of its operand or its result is open")
         found[axis] = size / extent
     policy = call.attribute("keep_aspect_ratio_policy", "stretch")
     if policy == "stretch":
@@ -92,10 +94,13 @@ def _layer(call: Call, factors: dict[int, tuple[float, int | None]]) -> Held | N
     size: Any = [int(ratio) for ratio in number[2:]]
     config: dict[str, Any] = {"size": size[0] if rank == 3 else size}
     if rank > 3:
-        config["data_format"] = "channels_last"
+        config["data_format"] = call.data_format
     if rank == 4:
         config["interpolation"] = mode
-    return call.layer(f"UpSampling{rank - 2}D", config, call.last())
+    x = call.spatial()
+    if rank == 3 and x.is_plain:
+        return call.op("Repeat", x, repeats=size[0], axis=2)
+    return call.layer(f"UpSampling{rank - 2}D", config, x)
 
 
 def _along(call: Call, x: Held, axis: int, ratio: float, size: int | None) -> Held:

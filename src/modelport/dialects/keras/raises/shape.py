@@ -7,7 +7,8 @@ import re
 import numpy as np
 
 from modelport.dialects.keras.raises.call import Call, raises
-from modelport.dialects.keras.raises.value import Held, plain
+from modelport.dialects.keras.raises.rows import joined
+from modelport.dialects.keras.raises.value import Held, channels_last, plain
 from modelport.dialects.onnx.scopes import class_of
 from modelport.model.expression import fill
 from modelport.model.graph import Dim
@@ -38,7 +39,11 @@ def dropout(call: Call) -> Held:
     rate = {"rate": float(str(ratio.reshape(())))}
     whole = re.fullmatch(r"Dropout([123])d", class_of(call.node))
     if whole and call.held().rank == int(whole[1]) + 2:
-        return call.layer(f"SpatialDropout{whole[1]}D", rate, call.last())
+        if whole[1] == "1":  # this one knows channels last alone
+            x = call.writer.ordered(call.held(), channels_last(3))
+            return call.layer("SpatialDropout1D", rate, x)
+        settings = {**rate, "data_format": call.data_format}
+        return call.layer(f"SpatialDropout{whole[1]}D", settings, call.spatial())
     return call.layer("Dropout", rate, call.held())
 
 
@@ -48,14 +53,26 @@ def concat(call: Call) -> Held:
     full = [i for i in range(len(call)) if 0 not in (call.known(i).shape or ())]
     full = full or [0]
     values = [call.held(i) for i in full if not call.is_constant(i)]
-    order = call.writer.cheapest(values) if values else plain(call.output().rank or 0)
+    order = (
+        call.writer.cheapest(values, call.writer.wish(call.node))
+        if values
+        else plain(call.output().rank or 0)
+    )
+    if any(x.name in call.writer.rows for x in values):
+        order = plain(2)
     axis = order.index(int(call.attribute("axis")) % len(order))
     parts = [call.placed(i, order) for i in full]
     if len(parts) == 1:
         return parts[0]
     if axis == 0 or len(order) < 2 or not _is_float(call):
-        return call.op("Concatenate", parts, axis=axis)
-    return call.layer("Concatenate", {"axis": axis}, parts)
+        made = call.op("Concatenate", parts, axis=axis)
+    else:
+        made = call.layer("Concatenate", {"axis": axis}, parts)
+    sizes = [extent for i in full if isinstance(extent := call.known(i).dim(axis), int)]
+    rows = joined(call.writer, [part.name for part in parts], sizes)
+    if rows is not None:
+        call.writer.rows[made.name] = rows
+    return made
 
 
 def _is_float(call: Call) -> bool:

@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Layout(StrEnum):
+    """Where the channels lie in what is made.
+
+    ``SOURCE``: last inside, while inputs and outputs keep the axes of the source;
+    ``CHANNELS_LAST``: last in inputs and outputs, too; ``CHANNELS_FIRST``: first throughout.
+    """
+
+    SOURCE = "source"
+    CHANNELS_LAST = "channels-last"
+    CHANNELS_FIRST = "channels-first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +40,10 @@ class Held:
     def is_plain(self) -> bool:
         """Whether the axes lie as in ONNX."""
         return self.order == tuple(range(self.rank))
+
+    def laid(self, parts: Sequence[Any], other: Any) -> list[Any]:
+        """Something for each axis, as they lie: ``parts`` for those after the first two of ONNX."""
+        return [parts[axis - 2] if axis > 1 else other for axis in self.order]
 
     def moved(self, name: str) -> Held:
         """Another value whose axes lie the same way."""

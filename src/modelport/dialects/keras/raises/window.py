@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from modelport.dialects.keras.raises.addition import added
 from modelport.dialects.keras.raises.call import Call, raises
 from modelport.dialects.keras.raises.padding import Window, cropped, strided, window
 from modelport.dialects.keras.raises.value import Held, channels_last
@@ -29,7 +30,7 @@ def conv(call: Call) -> Held:
     x, padding = moved.padded(zeros=apart)
     strides = [1] * moved.spatial if apart else moved.strides
     config |= {"strides": strides, "padding": padding, "dilation_rate": moved.dilations}
-    config |= {"data_format": "channels_last", "activation": "linear"}
+    config |= {"data_format": call.data_format, "activation": "linear"}
     groups = int(call.attribute("group", 1))
     spatial = [*range(2, moved.spatial + 2)]
     even = len(set(strides)) == 1 and (max(moved.dilations) == 1 or max(strides) == 1)
@@ -42,8 +43,32 @@ def conv(call: Call) -> Held:
         config |= {"filters": shape[0], "groups": groups}
         kernel = weight.transpose(*spatial, 1, 0)
     weights = {"kernel": kernel} | ({"bias": bias} if bias is not None else {})
-    found = call.layer(f"{kind}{moved.spatial}D", config, x, weights)
+    found = _biased(call, f"{kind}{moved.spatial}D", config, x, weights, apart)
     return strided(call, found, moved.strides) if apart else found
+
+
+def _biased(
+    call: Call,
+    kind: str,
+    config: Mapping[str, Any],
+    x: Held,
+    weights: Mapping[str, Expression],
+    longer: bool,
+) -> Held:
+    """A layer whose bias is added where it belongs; ``longer``: it gives more than its node.
+
+    Keras on TensorFlow (3.15) adds the bias of a layer with channels first along the last axis
+    where that is as long.
+    """
+    bias, last = weights.get("bias"), call.output().dim(-1)
+    sure = isinstance(last, int) and not longer
+    if bias is None or not x.is_plain or (sure and last != bias.shape[0]):
+        return call.layer(kind, config, x, weights)
+    alone = {role: part for role, part in weights.items() if role != "bias"}
+    found = call.layer(kind, {**config, "use_bias": False}, x, alone)
+    shape = [1, bias.shape[0], *[1] * (x.rank - 2)]
+    row = call.op("Reshape", call.writer.constants.row(bias), newshape=shape, order=found.order)
+    return call.op("Add", row, found)
 
 
 def _computed(call: Call, moved: Window) -> Held:
@@ -56,21 +81,29 @@ def _computed(call: Call, moved: Window) -> Held:
         "strides": [1] * moved.spatial if apart else moved.strides,
         "padding": padding,
     }
-    settings |= {"data_format": "channels_last", "dilation_rate": moved.dilations}
+    settings |= {"data_format": call.data_format, "dilation_rate": moved.dilations}
     groups = int(call.attribute("group", 1))
     if not 1 <= groups <= MOST_GROUPS:
         raise call.refused(f"{groups} groups of a kernel that is computed")
     if groups == 1:
         found = call.op("Conv", x, kernel, **settings)
     else:
-        last = x.rank - 1
-        inputs = call.ops("Split", groups, x, indices_or_sections=groups, axis=last)
-        kernels = call.ops("Split", groups, kernel, indices_or_sections=groups, axis=last)
+        places = x.axis(1), kernel.rank - 1
+        inputs, kernels = (
+            call.ops("Split", groups, part, indices_or_sections=groups, axis=place)
+            for part, place in zip((x, kernel), places, strict=True)
+        )
         pairs = zip(inputs, kernels, strict=True)
         parts = [call.op("Conv", *pair, **settings) for pair in pairs]
-        found = call.op("Concatenate", parts, axis=x.rank - 1)
+        found = call.op("Concatenate", parts, axis=x.axis(1))
     found = strided(call, found, moved.strides) if apart else found
-    return call.op("Add", found, call.arranged(2, (0,))) if call.has(2) else found
+    if not call.has(2):
+        return found
+    if not found.is_plain:
+        return call.op("Add", found, call.arranged(2, (0,)))
+    ones = [1] * moved.spatial
+    bias = call.op("Reshape", call.placed(2, (0,)), newshape=[1, -1, *ones], order=found.order)
+    return added(call, found, bias, [call.output().shape, (1, call.known(2).dim(0), *ones)])
 
 
 @raises("ConvTranspose")
@@ -97,13 +130,14 @@ def conv_transpose(call: Call) -> Held:
         "strides": moved.strides,
         "padding": "valid",
         "output_padding": beyond if more or _short(moved) or any(beyond) else None,
-        "data_format": "channels_last",
+        "data_format": call.data_format,
         "dilation_rate": [1] * moved.spatial,
         "activation": "linear",
         "use_bias": bias is not None,
     }
-    found = call.layer(f"Conv{moved.spatial}DTranspose", config, call.last(0), weights)
-    return cropped(call, found, [(begin, max(0, end)) for begin, end in begins])
+    cut = [(begin, max(0, end)) for begin, end in begins]
+    kind, longer = f"Conv{moved.spatial}DTranspose", any(map(any, cut))
+    return cropped(call, _biased(call, kind, config, call.spatial(0), weights, longer), cut)
 
 
 def _beyond(call: Call, moved: Window, ends: Sequence[tuple[int, int]]) -> list[int]:
@@ -182,9 +216,8 @@ def global_pool(call: Call) -> Held:
         axes = sorted(x.axis(axis) for axis in range(2, rank))
         return call.op("Mean" if kind == "Average" else "Max", x, axis=axes, keepdims=True)
     x = call.held()
-    order = x.order
-    if order != channels_last(rank) and order[:2] == (0, 1):  # no need to turn it for one number
-        config = {"data_format": "channels_first", "keepdims": True}
-        return call.layer(f"Global{kind}Pooling{rank - 2}D", config, call.plain(0))
-    config = {"data_format": "channels_last", "keepdims": True}
-    return call.layer(f"Global{kind}Pooling{rank - 2}D", config, call.last(0))
+    first = x.order != channels_last(rank) and x.order[:2] == (0, 1)
+    x = call.plain(0) if first else call.writer.ordered(x, channels_last(rank))
+    # It is not turned for one number.
+    config = {"data_format": "channels_first" if first else "channels_last", "keepdims": True}
+    return call.layer(f"Global{kind}Pooling{rank - 2}D", config, x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,16 @@ from modelport.dialects.keras.raises.call import DOMAIN, KERAS_DTYPES, Call, Res
 from modelport.dialects.keras.raises.constants import Constants
 from modelport.dialects.keras.raises.extents import Extents
 from modelport.dialects.keras.raises.naming import Names
-from modelport.dialects.keras.raises.value import Held, between, channels_last, plain
+from modelport.dialects.keras.raises.rows import KEEPING, Rows
+from modelport.dialects.keras.raises.turning import Turning
+from modelport.dialects.keras.raises.value import Held, Layout, channels_last, plain
+from modelport.dialects.keras.raises.wishes import Order, wishes
 from modelport.dialects.onnx.operands import Absorbed
 from modelport.dialects.onnx.types.infer import Types
 from modelport.dialects.onnx.types.known import UNKNOWN, Known
 from modelport.errors import ConversionError
 from modelport.model.expression import Expression, source
-from modelport.model.graph import Dim, Graph, Node, Scope, TensorType, Value
+from modelport.model.graph import Graph, Node, Scope, TensorType, Value
 from modelport.model.tensor import InMemory, Tensor
 
 _TRUTHS = frozenset(
@@ -33,25 +37,32 @@ _TRUTHS = frozenset(
 class Writer:
     """Writes the layers of a graph, node by node, into ``made``."""
 
-    def __init__(self, graph: Graph, types: Types, name: str) -> None:
+    def __init__(self, graph: Graph, types: Types, name: str, layout: Layout) -> None:
         self.graph = graph
         self.types = types
+        self.layout = layout
+        first = layout is Layout.CHANNELS_FIRST
+        self.data_format = "channels_first" if first else "channels_last"
+        self.wishes = wishes(graph, self.known, layout)
+        self.turned: tuple[list[Order | None], list[Order | None]] = ([], [])
+        """The axes of the inputs and of the outputs, where they lie otherwise than in ONNX."""
         self.made = Graph(name)
         self.dtypes: dict[str, str] = {}
         """The data type of each value of Keras."""
         self.producers = {name: node for node in graph.nodes for name in node.outputs if name}
         self._held: dict[str, Held] = {}
-        self._before: dict[str, tuple[Held, tuple[Dim, ...]]] = {}
         self._computed: dict[str, Tensor] = {}
         self._failed: dict[str, ConversionError] = {}
-        self._turned: dict[tuple[str, tuple[int, ...]], Held] = {}
         self._names = Names()
         self._absorbed = Absorbed()
+        self.rows: dict[str, Rows] = {}
+        """How features lie that do not lie as in ONNX, by the value of Keras."""
         self._users: dict[str, list[Node]] = {}
         for node in graph.nodes:
             for used in node.inputs:
                 if used:
                     self._users.setdefault(used, []).append(node)
+        self.turning = Turning(self)
         self.extents = Extents(self)
         self.constants = Constants(self)
         for value in graph.outputs:
@@ -92,11 +103,14 @@ class Writer:
         self._hold(node, function(Call(self, node)))
 
     def _hold(self, node: Node, result: Result) -> None:
+        first = self._held.get(node.inputs[0]) if node.inputs else None
         node = self._absorbed.last(node)
         found = [result] if isinstance(result, Held) else list(result)
         for name, held in zip(node.outputs, found, strict=False):
             if name:
                 self.hold(name, held)
+                if first is not None and first.name in self.rows and node.op_type in KEEPING:
+                    self.rows[held.name] = self.rows[first.name]
 
     def hold(self, name: str, held: Held) -> None:
         """Let a value of Keras stand for one of ONNX."""
@@ -106,6 +120,7 @@ class Writer:
         if known.dtype is not None:
             self.dtypes[held.name] = known.dtype.name
         self.extents.found(held, known.shape)
+        self.turning.found(held, known.shape)
 
     def _prune(self) -> None:
         """Leave out what no output needs."""
@@ -134,23 +149,37 @@ class Writer:
             raise ConversionError(value.name, "Keras takes tensors of known rank and data type")
         if known.dtype.name not in KERAS_DTYPES:
             raise ConversionError(value.name, f"Keras has no data type {known.dtype}")
-        extents = [extent if isinstance(extent, int) else None for extent in known.shape]
+        order = plain(len(known.shape))
+        if self.layout is Layout.CHANNELS_LAST:
+            order = self.wishes.get(value.name, order)
+            order = order if order == channels_last(len(order)) else plain(len(order))
+        shape = tuple(known.shape[axis] for axis in order)
+        extents = [extent if isinstance(extent, int) else None for extent in shape]
         config = {"batch_shape": extents, "dtype": known.dtype.name, "sparse": False}
         name = self._names.unused(value.name)
         config |= {"name": name, "optional": False}
         out = f"{name}:0:0"
         self._add(Node("keras", "InputLayer", name, [], [out]), "InputLayer", config, [], {})
-        self.hold(value.name, Held(out, plain(len(extents))))
-        self.made.inputs.append(Value(out, value.type))
+        self.hold(value.name, Held(out, order))
+        turned = order != plain(len(order))
+        self.made.inputs.append(
+            Value(out, replace(value.type, shape=shape) if turned else value.type)
+        )
+        self.turned[0].append(order if turned else None)
 
     def _output(self, value: Value) -> None:
         held = self.value(value.name)
-        found = self.ordered(held, plain(held.rank))
+        kept = self.layout is Layout.CHANNELS_LAST and held.order == channels_last(held.rank)
+        found = held if kept else self.ordered(held, plain(held.rank))
         if any(found.name == other.name for other in self.made.outputs) or any(
             found.name == other.name for other in self.made.inputs
         ):
             found = self.op(Node("", "Identity", value.name), "Copy", (found,), {}, None)[0]
-        self.made.outputs.append(Value(found.name, value.type))
+        made = value.type
+        if isinstance(made, TensorType) and made.shape is not None and not found.is_plain:
+            made = replace(made, shape=tuple(made.shape[axis] for axis in found.order))
+        self.made.outputs.append(Value(found.name, made))
+        self.turned[1].append(None if found.is_plain else found.order)
 
     def _state(self) -> None:
         """What the model's own config says."""
@@ -210,34 +239,25 @@ class Writer:
             self._computed[name] = Tensor(name, InMemory(array))
         return source(self._computed[name])
 
-    def cheapest(self, held: Sequence[Held]) -> tuple[int, ...]:
+    def spatial(self, rank: int) -> Order:
+        """How layers that move windows take and give their values."""
+        return plain(rank) if self.layout is Layout.CHANNELS_FIRST else channels_last(rank)
+
+    def last(self, node: Node) -> Node:
+        """The last of the nodes that are written together with one."""
+        return self._absorbed.last(node)
+
+    def wish(self, node: Node) -> Order | None:
+        """How those who take a node's first result want it."""
+        return self.wishes.get(self.last(node).outputs[0])
+
+    def cheapest(self, held: Sequence[Held], wish: Order | None = None) -> Order:
         """The order in which values of one rank are together with the fewest turned."""
+        return self.turning.cheapest(held, wish)
 
-        def costs(order: tuple[int, ...]) -> tuple[int, bool, bool]:
-            turned = {
-                x.name for x in held if x.order != order and (x.name, order) not in self._turned
-            }
-            rank = len(order)
-            return len(turned), order != channels_last(rank), order != plain(rank)
-
-        return min(dict.fromkeys(x.order for x in held), key=costs)
-
-    def ordered(self, held: Held, order: tuple[int, ...]) -> Held:
+    def ordered(self, held: Held, order: Order) -> Held:
         """The same value with its axes in another order; turned once for all who want it."""
-        if held.order == order:
-            return held
-        key = (held.name, order)
-        if key not in self._turned:
-            axes = between(held.order, order)
-            node = Node("", "Transpose", held.name.partition(":")[0])
-            if axes[0] == 0:
-                config = {"dims": list(axes[1:])}
-                turned = self.layer(node, "Permute", config, held, {}, order)
-            else:
-                turned = self.op(node, "Transpose", (held,), {"axes": list(axes)}, order)[0]
-            self._turned[key] = turned
-            self._turned[turned.name, held.order] = held
-        return self._turned[key]
+        return self.turning.ordered(held, order)
 
     # What is written
 
@@ -248,7 +268,7 @@ class Writer:
         config: Mapping[str, Any],
         x: Held | Sequence[Held],
         weights: Mapping[str, Expression],
-        order: tuple[int, ...] | None,
+        order: Order | None,
     ) -> Held:
         """A call of a stock layer, one more of the same where its weights are the same."""
         return self.layers(node, op_type, config, x, weights, order, {}, 1)[0]
@@ -260,7 +280,7 @@ class Writer:
         config: Mapping[str, Any],
         x: Held | Sequence[Held],
         weights: Mapping[str, Expression],
-        order: tuple[int, ...] | None,
+        order: Order | None,
         keywords: Mapping[str, Any],
         outputs: int,
     ) -> list[Held]:
@@ -295,7 +315,7 @@ class Writer:
         class_name: str,
         args: Sequence[Any],
         settings: Mapping[str, Any],
-        order: tuple[int, ...] | None,
+        order: Order | None,
         outputs: int = 1,
     ) -> list[Held]:
         """A call of an operation of ``keras.ops``; constants stand in the call."""
@@ -331,16 +351,11 @@ class Writer:
         node.scope = (Scope(name, op_type, number),)
         self.made.nodes.append(node)
 
-    def remember(self, made: Held, before: Held, extents: Sequence[Dim]) -> None:
-        """Note what a value was before it got another shape; ``extents`` are those it had."""
-        self._before[made.name] = (before, tuple(extents))
-
-    def before(self, held: Held, extents: Sequence[Dim]) -> str | None:
-        """The value of these extents that a value was before it got another shape."""
-        before, had = self._before.get(held.name, (held, (None,)))
-        return None if None in had or had != tuple(extents) else before.name
-
     # Neighbours
+
+    def users(self, name: str) -> Sequence[Node]:
+        """All who take a result."""
+        return self._users.get(name, ())
 
     def is_used(self, name: str) -> bool:
         """Whether anybody takes a result."""
