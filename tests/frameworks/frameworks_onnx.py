@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import onnx
@@ -10,6 +11,13 @@ from onnx import helper, numpy_helper
 from modelport.dialects.onnx.builder import IR_VERSION, OPSET, OTHER_OPSETS
 from modelport.dialects.onnx.ops import ONNX_DTYPES
 from modelport.model.graph import Graph, Value
+
+
+def drop_hints(path: Path) -> None:
+    """Leave nothing in a file that says of which layers it was made."""
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    onnx.save(model, path)
 
 
 def serialise(graph: Graph) -> bytes:

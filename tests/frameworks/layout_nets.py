@@ -137,7 +137,7 @@ Case = tuple[Callable[[], nn.Module], tuple[int, ...], tuple[int, int, int]]
 NETS: dict[str, Case] = {
     "mobile": (torch_nets.Mobile, IMAGE, (1, 0, 0)),
     "unet": (torch_nets.UNet, IMAGE, (2, 0, 0)),
-    "vit": (torch_nets.ViT, (2, 3, 8, 8), (9, 8, 9)),
+    "vit": (torch_nets.ViT, (2, 3, 8, 8), (1, 0, 1)),
     "relu first": (
         lambda: Net(lambda m, x: m["a"](F.relu(x)), a=nn.Conv2d(3, 4, 3)),
         IMAGE,

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from tests.frameworks import torch_live
+from tests.frameworks.frameworks_onnx import drop_hints
 from tests.frameworks.layout_nets import NETS
 
 import modelport
@@ -105,6 +106,7 @@ def test_a_model_of_keras_comes_back_from_onnx_unturned(name: str, tmp_path: Pat
     model = keras.Model(x, make(x))
     model.save(tmp_path / "m.keras")
     modelport.convert(tmp_path / "m.keras", tmp_path / "m.onnx", verify=False)
+    drop_hints(tmp_path / "m.onnx")
     for layout in (None, "channels-last"):
         path = tmp_path / f"{layout}.keras"
         modelport.convert(tmp_path / "m.onnx", path, verify=False, layout=layout)

@@ -42,6 +42,15 @@ NODES = """
     reshape_allowzero_reordered round selu shape_start_negative_1 shrink_soft size softmax_axis_1
     spacetodepth_crd_mode_example squeeze sum_example tan thresholdedrelu
     transpose_all_permutations_2 unsqueeze_two_axes where_long_example xor_bcast4v3d
+    attention_4d_softcap attention_4d_with_qk_matmul_softmax dequantizelinear_axis
+    dequantizelinear_blocked det_nd dynamicquantizelinear_max_adjusted
+    eyelike_populate_off_main_diagonal gathernd_example_int32_batch_dim1
+    gathernd_example_float32 if matmulinteger nllloss_NCd1d2_with_weight_reduction_mean
+    nllloss_NCd1_weight_ii nllloss_NC quantizelinear_axis quantizelinear_blocked_asymmetric
+    quantizelinear_int16 rotary_embedding_interleaved rotary_embedding_with_rotary_dim
+    rotary_embedding_3d_input scan9_multi_state scatter_elements_with_negative_indices
+    scatter_elements_with_reduction_min scatternd_add scatternd sce_mean_weight_ii_3d_log_prob
+    sce_none_weights swiglu tril_neg triu_square
 """.split()
 
 

@@ -60,3 +60,19 @@ def test_what_is_not_installed_is_told_without_importing_it() -> None:
 def test_old_files_go_to_the_keras_that_keeps_their_meaning(version: str, runtime: str) -> None:
     model = Model("keras-h5", "a.h5", producer=Producer("keras", version))
     assert [found.name for found in runtimes_for(model)] == [runtime]
+
+
+def test_the_reference_takes_no_input_that_the_file_has_a_value_for(tmp_path: Path) -> None:
+    """Before IR 4 every initializer is listed among the inputs too."""
+    x, w, y = (
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [2]) for name in "xwy"
+    )
+    held = onnx.numpy_helper.from_array(np.array([1, 2], "f4"), "w")
+    nodes = [onnx.helper.make_node("Add", ["x", "w"], ["y"])]
+    graph = onnx.helper.make_graph(nodes, "old", [x, w], [y], [held])
+    opsets = [onnx.helper.make_opsetid("", 7)]
+    onnx.save(
+        onnx.helper.make_model(graph, opset_imports=opsets, ir_version=3), tmp_path / "m.onnx"
+    )
+    found = run(RUNTIMES["reference"], tmp_path / "m.onnx", [("x", np.array([3, 4], "f4"))])
+    np.testing.assert_array_equal(found.outputs[0], [4, 6])

@@ -11,6 +11,8 @@ from modelport.dialects.keras.raises.graph import raised
 from modelport.dialects.keras.raises.value import Layout
 from modelport.dialects.keras.raises.wishes import WINDOWS
 from modelport.dialects.keras.upgrade import UPGRADED
+from modelport.dialects.onnx.flat.written_out import written_out
+from modelport.dialects.onnx.simplify.simplify import simplified
 from modelport.model.axes import Axes, axes_of, with_axes
 from modelport.model.component import Component
 from modelport.model.graph import Graph, Value
@@ -33,7 +35,9 @@ def as_keras(model: Model, report: Report, layout: Layout = Layout.SOURCE) -> Mo
     Raises:
         ConversionError: an operator that Keras cannot express; names it and its node.
     """
-    graph = simplest(model)
+    simple = simplest(model)
+    flat = written_out(simple)
+    graph = simple if flat is simple else simplified(flat)
     made, turned = raised(graph, re.sub(r"\W+", "_", name_of(model)) or "model", layout)
     for what, values, orders in zip(
         ("input", "output"), (graph.inputs, graph.outputs), turned, strict=True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelport.dialects.keras.raises.call import Call, raises
 from modelport.dialects.keras.raises.value import Held, plain
+from modelport.dialects.onnx.scopes import scope_of
 
 _ACTIVATIONS = {
     "Relu": "relu",
@@ -13,6 +14,32 @@ _ACTIVATIONS = {
     "Softsign": "softsign",
     "Mish": "mish",
 }
+_WORDS = _ACTIVATIONS | {"Gelu": "gelu", "Swish": "silu", "Elu": "elu", "Softmax": "softmax"}
+"""What a layer may do to its results."""
+_USUAL = {"Gelu": ("approximate", "none"), "Swish": ("alpha", 1.0), "Elu": ("alpha", 1.0)}
+
+
+def taken_in(call: Call) -> str:
+    """The function that a layer applies to its results, where that is no module of its own.
+
+    What several calls share stays one layer, whatever follows each of them.
+    """
+    following = call.next(*_WORDS)
+    if following is None or call.writer.is_shared(call.node.inputs[1]):
+        return "linear"
+    kind, rank = following.node.op_type, following.output().rank
+    own, around = scope_of(following.node), scope_of(call.node)
+    name, usual = _USUAL.get(kind, ("", None))
+    if own != around[: len(own)] or (name and following.attribute(name, usual) != usual):
+        return "linear"
+    if kind == "Softmax" and (call.node.op_type == "Conv" or _last(following) != (rank or 0) - 1):
+        return "linear"
+    call.absorb(following)
+    return _WORDS[kind]
+
+
+def _last(call: Call) -> int:
+    return int(call.attribute("axis", -1)) % (call.output().rank or 1)
 
 
 @raises(*_ACTIVATIONS)

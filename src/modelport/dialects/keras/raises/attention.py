@@ -9,6 +9,7 @@ import numpy as np
 
 from modelport.dialects.keras.raises.addition import added
 from modelport.dialects.keras.raises.call import Call, raises
+from modelport.dialects.keras.raises.heads import multi_head
 from modelport.dialects.keras.raises.value import Held, plain
 from modelport.dialects.onnx.types.dims import plus
 from modelport.model.dtype import DTYPES
@@ -28,11 +29,13 @@ _TURNED = (0, 1, 3, 2)
 @raises("Attention")
 def attention(call: Call) -> list[Held]:
     """softmax(q k' scale + mask) v for each head; of three axes the last holds the heads."""
-    scores_asked = len(call.node.outputs) > 3 and call.writer.is_used(call.node.outputs[3])
+    whole = multi_head(call)
+    if whole is not None:
+        return [whole]
     if not _KNOWN.issuperset(call.node.attributes):
         raise call.refused("windows or other settings that are not written for Keras yet")
-    if scores_asked or call.attribute("softcap", 0.0) or call.has(6):
-        raise call.refused("limited or returned scores or lengths, not written for Keras yet")
+    if call.has(6):
+        raise call.refused("lengths of its own for each of the batch, not written for Keras yet")
     flat = call.known(0).rank == 3
     heads = int(call.attribute("q_num_heads", 0) or _extent(call, 0, 1))
     kv_heads = int(call.attribute("kv_num_heads", 0) or _extent(call, 1, 1))
@@ -52,14 +55,19 @@ def attention(call: Call) -> list[Held]:
     q, k, v = (
         call.writer.ordered(x, order) for x, order in ((q, plain(4)), (k, _TURNED), (v, plain(4)))
     )
-    scores = call.op("Matmul", q, k)
-    scores = _masked(call, call.op("Multiply", scores, float(scale)))
-    found = call.op("Matmul", _shares(call, scores), v)
+    stages = [call.op("Multiply", call.op("Matmul", q, k), float(scale))]
+    cap = call.attribute("softcap", 0.0)
+    part = call.op("Divide", stages[0], cap) if cap else None
+    stages.append(call.op("Multiply", call.op("Tanh", part), cap) if part else stages[0])
+    stages.append(_masked(call, stages[1]))
+    stages.append(_shares(call, stages[2]))
+    found = call.op("Matmul", stages[3], v)
     if flat:
         found = call.op("Transpose", found, axes=[0, 2, 1, 3])
         size = heads * (_extent(call, 2, -1) // kv_heads)
         found = call.layer("Reshape", {"target_shape": [-1, size]}, found, order=plain(3))
-    return [found, *present]
+    asked = stages[int(call.attribute("qk_matmul_output_mode", 0))]
+    return [found, *present, asked]
 
 
 def _shares(call: Call, scores: Held) -> Held:

@@ -23,12 +23,16 @@ FAMILIES = (
     "elementwise",
     "indexing",
     "linear",
+    "loss",
     "normalization",
     "pooling",
+    "quantized",
     "reduction",
     "recurrent",
     "reshape",
     "resizing",
+    "rotary",
+    "scattering",
     "shape",
     "window",
 )
@@ -188,7 +192,7 @@ class Call(Operands):
     ) -> Held:
         """A call of an operation of ``keras.ops``; ``settings`` are its constructor's.
 
-        Its result lies as its first operand does, or in ``order``.
+        Its result lies as its operand of the most axes does, or in ``order``.
         """
         return self.writer.op(self.node, class_name, args, settings, order)[0]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from modelport.dialects.keras.raises.naming import is_nobodys
 from modelport.dialects.keras.raises.value import Held, plain
 from modelport.dialects.keras.stock.chain import slices
 from modelport.errors import ConversionError
@@ -74,8 +75,16 @@ class Constants:
             shape = {"newshape": [1]}
             self._first = self._writer.op(node, "Reshape", [self.zero()], shape, (0,))[0]
         config = {"input_dim": 1, "output_dim": size, "embeddings_initializer": "zeros"}
+        config["trainable"] = self._is_weight(weight)
         rows = {"embeddings": weight.reshape(1, size)}
         return self._writer.layer(node, "Embedding", config, self._first, rows, (0, 1))
+
+    def _is_weight(self, weight: Expression) -> bool:
+        """Whether the file holds it under a name of its own, as what training may change."""
+        held = self._writer.graph.tensors
+        return weight.dtype.kind == "float" and all(
+            tensor.name in held and not is_nobodys(tensor.name) for tensor in sources(weight)
+        )
 
     def zero(self) -> Held:
         """The number 0, reached from an input at no cost."""

@@ -127,9 +127,9 @@ def where(call: Call) -> Held:
     if not isinstance(yes, Held) and not isinstance(no, Held) and dtype is not None:
         yes, no = (np.asarray(item, dtype.numpy) for item in (yes, no))
     found = call.op("Where", condition, yes, no)
-    order = next(x.order for x in (condition, yes, no) if isinstance(x, Held) and x.rank)
-    rank = call.output().rank
-    return Held(found.name, order if len(order) == rank else plain(rank or 0))
+    rank = call.output().rank or 0
+    orders = [x.order for x in (condition, yes, no) if isinstance(x, Held)]
+    return Held(found.name, next((o for o in orders if len(o) == rank), plain(rank)))
 
 
 @raises("Clip")

@@ -10,7 +10,12 @@ from modelport.dialects.keras.raises.call import Call, raises
 from modelport.dialects.keras.raises.constants import MOST_WRITTEN
 from modelport.dialects.keras.raises.value import Held, plain
 from modelport.dialects.keras.stock.chain import slices
+from modelport.model.expression import source
 from modelport.model.graph import Dim
+from modelport.model.tensor import InMemory, Tensor
+
+_TURNED = {"float": "Negative"}
+"""What turns the order of numbers round; of whole ones their complement."""
 
 
 @raises("Slice")
@@ -145,13 +150,16 @@ def gather_elements(call: Call) -> Held:
 
 @raises("TopK")
 def top_k(call: Call) -> list[Held]:
-    """The largest elements along the last axis, sorted, and where they were."""
-    k = call.whole(1)
-    x = call.plain(0)
-    last = int(call.attribute("axis", -1)) % x.rank == x.rank - 1
-    if k is None or not last or not call.attribute("largest", 1):
-        raise call.refused("Keras gives the largest elements along the last axis, k a number")
-    values, indices = call.ops("TopK", 2, x, k=k[0], sorted=True)
+    """The largest or smallest elements along an axis, sorted, and where they were."""
+    k, dtype = call.whole(1), call.known(0).dtype
+    if k is None or dtype is None:
+        raise call.refused("how many it gives is computed, where Keras takes a number")
+    x = call.held(0)
+    axis = int(call.attribute("axis", -1)) % x.rank
+    x = call.writer.ordered(x, (*(place for place in x.order if place != axis), axis))
+    other = "" if call.attribute("largest", 1) else _TURNED.get(dtype.kind, "BitwiseNot")
+    values, indices = call.ops("TopK", 2, call.op(other, x) if other else x, k=k[0], sorted=True)
+    values = call.op(other, values) if other else values
     return [values, call.cast(indices, call.output(1).dtype)]
 
 
@@ -175,7 +183,18 @@ def one_hot(call: Call) -> Held:
 @raises("Trilu")
 def trilu(call: Call) -> Held:
     """The triangle over or under a diagonal of the last two axes."""
-    k = call.whole(1) if call.has(1) else [0]
-    if k is None:
-        raise call.refused("its diagonal is computed, where Keras takes a number")
-    return call.op("Triu" if call.attribute("upper", 1) else "Tril", call.plain(0), k=k[0])
+    upper, k = bool(call.attribute("upper", 1)), call.whole(1) if call.has(1) else [0]
+    if k is not None:
+        return call.op("Triu" if upper else "Tril", call.plain(0), k=k[0])
+    rows, columns = (call.known(0).dim(axis) for axis in (-2, -1))
+    if not isinstance(rows, int) or not isinstance(columns, int):
+        raise call.refused("its diagonal is computed and the extents are open")
+    if 0 in (rows, columns):
+        return call.held()
+    above = np.arange(columns)[None] - np.arange(rows)[:, None]
+    name, x = "GreaterEqual" if upper else "LessEqual", call.plain(0)
+    places = call.writer.constants.value(source(Tensor("above", InMemory(above))), plain(2))
+    diagonal = call.op("Reshape", call.plain(1), newshape=[], order=())
+    dtype = call.known(0).dtype
+    zero = np.zeros((), dtype.numpy if dtype is not None else "f4")
+    return call.op("Where", call.op(name, places, diagonal), x, zero, order=x.order)

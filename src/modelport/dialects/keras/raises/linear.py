@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
+from modelport.dialects.keras.raises.activation import taken_in
 from modelport.dialects.keras.raises.addition import added
 from modelport.dialects.keras.raises.call import Call, raises
 from modelport.dialects.keras.raises.rows import wanted
@@ -52,12 +54,13 @@ def dense_of(call: Call, found: Product, x: Held) -> Held:
             found = replace(found, bias=bias)
     rows = call.writer.rows.get(x.name)
     kernel = found.kernel if rows is None else rows.turned(found.kernel, 0)
+    activation = taken_in(call)
     rows = wanted(call.writer, call.writer.last(call.node))
     weights = {"kernel": kernel if rows is None else rows.turned(kernel, 1)}
     if found.bias is not None:
         weights["bias"] = found.bias if rows is None else rows.turned(found.bias, 0)
     units = found.kernel.shape[1]
-    config = {"units": units, "activation": "linear", "use_bias": found.bias is not None}
+    config = {"units": units, "activation": activation, "use_bias": found.bias is not None}
     made = call.layer("Dense", config, x, weights)
     if rows is not None:
         call.writer.rows[made.name] = rows
@@ -68,8 +71,9 @@ def _bias(following: Call, units: int) -> Expression | None:
     """What is added to each row of the product, where the file holds it."""
     for index in (0, 1):
         bias = following.weight(index)
-        if bias is not None and bias.shape == (units,):
-            return bias
+        rank = following.known(1 - index).rank or 0
+        if bias is not None and bias.shape[-1:] == (units,) and len(bias.shape) <= rank:
+            return bias.reshape(units) if math.prod(bias.shape) == units else None
     return None
 
 
@@ -120,3 +124,10 @@ def einsum(call: Call) -> Held:
     given = [call.plain(i) for i in range(len(call))]
     order = plain(call.output().rank or 0)
     return call.op("Einsum", *given, subscripts=equation, order=order)
+
+
+@raises("Det")
+def det(call: Call) -> Held:
+    """The determinants of matrices."""
+    x = call.plain()
+    return call.op("Det", x, order=plain(x.rank - 2))

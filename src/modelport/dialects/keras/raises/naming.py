@@ -9,7 +9,8 @@ from typing import Any
 from modelport.dialects.keras.words import snake_case
 from modelport.dialects.onnx.scopes import class_of, scope_of
 from modelport.model.expression import Expression, same, sources
-from modelport.model.graph import Node
+from modelport.model.graph import Graph, Node
+from modelport.model.tensor import Tensor
 
 _NOBODYS = re.compile(r"\d+|onnx::.*|val_\d+|.*_output_\d+")
 """Names that an exporter made up."""
@@ -22,6 +23,11 @@ _LAST = re.compile(r"[./](?=[^./]*$)")
 """Where the last part of a name begins."""
 
 
+def is_nobodys(name: str) -> bool:
+    """Whether an exporter made up a name."""
+    return _NOBODYS.fullmatch(name) is not None
+
+
 class Names:
     """The names that are taken, and the layers that may be called again."""
 
@@ -29,6 +35,7 @@ class Names:
         self._taken: set[str] = set()
         self._counts: dict[str, int] = {}
         self._layers: dict[str, list[_Layer]] = {}
+        self._words: dict[str, str] = {}
 
     def of(self, node: Node, op_type: str) -> str:
         """A new name for what stands for a node."""
@@ -58,7 +65,35 @@ class Names:
             self._counts[word] = self._counts.get(word, 0) + 1
             found = f"{word}_{self._counts[word]}"
         self._taken.add(found)
+        self._words[found] = word
         return found
+
+    def renumber(self, graph: Graph) -> None:
+        """Count the layers of a graph anew, where some that were named are not in it."""
+        kept = dict.fromkeys(node.scope[-1].name for node in graph.nodes)
+        given = [node.scope[-1].name for node in graph.nodes if node.op_type == "InputLayer"]
+        names, again = {name: name for name in given}, Names()
+        again._taken.update(given)
+        names |= {name: again.unused(self._words[name]) for name in kept if name not in names}
+
+        def of_value(name: str) -> str:
+            layer, *rest = name.rsplit(":", 2)
+            return ":".join([names[layer], *rest])
+
+        tensors = {}
+        for node in graph.nodes:
+            new = names[node.scope[-1].name]
+            node.name = new + node.name.removeprefix(node.scope[-1].name)
+            node.inputs = [of_value(name) for name in node.inputs]
+            node.outputs = [of_value(name) for name in node.outputs]
+            node.scope = (node.scope[-1]._replace(name=new),)
+            node.attributes["config"]["name"] = new
+            for role, name in node.parameters.items():
+                node.parameters[role] = f"{new}/{role}"
+                tensors[f"{new}/{role}"] = Tensor(f"{new}/{role}", graph.tensors[name].data)
+        graph.tensors = tensors
+        for value in (*graph.inputs, *graph.outputs):
+            value.name = of_value(value.name)
 
 
 class _Layer:
@@ -80,12 +115,12 @@ class _Layer:
 def _wanted(node: Node, op_type: str, weights: Mapping[str, Expression]) -> str:
     """What a layer is called: as its weights are, as the modules around it, or by its class."""
     if node.op_type == "Constant":
-        return node.name if node.name and not _NOBODYS.fullmatch(node.name) else "constant"
+        return node.name if node.name and not is_nobodys(node.name) else "constant"
     names = [
         tensor.name
         for part in weights.values()
         for tensor in sources(part)
-        if not _NOBODYS.fullmatch(tensor.name)
+        if not is_nobodys(tensor.name)
     ]
     stems = {_LAST.split(name)[0] for name in names if _LAST.search(name)}
     if len(stems) == 1:

@@ -10,8 +10,9 @@ from modelport.dialects.keras.raises.call import Call, raises
 from modelport.dialects.keras.raises.rows import joined
 from modelport.dialects.keras.raises.value import Held, channels_last, plain
 from modelport.dialects.onnx.scopes import class_of
-from modelport.model.expression import fill
+from modelport.model.expression import fill, source
 from modelport.model.graph import Dim
+from modelport.model.tensor import InMemory, Tensor
 
 
 @raises("Transpose")
@@ -129,6 +130,17 @@ def constant_of_shape(call: Call) -> Held:
     one = fill((1,) * len(shape), number, dtype)
     x = call.writer.constants.value(one, plain(len(shape)))
     return expanded(call, x, one.shape, shape)
+
+
+@raises("EyeLike")
+def eye_like(call: Call) -> Held:
+    """1 on a diagonal, else 0."""
+    shape, dtype = call.output().shape, call.output().dtype
+    if shape is None or dtype is None or not all(isinstance(extent, int) for extent in shape):
+        raise call.refused("its extents are open")
+    rows, columns = (int(str(extent)) for extent in shape)
+    ones = np.eye(rows, columns, int(call.attribute("k", 0)), dtype.numpy)
+    return call.writer.constants.value(source(Tensor("eye", InMemory(ones))), plain(2))
 
 
 @raises("Range")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from modelport.dialects.keras.raises.activation import taken_in
 from modelport.dialects.keras.raises.addition import added
 from modelport.dialects.keras.raises.call import Call, raises
 from modelport.dialects.keras.raises.padding import Window, cropped, strided, window
@@ -43,7 +44,7 @@ def conv(call: Call) -> Held:
         config |= {"filters": shape[0], "groups": groups}
         kernel = weight.transpose(*spatial, 1, 0)
     weights = {"kernel": kernel} | ({"bias": bias} if bias is not None else {})
-    found = _biased(call, f"{kind}{moved.spatial}D", config, x, weights, apart)
+    found = _biased(call, f"{kind}{moved.spatial}D", config, x, weights, apart, activates=True)
     return strided(call, found, moved.strides) if apart else found
 
 
@@ -54,8 +55,12 @@ def _biased(
     x: Held,
     weights: Mapping[str, Expression],
     longer: bool,
+    *,
+    activates: bool = False,
 ) -> Held:
     """A layer whose bias is added where it belongs; ``longer``: it gives more than its node.
+
+    One that ``activates`` applies the function that follows.
 
     Keras on TensorFlow (3.15) adds the bias of a layer with channels first along the last axis
     where that is as long.
@@ -63,7 +68,8 @@ def _biased(
     bias, last = weights.get("bias"), call.output().dim(-1)
     sure = isinstance(last, int) and not longer
     if bias is None or not x.is_plain or (sure and last != bias.shape[0]):
-        return call.layer(kind, config, x, weights)
+        function = taken_in(call) if activates and not longer else "linear"
+        return call.layer(kind, {**config, "activation": function}, x, weights)
     alone = {role: part for role, part in weights.items() if role != "bias"}
     found = call.layer(kind, {**config, "use_bias": False}, x, alone)
     shape = [1, bias.shape[0], *[1] * (x.rank - 2)]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from modelport.dialects.keras.defaults import complete
+from modelport.dialects.keras.raises.arguments import placed, values_in
 from modelport.dialects.keras.raises.call import DOMAIN, KERAS_DTYPES, Call, Result, table
 from modelport.dialects.keras.raises.constants import Constants
 from modelport.dialects.keras.raises.extents import Extents
@@ -137,6 +138,7 @@ class Writer:
         self.made.nodes = kept[::-1]
         used = {name for node in kept for name in node.parameters.values()}
         self.made.tensors = {k: v for k, v in self.made.tensors.items() if k in used}
+        self._names.renumber(self.made)
 
     def _is_known(self, node: Node) -> bool:
         return all(self.known(name).array is not None for name in node.outputs if name)
@@ -291,8 +293,8 @@ class Writer:
         outs = [f"{name}:{number}:{i}" for i in range(outputs)]
         made = Node("keras", op_type, f"{name}:{number}" if number else name, outputs=outs)
         inputs: list[str] = []
-        args = [_placed(x, inputs)]
-        kwargs = {key: _placed(value, inputs) for key, value in keywords.items()}
+        args = [placed(x, inputs)]
+        kwargs = {key: placed(value, inputs) for key, value in keywords.items()}
         made.inputs = inputs
         for role, expression in weights.items():
             tensor = f"{name}/{role}"
@@ -321,16 +323,16 @@ class Writer:
         """A call of an operation of ``keras.ops``; constants stand in the call."""
         name = self._names.of(node, class_name)
         inputs: list[str] = []
-        first = next((item for item in _values(args)), None)
-        call = [_placed(item, inputs) for item in args]
+        widest = max(values_in(args), key=lambda item: item.rank, default=None)
+        call = [placed(item, inputs) for item in args]
         outs = [f"{name}:0:{i}" for i in range(outputs)]
         made = Node("keras", class_name, name, inputs, outs)
         made.attributes = {"module": "keras.ops", "registered_name": class_name}
         self._add(made, class_name, {**settings, "name": name}, call, {})
         if order is None:
-            order = first.order if first is not None else ()
+            order = widest.order if widest is not None else ()
         chosen = args[1:] if class_name == "Where" else args
-        taken = next((self.dtypes.get(x.name) for x in _values(chosen)), None) or "float32"
+        taken = next((self.dtypes.get(x.name) for x in values_in(chosen)), None) or "float32"
         taken = "bool" if class_name in _TRUTHS else taken
         self.dtypes.update(dict.fromkeys(outs, str(settings.get("dtype") or taken)))
         return [Held(out, order) for out in outs]
@@ -361,9 +363,17 @@ class Writer:
         """Whether anybody takes a result."""
         return bool(name) and name in self._users
 
+    def is_shared(self, name: str) -> bool:
+        """Whether several nodes take a value."""
+        return len(self._users.get(name, ())) > 1
+
     def follower(self, node: Node, op_types: Sequence[str]) -> Node | None:
         """The only user of a node's only result, if it is one of these operators."""
-        users = self._users.get(self._absorbed.last(node).outputs[0], [])
+        return self.sole_user(self._absorbed.last(node).outputs[0], op_types)
+
+    def sole_user(self, name: str, op_types: Sequence[str]) -> Node | None:
+        """The only node that takes a value, if it is one of these operators."""
+        users = self._users.get(name, [])
         if len(users) != 1 or users[0].op_type not in op_types or users[0].domain != DOMAIN:
             return None
         return users[0]
@@ -371,27 +381,3 @@ class Writer:
     def absorbed(self, node: Node, following: Node) -> None:
         """``following`` needs no layer of its own any more."""
         self._absorbed.add(node, following)
-
-
-def _values(args: Sequence[Any]) -> list[Held]:
-    found: list[Held] = []
-    for item in args:
-        if isinstance(item, Held):
-            found.append(item)
-        elif isinstance(item, list | tuple):
-            found += _values(item)
-    return found
-
-
-def _placed(value: Any, inputs: list[str]) -> Any:
-    """An argument as the canonical form has it: operands by number, arrays spelt out."""
-    if isinstance(value, Held):
-        inputs.append(value.name)
-        return {"tensor": len(inputs) - 1}
-    if isinstance(value, list | tuple):
-        return [_placed(item, inputs) for item in value]
-    if isinstance(value, np.ndarray):
-        spelt = value if value.dtype.kind in "biuf" else value.astype(np.float32)  # bfloat16
-        config = {"value": spelt.tolist(), "dtype": value.dtype.name}
-        return {"class_name": "__numpy__", "config": config}
-    return value.item() if isinstance(value, np.generic) else value

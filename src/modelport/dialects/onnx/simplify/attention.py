@@ -14,6 +14,8 @@ from modelport.dialects.onnx.simplify.scene import Scene
 from modelport.model.graph import Node
 
 _SWAPPED = [0, 1, 3, 2]
+_HIDDEN = -1e30
+"""A score of which nothing is left beside any other after a softmax."""
 
 
 @rule("MatMul")
@@ -100,7 +102,16 @@ def _without_guard(scene: Scene, name: str) -> tuple[str, bool]:
 
 
 def _without_mask(scene: Scene, name: str) -> tuple[str | None, str]:
-    """The products of queries and keys in what a Softmax takes, and what is added to them."""
+    """The products of queries and keys in what a Softmax takes, and what hides some of them.
+
+    That is numbers that are added, or truth values: at false stands the lowest of numbers instead.
+    """
+    node = scene.inner(name, "Where")
+    if node is not None:
+        low = scene.number(node.inputs[2])
+        same = scene.known(node.inputs[1]).shape == scene.known(name).shape
+        hides = low is not None and (low <= _HIDDEN if _is_told(scene, node) else low == -math.inf)
+        return (node.inputs[1], node.inputs[0]) if hides and same else (None, "")
     node = scene.inner(name, "Add")
     if node is None:
         return (name, "") if scene.is_single(name) else (None, "")
@@ -112,9 +123,17 @@ def _without_mask(scene: Scene, name: str) -> tuple[str | None, str]:
     return None, ""
 
 
+def _is_told(scene: Scene, node: Node) -> bool:
+    """Whether the file says what may be seen, and that some of each row may be."""
+    return scene.array(node.inputs[0]) is not None and _sees_something(scene, node.inputs[0])
+
+
 def _sees_something(scene: Scene, mask: str) -> bool:
-    """Whether no row of a mask is minus infinity throughout."""
+    """Whether no row of a mask hides all there is."""
     array = scene.array(mask)
+    dtype = scene.dtype(mask)
+    if dtype is not None and dtype.kind == "bool":
+        return array is not None and array.ndim > 0 and bool(array.any(-1).all())
     if array is not None and array.ndim:
         return bool(np.all(np.any(np.isfinite(array), axis=-1)))
     cut = scene.producer(mask, "Trilu")
@@ -123,7 +142,6 @@ def _sees_something(scene: Scene, mask: str) -> bool:
         above = scene.number(cut.inputs[1]) if len(cut.inputs) > 1 and cut.inputs[1] else 0
         return above is not None and above >= 1
     low, _ = span(scene, mask)
-    dtype = scene.dtype(mask)
     least = -65504.0 if dtype is not None and dtype.name == "float16" else -3.4028236e38
     return low >= least
 

@@ -1,10 +1,11 @@
-"""Recurrent layers that begin with nothing."""
+"""Recurrent layers that begin with nothing, or go both ways."""
 
 from __future__ import annotations
 
 from modelport.dialects.onnx.simplify.match import is_all
 from modelport.dialects.onnx.simplify.rules import rule
 from modelport.dialects.onnx.simplify.scene import Scene
+from modelport.model.dtype import INT64
 from modelport.model.graph import Node
 
 _KEEPS_ELEMENTS = (
@@ -26,6 +27,42 @@ def from_nothing(scene: Scene, node: Node) -> bool:
     while not inputs[-1]:
         inputs.pop()
     return scene.rewire(node, inputs)
+
+
+@rule("Concat")
+def beside(scene: Scene, node: Node) -> bool:
+    """All items along an axis put side by side: the axis moves, and becomes one with another.
+
+    So both directions of a recurrent layer are joined.
+    """
+    parts = [scene.producer(name, "Squeeze") for name in node.inputs]
+    splits = [part and scene.producer(part.inputs[0], "Split") for part in parts]
+    split, rank = splits[0], scene.rank(node.outputs[0])
+    if split is None or rank is None or any(other is not split for other in splits):
+        return False
+    if [part.inputs[0] for part in parts if part is not None] != split.outputs:
+        return False
+    shape = scene.known(split.inputs[0]).shape
+    if shape is None or shape[_axis(split, rank + 1)] != len(parts):
+        return False
+    item = _axis(split, rank + 1)
+    axes = [scene.whole(part.inputs[1]) if len(part.inputs) > 1 else None for part in parts if part]
+    if any(own is None or [axis % (rank + 1) for axis in own] != [item] for own in axes):
+        return False
+    at = _axis(node, rank)
+    order = [axis for axis in range(rank + 1) if axis != item]
+    order.insert(at, item)
+    extent, after = shape[order[at + 1]], [shape[axis] for axis in order[at + 2 :]]
+    sizes = [extent * len(parts) if isinstance(extent, int) else -1, *after]
+    if not all(isinstance(size, int) for size in after):
+        return False
+    turned = scene.put(node, "Transpose", [split.inputs[0]], perm=order)
+    wanted = scene.constant([*[0] * at, *sizes], INT64, f"{node.outputs[0]}/shape")
+    return scene.become(node, "Reshape", [turned, wanted])
+
+
+def _axis(node: Node, rank: int) -> int:
+    return int(node.attributes.get("axis", 0)) % rank
 
 
 def is_zero(scene: Scene, name: str) -> bool:

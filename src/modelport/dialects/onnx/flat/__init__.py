@@ -1,0 +1,1 @@
+"""Control flow and lists of ONNX written out as operators of tensors alone."""
