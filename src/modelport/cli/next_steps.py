@@ -80,6 +80,14 @@ def _conversions(described: dict[str, Any]) -> list[tuple[list[str], str]]:
             ways.append((".onnx", "to run it anywhere, if ONNX has all of it"))
         if described["components"]["weights"]:
             ways.append((".safetensors", "the weights alone"))
+    elif architecture is not None and architecture["dialect"] == "ai.onnx":
+        if name != "onnx":
+            ways.append((".onnx", "to run it anywhere, verified"))
+        else:
+            ways.append((".pt", "PyTorch source and weights, if torch has all of it"))
+        ways.append((".keras", "for Keras 3, if it has all of it"))
+        if described["components"]["weights"]:
+            ways.append((".safetensors", "the weights alone"))
     elif described["components"]["weights"]:
         ending = ".npz" if name == "safetensors" else ".safetensors"
         why = "the weights alone" if architecture else "the weights in another format"
