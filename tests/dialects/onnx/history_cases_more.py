@@ -9,6 +9,8 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.dialects.onnx.history_cases import BOOL, DOUBLE, HALF, INT64, ints, positive, real
 from tests.dialects.onnx.history_live import Case, case
 
+from modelport.dialects.onnx.history.learned import LEARNED_DOMAIN
+
 FLOAT = TensorProto.FLOAT
 INT32 = TensorProto.INT32
 
@@ -276,17 +278,18 @@ def resizes() -> Iterator[Case]:
                 made = made.take(place.clip(0, made.shape[axis] - 1), axis)
             return [made]
 
-        yield case(
-            "Resize",
-            11,
-            {"x": x},
-            expected,
-            mode="nearest",
-            nearest_mode=rounding,
-            coordinate_transformation_mode="tf_half_pixel_for_nn",
-            name=f"tf-{rounding}",
-            constants={"r": np.float32([]), "s": np.float32([1, 1, 2, 0.5])},
-        )
+        for opset in (11, 18):  # gone from 13 on, which tf2onnx and onnxruntime do not mind
+            yield case(
+                "Resize",
+                opset,
+                {"x": x},
+                expected,
+                mode="nearest",
+                nearest_mode=rounding,
+                coordinate_transformation_mode="tf_half_pixel_for_nn",
+                name=f"tf-{rounding}",
+                constants={"r": np.float32([]), "s": np.float32([1, 1, 2, 0.5])},
+            )
 
 
 def sampling() -> Iterator[Case]:
@@ -702,6 +705,22 @@ def constants() -> Iterator[Case]:
     yield Case("Constant-9", 9, nodes, {"x": real(1, 2, 3, 4)})
 
 
+def learned() -> Iterator[Case]:
+    """What skl2onnx writes around a network."""
+    for x in (real(3, 4), np.arange(12, dtype=np.int64).reshape(3, 4)):
+        for numbers in ([1.0, 2.0, 3.0, 4.0], [0.5]):
+            kind = f"{x.dtype}-{len(numbers)}"
+            numbers = {"offset": numbers, "scale": numbers}
+            yield case("Scaler", 13, {"x": x}, name=kind, domain=LEARNED_DOMAIN, **numbers)
+    for x in (real(5), real(3, 4), real(2, 3, 4)):
+        feeds = {"x": x, "i": ints(2, 0, 3, 0)}
+        kind = str(x.ndim)
+        yield case("ArrayFeatureExtractor", 13, feeds, name=kind, domain=LEARNED_DOMAIN)
+    named = {"x": ints(7, 8, 9), "i": np.int64([[2, 0], [1, 1]])}
+    outputs = {"y": INT64}
+    yield case("ArrayFeatureExtractor", 11, named, outputs=outputs, domain=LEARNED_DOMAIN)
+
+
 MORE_CASES = [
     *lists(),
     *reductions(),
@@ -713,4 +732,5 @@ MORE_CASES = [
     *control(),
     *removed(),
     *constants(),
+    *learned(),
 ]

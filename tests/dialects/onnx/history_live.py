@@ -59,7 +59,7 @@ class Case:
         held = [numpy_helper.from_array(array, name) for name, array in self.constants.items()]
         graph = helper.make_graph(list(self.nodes), "g", inputs, outputs, held)
         imports = [helper.make_opsetid("", self.opset)]
-        domains = {function.domain for function in self.functions}
+        domains = {one.domain for one in (*self.functions, *self.nodes)} - {""}
         imports += [helper.make_opsetid(domain, 1) for domain in domains]
         return helper.make_model(
             graph, opset_imports=imports, functions=list(self.functions), ir_version=10

@@ -101,6 +101,7 @@ def test_nodes_stay_few_where_shapes_are_known() -> None:
                 "mode": "linear", "coordinate_transformation_mode": "tf_half_pixel_for_nn",
             }),
         ),
+        (11, Node("ai.onnx.ml", "ZipMap", "n", ["x"], ["y"], {"classlabels_int64s": [0, 1]})),
         (
             6,
             Node("ai.onnx", "BatchNormalization", "n", ["x", "s", "b", "m", "v"], ["y", "z"], {

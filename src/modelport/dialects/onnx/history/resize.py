@@ -69,7 +69,18 @@ def resize(node: Node, write: Rewriting) -> None:
 
 @since(13, "Resize")
 def optional_inputs(node: Node, write: Rewriting) -> None:
-    """Empty tensors stood for inputs that are not given; one way of counting is gone.
+    """Empty tensors stood for inputs that are not given."""
+    mode = text(node.attributes.get("coordinate_transformation_mode", "half_pixel"))
+    if mode != "tf_crop_and_resize":
+        node.inputs[1] = ""
+    if len(node.inputs) > 3 and node.inputs[3]:
+        node.inputs[2] = ""
+    write.put(node)
+
+
+@since(19, "Resize")
+def half_pixels(node: Node, write: Rewriting) -> None:
+    """One way of counting is gone since 13, but exporters and runtimes kept it.
 
     ``tf_half_pixel_for_nn`` is half a pixel more than ``half_pixel``, which some roundings undo:
     floor(x) is x - 1/2 rounded with halves up, x rounded with halves down is ceil(x - 1/2).
@@ -82,10 +93,6 @@ def optional_inputs(node: Node, write: Rewriting) -> None:
             raise write.fail(f"{why} has no form in later versions")
         node.attributes["coordinate_transformation_mode"] = "half_pixel"
         node.attributes["nearest_mode"] = _HALF_PIXEL[rounding]
-    if mode != "tf_crop_and_resize":
-        node.inputs[1] = ""
-    if len(node.inputs) > 3 and node.inputs[3]:
-        node.inputs[2] = ""
     write.put(node)
 
 

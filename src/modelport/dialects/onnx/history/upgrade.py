@@ -20,7 +20,8 @@ from modelport.dialects.onnx.history import (
 )
 from modelport.dialects.onnx.history.facts import Facts
 from modelport.dialects.onnx.history.inline import FunctionKey, body_of, key_of
-from modelport.dialects.onnx.history.rewriting import DOMAIN, STEPS, Names, Rewriting
+from modelport.dialects.onnx.history.learned import LEARNED, LEARNED_DOMAIN
+from modelport.dialects.onnx.history.rewriting import DOMAIN, STEPS, Names, Rewriting, Step
 from modelport.dialects.onnx.history.versions import NEWEST
 from modelport.errors import ConversionError
 from modelport.model.graph import Function, Graph, LazyAttributes, Node, inner_graphs
@@ -50,7 +51,8 @@ def upgrade(
     The meaning is the same, also that of graphs inside. Inputs, outputs and the values between
     keep their names; weights are the same objects and are not read; small constants are added to
     ``tensors``. Where ``functions`` of the model are given, calls of them are replaced by their
-    nodes. Nodes of other domains, and those of ``ai.onnx`` that no version ever had, stay.
+    nodes. What stands around networks of ``ai.onnx.ml`` is said in ``ai.onnx``. Nodes of other
+    domains, and those of ``ai.onnx`` that no version ever had, stay.
     Source: the history of every operator in https://onnx.ai/onnx/operators/.
 
     Raises:
@@ -119,12 +121,13 @@ class _Walk:
         if any(inner_graphs(node.attributes)):
             for name, held in node.attributes.items():
                 node.attributes[name] = self._inner(held, version, facts)
-        if node.domain != DOMAIN:
+        learned = LEARNED.get(node.op_type) if node.domain == LEARNED_DOMAIN else None
+        if node.domain != DOMAIN and learned is None:
             done.append(node)
             return
         what = f"no {node.op_type} of version {version} looks like this"
         try:
-            written = _changed(node, version, facts, self._names)
+            written = _changed(node, version, facts, self._names, learned)
             if not written:
                 facts.infer(node)
         except _MALFORMED as error:
@@ -161,8 +164,14 @@ class _Walk:
         self._calls.pop()
 
 
-def _changed(node: Node, version: int, facts: Facts, names: Names) -> list[tuple[Node, int]]:
+def _changed(
+    node: Node, version: int, facts: Facts, names: Names, learned: Step | None
+) -> list[tuple[Node, int]]:
     """What the next change makes of a node, or nothing where there is none."""
+    if learned is not None:
+        write = Rewriting(node, NEWEST, facts, names)
+        learned(node, write)
+        return write.nodes
     step = next((known for known in _VERSIONS.get(node.op_type, ()) if known > version), None)
     if step is None:
         return []

@@ -11,6 +11,7 @@ from modelport.dialects.onnx.simplify import (
     arrangement,
     attention,
     batches,
+    branches,
     constants,
     creation,
     equal,
@@ -33,6 +34,7 @@ from modelport.model.graph import Graph, Node, inner_graphs
 
 FAMILIES = (
     *(arrangement, nothing, shapes, indexing, linear, batches, padding, recurrent, creation),
+    branches,
     *(activation, softmax, normalization, attention),
 )
 """The files that register rules: importing them fills the table."""
