@@ -712,13 +712,17 @@ def learned() -> Iterator[Case]:
             kind = f"{x.dtype}-{len(numbers)}"
             numbers = {"offset": numbers, "scale": numbers}
             yield case("Scaler", 13, {"x": x}, name=kind, domain=LEARNED_DOMAIN, **numbers)
-    for x in (real(5), real(3, 4), real(2, 3, 4)):
-        feeds = {"x": x, "i": ints(2, 0, 3, 0)}
-        kind = str(x.ndim)
-        yield case("ArrayFeatureExtractor", 13, feeds, name=kind, domain=LEARNED_DOMAIN)
-    named = {"x": ints(7, 8, 9), "i": np.int64([[2, 0], [1, 1]])}
-    outputs = {"y": INT64}
-    yield case("ArrayFeatureExtractor", 11, named, outputs=outputs, domain=LEARNED_DOMAIN)
+    for x in (real(5), real(3, 4), real(2, 3, 4), ints(7, 8, 9, 6)):  # labels of classes, often
+        yield case(
+            "ArrayFeatureExtractor",
+            13,
+            {"i": ints(2, 0, 3, 0)},
+            constants={"x": x},
+            order="x i",
+            outputs={"y": INT64 if x.dtype == np.int64 else FLOAT},
+            name=f"{x.dtype}-{x.ndim}",
+            domain=LEARNED_DOMAIN,
+        )
 
 
 MORE_CASES = [

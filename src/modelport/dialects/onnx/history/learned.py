@@ -39,7 +39,7 @@ def zip_map(node: Node, write: Rewriting) -> None:
     """Probabilities with the names of classes, row by row: nothing that a network gives."""
     why = "it makes a list of dictionaries, which neither PyTorch nor Keras gives"
     hint = "export the model again with options={'zipmap': False}, and it is a tensor"
-    raise ConversionError(f"ZipMap {write.where!r}", f"{why}; {hint}")
+    raise ConversionError(write.where, f"ZipMap: {why}; {hint}")
 
 
 LEARNED: dict[str, Step] = {

@@ -54,6 +54,9 @@ def held(graph: Graph, state: Mapping[str, Expression]) -> Graph:
     names: dict[str, str] = {}
     for name, tensor in graph.tensors.items():
         names[name] = turned.give(name, tensor, back)
+    # Exporters give the same weight to several by nodes, whose results are called as it is here.
+    made_twice = [n for node in graph.nodes for n in node.outputs if n in stored]
+    names |= {name: turned.unused(name) for name in made_twice}
     made.nodes = turned.nodes + [_renamed(node, names) for node in graph.nodes]
     return made
 
@@ -192,8 +195,10 @@ def _renamed(node: Node, names: Mapping[str, str]) -> Node:
         key: _renamed_within(value, names) if isinstance(value, Graph) else value
         for key, value in node.attributes.items()
     }
-    inputs = [names.get(name, name) for name in node.inputs]
-    return replace(node, inputs=inputs, attributes=attributes)
+    inputs, outputs = (
+        [names.get(name, name) for name in listed] for listed in (node.inputs, node.outputs)
+    )
+    return replace(node, inputs=inputs, outputs=outputs, attributes=attributes)
 
 
 def _renamed_within(graph: Graph, names: Mapping[str, str]) -> Graph:
