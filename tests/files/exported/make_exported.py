@@ -237,7 +237,7 @@ def by_sklearn() -> None:
             make_pipeline(
                 StandardScaler(), MLPRegressor(hidden_layer_sizes=(8,), max_iter=20, random_state=1)
             ),
-            x[:, :2],
+            x[:, 0],
         ),
     }
     for name, (model, wanted) in made.items():

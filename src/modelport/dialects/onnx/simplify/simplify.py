@@ -15,6 +15,7 @@ from modelport.dialects.onnx.simplify import (
     constants,
     creation,
     equal,
+    fused,
     indexing,
     layout,
     linear,
@@ -35,7 +36,7 @@ from modelport.model.graph import Graph, Node, inner_graphs
 FAMILIES = (
     *(arrangement, nothing, shapes, indexing, linear, batches, padding, recurrent, creation),
     branches,
-    *(activation, softmax, normalization, attention),
+    *(activation, softmax, fused, normalization, attention),
 )
 """The files that register rules: importing them fills the table."""
 
