@@ -53,6 +53,10 @@ def carry(model: Model, target: Format, report: Report, layout: Layout = Layout.
 
             lowered, carried = carried, with_source(carried, model.tensors)
             tell_numbers(model, lowered.graph, carried, report)
+        elif model.dialect == "torch":
+            from modelport.convert.origins import note_origins
+
+            note_origins(carried.graph)
     elif target.dialect == "keras":
         carried = _to_keras(model, target, report, layout)
         _check_weights(carried, report)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from modelport.convert.origins import over_origins
 from modelport.convert.simplest import name_of, simplest
 from modelport.dialects.onnx.history import NEWEST
 from modelport.dialects.torch.raises.graph import raised
@@ -14,7 +15,7 @@ from modelport.formats.shared.torch.architecture import SOURCE
 from modelport.model.expression import source as source_of
 from modelport.model.expression import sources
 from modelport.model.model import Model
-from modelport.model.opaque import closed, opened, opened_tensor
+from modelport.model.opaque import opened, opened_tensor
 from modelport.model.signature import Signature
 from modelport.model.tensor import Tensor
 
@@ -29,7 +30,7 @@ def with_source(model: Model, named: Mapping[str, Tensor]) -> Model:
     """
     # What a module holds is its own to train, also what the source never had: hence the graph
     # that goes along is over all of it.
-    whole = {name: closed(tensor) for name, tensor in model.graph.tensors.items()}
+    whole = over_origins(model.graph.tensors)
     closed_model = replace(model, graph=replace(model.graph, tensors=whole))
     graph = simplest(closed_model)
     own = {id(tensor) for tensor in named.values()}

@@ -42,6 +42,11 @@ def closed(tensor: Tensor) -> Tensor:
     return Tensor(tensor.name, Opaque(data), dict(tensor.metadata), tensor.doc)
 
 
+def held_as(name: str, expression: Expression) -> Tensor:
+    """What an expression gives as a leaf of a name of its own."""
+    return Tensor(name, Opaque(expression))
+
+
 def opened(expression: Expression) -> Expression:
     """The expression over what closed tensors were derived from."""
 
