@@ -307,6 +307,16 @@ NETS: dict[str, Case] = {
         IMAGE,
         (1, 0, 0),
     ),
+    "flattened and activated": (
+        lambda: Net(
+            lambda m, x: m["b"](F.relu(m["a"](F.relu(m["c"](x)).flatten(1)))),
+            c=conv(3, 4),
+            a=nn.Linear(4 * 8 * 8, 16),
+            b=nn.Linear(16, 5),
+        ),
+        (2, 3, 8, 8),
+        (1, 0, 0),
+    ),
     "flattened for two": (
         lambda: Net(
             _flat_twice,

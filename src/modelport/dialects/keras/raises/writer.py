@@ -105,13 +105,14 @@ class Writer:
 
     def _hold(self, node: Node, result: Result) -> None:
         first = self._held.get(node.inputs[0]) if node.inputs else None
+        lying = self.rows.get(first.name) if first is not None and node.op_type in KEEPING else None
         node = self._absorbed.last(node)
         found = [result] if isinstance(result, Held) else list(result)
         for name, held in zip(node.outputs, found, strict=False):
             if name:
                 self.hold(name, held)
-                if first is not None and first.name in self.rows and node.op_type in KEEPING:
-                    self.rows[held.name] = self.rows[first.name]
+                if lying is not None:
+                    self.rows[held.name] = lying
 
     def hold(self, name: str, held: Held) -> None:
         """Let a value of Keras stand for one of ONNX."""
