@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shlex
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -150,3 +152,15 @@ def test_weights_without_a_graph_name_the_ways_to_one(
     assert "--state" in shown
     assert "--model package.module:factory --run-code" in shown
     assert "--run-code" in inspect(FILES / name)["evidence"]["weights"]
+
+
+def test_long_texts_of_objects_are_shown_in_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Breaking all of it into lines, of which three are shown, took time by its square."""
+    path = tmp_path / "many.pkl"
+    path.write_bytes(pickle.dumps([{} for _ in range(300_000)]))
+    begin = time.process_time()
+    lines = screen(path, capsys)
+    assert time.process_time() - begin < 30
+    assert len(lines) <= SCREEN

@@ -179,6 +179,8 @@ def folded(
 ) -> str:
     """Items in a row, as many as fit on ``most`` lines, and how many there are beside them."""
     room = width or WIDTH - 19
+    # Whole texts of many MB take long to break into lines, of which few are shown.
+    items = [*(shorten(item, room * most + 1) for item in items[:40]), *items[40:]]
     for count in range(min(len(items), 40), 0, -1):
         left = len(items) - count
         shown = separator.join([*items[:count], *([rest(left)] if left else [])])

@@ -107,11 +107,12 @@ def _objects(arrays: Arrays, *, torch: bool) -> Objects:
 
 def _list(model: Model, root: Any, objects: Objects) -> None:
     """Arrays of numpy and torch as weights, everything as a tree."""
-    for path, array in find(root, objects, NumpyArray):
-        name = path or "array"
-        model.graph.tensors[name] = Tensor(name, array.data)
-    for path, tensor in find(root, objects, Array):
-        add_array(model, path or "tensor", tensor, objects)
+    for path, found in find(root, objects, (NumpyArray, Array)):
+        if isinstance(found, Array):
+            add_array(model, path or "tensor", found, objects)
+        elif isinstance(found, NumpyArray):
+            name = path or "array"
+            model.graph.tensors[name] = Tensor(name, found.data)
     if not isinstance(objects.build(root), NumpyArray | Array):
         model.extras["python_objects"] = plain(root, objects)
         model.evidence[Component.PYTHON_OBJECTS] = "the pickled objects, shown as inert stubs"

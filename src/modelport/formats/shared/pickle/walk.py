@@ -13,9 +13,9 @@ _PLAIN = (str, int, float, bytes, type(None))  # nothing is inside; most of larg
 
 
 def find(
-    root: Any, objects: Objects, kind: type[Found], path: str = ""
+    root: Any, objects: Objects, kind: type[Found] | tuple[type[Found], ...], path: str = ""
 ) -> Iterator[tuple[str, Found]]:
-    """Every value of that kind, with its path of keys, indices and attributes.
+    """Every value of that kind (or of several), with its path of keys, indices and attributes.
 
     Each container and object is entered once, by the first path that leads there.
     """
