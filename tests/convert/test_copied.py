@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 import modelport
+import modelport.commands.convert  # its parts are replaced by name
 from modelport.errors import MalformedFile
 from modelport.formats.candidate import Candidate
 from modelport.model.model import Model

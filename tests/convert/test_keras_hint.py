@@ -103,6 +103,32 @@ def test_weights_that_were_trained_since_are_the_file_s(onnx_model: Model) -> No
     )
 
 
+def test_another_constant_makes_the_hint_void() -> None:
+    graphs = FILES / "keras-v3" / "graphs_keras3.keras"
+    model = carry(modelport.open(graphs), by_name("onnx"), Report())
+    assert with_layers(model) is not None
+    constants = [name for name in model.graph.tensors if name.startswith("const/")]
+    assert constants
+    for name in constants:
+        tensor = model.graph.tensors[name]
+        assert with_layers(with_tensors(model, {name: tensor.numpy() + 1})) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"trainable": true', '"trainable": "x"'), ('"name": "gru"', '"name": 5')],
+)
+def test_layers_that_keras_would_not_read_are_not_made(
+    onnx_model: Model, old: str, new: str
+) -> None:
+    text = onnx_model.extras[LAYERS]
+    assert old in text
+    changed = replace(onnx_model, extras={**onnx_model.extras, LAYERS: text.replace(old, new)})
+    found = carry(changed, KERAS, Report())
+    assert config(found) is not None
+    assert config(found) != config(carry(onnx_model, KERAS, Report()))
+
+
 def test_another_operator_makes_the_hint_void(onnx_model: Model) -> None:
     nodes = [
         replace(node, op_type="Sub") if node.op_type == "Add" else node

@@ -153,15 +153,15 @@ def _to_onnx(model: Model, report: Report) -> Model:
 
 
 def _to_keras(model: Model, target: Format, report: Report, layout: Layout) -> Model:
-    from modelport.convert.keras_hint import unwritable, with_layers
+    from modelport.convert.keras_hint import as_hinted
     from modelport.convert.keras_model import as_keras
+
+    def layered(layers: Model, told: Report) -> Model:
+        return canonical(layers, told, stock=target.name == "keras-v3")
 
     lowered = _to_onnx(model, report)
     # Layers keep the layout they had; another one is another model.
-    layers = with_layers(lowered) if layout is Layout.SOURCE else None
-    carried = None
-    if layers is not None and not (target.name == "keras-v3" and unwritable(layers)):
-        carried = canonical(layers, report, stock=target.name == "keras-v3")
+    carried = as_hinted(lowered, layered, report) if layout is Layout.SOURCE else None
     carried = carried or as_keras(lowered, report, layout)
     tell_numbers(model, lowered.graph, carried, report)
     return carried

@@ -10,7 +10,7 @@ changed since, the hint means nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from modelport.convert.compare import equal
 from modelport.dialects.keras.lower import lower
-from modelport.dialects.keras.stock.removed import REMOVED
-from modelport.dialects.keras.upgrade import UPGRADED
+from modelport.dialects.keras.upgrade import UPGRADED, upgrade
 from modelport.dialects.onnx.pairing import Pairs, paired
 from modelport.errors import ModelportError
+from modelport.formats.shared.keras.model import describe
+from modelport.formats.shared.keras.write_config import model_entry
 from modelport.model.derived import Fill, Source
 from modelport.model.dtype import DType
 from modelport.model.dtype import dtype as dtype_of
@@ -29,6 +30,7 @@ from modelport.model.expression import Expression, is_identity_of, rebase, sourc
 from modelport.model.graph import Dim, Graph, Node, Scope, TensorType, Value, inner_graphs
 from modelport.model.inverse import undone
 from modelport.model.model import LAYERS, Model, Producer
+from modelport.model.report import Report
 from modelport.model.tensor import Box, Tensor
 
 
@@ -75,13 +77,25 @@ def with_layers(model: Model) -> Model | None:
     )
 
 
-def unwritable(model: Model) -> bool:
-    """Whether a canonical model has layers that stock Keras 3 lacks, and no words for them."""
-    return any(
-        "not_in_keras3" in node.attributes and node.op_type not in REMOVED
-        for graph in model.graph.subgraphs()
-        for node in graph.nodes
-    )
+def as_hinted(model: Model, make: Callable[[Model, Report], Model], report: Report) -> Model | None:
+    """What ``make`` makes of the layers that a model of ONNX was made of.
+
+    None where there are none, or where Keras would not read what they became: only what computes
+    something is held against the file, and a hint may say anything else.
+    """
+    layers, told = with_layers(model), Report()
+    if layers is None:
+        return None
+    try:
+        made = make(layers, told)
+        again = Model("keras-v3", model.path, producer=Producer("keras", "3"))
+        describe(again, model_entry(made.graph, Report()), LAYERS)
+        upgrade(again, Report())
+    except _NOT_OURS:
+        return None
+    for change in told:
+        report.add(change.kind, change.component, change.where, change.why, change.error)
+    return made
 
 
 _PRODUCER = ("producer", "version")
@@ -219,7 +233,9 @@ def _bind(graph: Graph, pairs: Pairs) -> bool:
     found = undone({str(i): (source(a), source(b)) for i, (a, b) in enumerate(pairs)})
 
     def value(leaf: Source | Fill) -> Expression:
-        return leaf if isinstance(leaf, Fill) else found[id(leaf.tensor)]
+        # Constants are those of the layers: the file's have to be equal.
+        promised = isinstance(leaf, Source) and isinstance(leaf.tensor.data, _Promised)
+        return found[id(leaf.tensor)] if promised and isinstance(leaf, Source) else leaf
 
     try:
         if not all(_agree(rebase(source(a), value), b) for a, b in pairs):

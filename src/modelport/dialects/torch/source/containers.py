@@ -160,7 +160,7 @@ class Arrangement:
             name, content = found
             if name is None:
                 name = str(place)
-            elif int(name) < place:
+            elif not name.isdecimal() or int(name) < place:
                 return None
             for hole in range(place, int(name)):
                 made.fields[str(hole)] = "nn.Identity()"
