@@ -252,7 +252,7 @@ def by_sklearn() -> None:
             model.predict(x[:3]),
             *([model.predict_proba(x[:3]).astype("f4")] if told else []),
         ]
-        record(path, [x[:3]], outputs if told else [outputs[0].astype("f4")])
+        record(path, [x[:3]], outputs if told else [outputs[0].astype("f4").reshape(-1, 1)])
 
 
 EXPORTERS: dict[str, Callable[[], None]] = {
