@@ -30,7 +30,8 @@ def carry(model: Model, target: Format, report: Report, layout: Layout = Layout.
     """The model as ``target`` holds it, with everything that differs in ``report``.
 
     ``layout`` is where channels lie in what is made of operators of ONNX for Keras.
-    No value is read: rearranged weights are expressions over the tensors of ``model``.
+    Rearranged weights are expressions over the tensors of ``model``; values are read only where a
+    hint says that they are those of something else.
 
     Raises:
         ConversionError: the target cannot hold the model; names the layer and the reason.

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from modelport.dialects.onnx.naming import unique
 from modelport.dialects.onnx.types.infer import Types
 from modelport.dialects.onnx.types.known import UNKNOWN, Known
 from modelport.dialects.onnx.types.table import DOMAIN
@@ -76,12 +77,7 @@ class Writing:
 
     def unique(self, wanted: str) -> str:
         """A name like this one that nothing has."""
-        name, count = wanted, 0
-        while name in self._taken:
-            count += 1
-            name = f"{wanted}_{count}"
-        self._taken.add(name)
-        return name
+        return unique(wanted, self._taken)
 
     def put(
         self, like: Node, op_type: str, inputs: Sequence[str], output: str = "", **attributes: Any

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelport.dialects.onnx.history.facts import Facts
+from modelport.dialects.onnx.naming import unique
 from modelport.errors import ConversionError
 from modelport.model.dtype import FLOAT32, INT64, DType
 from modelport.model.graph import Dim, Graph, Node, Reference
@@ -32,12 +33,7 @@ class Names:
 
     def unique(self, wanted: str) -> str:
         """``wanted``, or with the first number behind it that makes it new."""
-        name, count = wanted, 0
-        while name in self._used:
-            count += 1
-            name = f"{wanted}_{count}"
-        self._used.add(name)
-        return name
+        return unique(wanted, self._used)
 
     def want(self, graph: Graph) -> None:
         """Add what the nodes of a graph take and what it gives to ``wanted``."""

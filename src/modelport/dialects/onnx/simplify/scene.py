@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelport.dialects.onnx.naming import unique
 from modelport.dialects.onnx.types.known import UNKNOWN, Known, of_tensor
 from modelport.dialects.onnx.types.table import DOMAIN, results
 from modelport.model.dtype import DType
@@ -322,12 +323,7 @@ class Scene:
 
     def unique(self, wanted: str) -> str:
         """``wanted``, or with the first number behind it that makes it new."""
-        name, count = wanted, 0
-        while name in self._names:
-            count += 1
-            name = f"{wanted}_{count}"
-        self._names.add(name)
-        return name
+        return unique(wanted, self._names)
 
     def tidy(self, node: Node) -> bool:
         """Remove a node, and those before it, where nobody takes what they give."""
